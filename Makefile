@@ -1,0 +1,45 @@
+# The few commands of this project. `make demo` and `make test` work on a machine that has only Rust.
+
+# rustup installs here and changes only the shells started afterwards.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+CARGO := cargo
+# Where `make serve` listens and keeps its records.
+LISTEN ?= 127.0.0.1:8080
+DATA ?= ./data
+# What `make eval` measures on, and what else it is told (EVAL_ARGS="--report eval.html --errors").
+DIR ?= samples
+EVAL_ARGS ?=
+
+.PHONY: help build setup demo test lint serve bench eval clean-data
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## install what is missing; does nothing when nothing is
+	@./scripts/setup.sh
+
+build: setup ## build target/release/claimlens
+	$(CARGO) build --release --locked
+
+demo: build ## run the samples through the service, show every decision, verify and replay the log
+	@./scripts/demo.sh
+
+lint: setup ## formatting and lints
+	$(CARGO) fmt --check
+	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+
+test: lint ## formatting, lints, every test
+	$(CARGO) test --release --locked
+
+serve: build ## run the service
+	target/release/claimlens serve --listen $(LISTEN) --data $(DATA)
+
+bench: setup ## measure the stages and a whole photo
+	$(CARGO) bench --locked --bench stages --bench verify
+
+eval: build ## measure reading and deciding on the labelled photos under DIR (default: samples)
+	target/release/claimlens eval $(DIR) $(EVAL_ARGS)
+
+clean-data: ## delete the records that `make demo` and `make serve` left in ./data
+	rm -rf ./data
