@@ -1,0 +1,31 @@
+//! Words of the trade: plain values, no I/O, no pixels, no clock.
+//!
+//! Everything that ends up in a record is an integer, a decimal string or text. Confidences are basis
+//! points ([`Bp`]), coordinates 1/16 pixel ([`Quad`]), money whole fen ([`Fen`]).
+
+pub mod date;
+pub mod document;
+pub mod evidence;
+pub mod id;
+pub mod identifier;
+pub mod money;
+pub mod record;
+pub mod result;
+pub mod shape;
+#[cfg(test)]
+pub(crate) mod support;
+pub mod text;
+pub mod verdict;
+
+pub use date::Day;
+pub use document::{DocumentKind, Field, FieldName, Item};
+pub use evidence::{
+    CheckId, Claim, Evidence, Facts, Finding, Insured, Outcome, PolicyTerm, QrCode, Quality, Reading, Repeat,
+    RepeatKind, RetakeAdvice,
+};
+pub use id::{ClaimId, ContentHash};
+pub use money::Fen;
+pub use record::{Record, Versions, canonical_json};
+pub use shape::{FixedHomography, Homography, Page, Quad, Upload};
+pub use text::{Bp, Line, PageText};
+pub use verdict::{Decision, Message, Reason, Severity, Verdict};

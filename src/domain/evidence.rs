@@ -1,0 +1,282 @@
+//! Everything a decision may use, and nothing else: readings, facts looked up, the claim.
+
+use super::document::{DocumentKind, Field, FieldName, Item};
+use super::id::ContentHash;
+use super::shape::{FixedHomography, Quad, Upload};
+use super::text::Bp;
+use super::verdict::Message;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What an insured person submits besides photos. Unknown members are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The sender's own name for the claim.
+    pub id: String,
+    /// Who is insured.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub insured: Option<Insured>,
+    /// Under which policy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub policy: Option<PolicyTerm>,
+    /// The amount asked for in yuan, a decimal string such as `"993.54"`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount: Option<String>,
+}
+
+/// The insured person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Insured {
+    /// Name as on the policy.
+    pub name: String,
+    /// Identity number, if known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id_number: Option<String>,
+}
+
+/// The insurance policy the claim is made under (not the decision policy).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyTerm {
+    /// Policy number.
+    pub number: String,
+    /// First day of cover, ISO 8601.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
+    /// Last day of cover, ISO 8601.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to: Option<String>,
+}
+
+/// Measures of the picture. All integers; `None` where there was nothing to measure on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Quality {
+    /// Edge sharpness of the text strokes in basis points: 10000 is a scan, under about 2500 is blurred.
+    pub sharpness: Option<Bp>,
+    /// Median height of a text line on the page, 1/16 pixel.
+    pub text_height: Option<u32>,
+    /// Share of the sheet that is blown out.
+    pub glare: Bp,
+    /// Share of the photo that the sheet covers.
+    pub coverage: Bp,
+    /// Mean luma of the sheet, 0..=255.
+    pub brightness: u8,
+    /// Megapixels of the upload, in 1/100.
+    pub megapixels: u32,
+}
+
+/// What the claimant should do now, while still holding the paper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetakeAdvice {
+    /// Stable code such as `blurred`.
+    pub code: String,
+    /// What is wrong and what to do.
+    pub message: Message,
+    /// Where, if it is a place.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub region: Option<Quad<Upload>>,
+}
+
+/// A decoded QR code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QrCode {
+    /// The payload.
+    pub text: String,
+    /// Where it stands in the photo.
+    pub polygon: Quad<Upload>,
+}
+
+/// Everything read from one photo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Name of the photo as given by the caller.
+    pub source: String,
+    /// SHA-256 of the bytes as uploaded.
+    pub sha256: ContentHash,
+    /// Why it could not be decoded; all else is then empty. English, names limits, never file content.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unreadable: Option<String>,
+    /// Width and height of the upload after EXIF orientation, pixels.
+    pub size: [u32; 2],
+    /// Width and height of the page, pixels.
+    pub page_size: [u32; 2],
+    /// Maps upload pixels to page pixels.
+    pub upload_to_page: FixedHomography,
+    /// Perceptual hash of the page, 16 hex digits; `None` if undecodable or almost blank.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub picture_hash: Option<String>,
+    /// Measures of the picture.
+    pub quality: Quality,
+    /// What to do better.
+    pub retake: Vec<RetakeAdvice>,
+    /// What the page is.
+    pub kind: DocumentKind,
+    /// How clear the kind is.
+    pub kind_confidence: Bp,
+    /// The fields found.
+    pub fields: BTreeMap<FieldName, Field>,
+    /// The rows found.
+    pub items: Vec<Item>,
+    /// All text, in reading order.
+    pub lines: Vec<ReadLine>,
+    /// QR codes decoded.
+    pub qr: Vec<QrCode>,
+}
+
+/// A line of text as kept in evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadLine {
+    /// The text.
+    pub text: String,
+    /// Mean confidence of its characters.
+    pub confidence: Bp,
+    /// Where it stands in the photo.
+    pub polygon: Quad<Upload>,
+}
+
+impl Reading {
+    /// A field's parsed value.
+    pub fn value(&self, name: FieldName) -> Option<&str> {
+        self.fields.get(&name).and_then(|f| f.value.as_deref())
+    }
+
+    /// The reading of a photo that could not be decoded.
+    pub fn unreadable(source: &str, sha256: ContentHash, why: String) -> Self {
+        Self {
+            source: source.to_owned(),
+            sha256,
+            unreadable: Some(why),
+            size: [0, 0],
+            page_size: [0, 0],
+            upload_to_page: FixedHomography([1_000_000_000, 0, 0, 0, 1_000_000_000, 0, 0, 0, 1_000_000_000]),
+            picture_hash: None,
+            quality: Quality::default(),
+            retake: Vec::new(),
+            kind: DocumentKind::Unknown,
+            kind_confidence: Bp(0),
+            fields: BTreeMap::new(),
+            items: Vec::new(),
+            lines: Vec::new(),
+            qr: Vec::new(),
+        }
+    }
+}
+
+/// How a photo was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepeatKind {
+    /// The very same bytes.
+    SameBytes,
+    /// A picture that looks the same.
+    SamePicture,
+    /// The same bill or invoice number (with its code, where it has one).
+    SameNumber,
+}
+
+/// An earlier photo like one of this claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// Which of this claim's documents, from 0.
+    pub document: usize,
+    /// How alike.
+    pub kind: RepeatKind,
+    /// The claim it was in; this claim's own id if the repeat is within the claim.
+    pub claim: String,
+    /// Which of that claim's documents, from 0.
+    pub other_document: usize,
+    /// SHA-256 of that photo.
+    pub sha256: ContentHash,
+    /// Differing bits of the perceptual hashes; 0 for the other kinds.
+    pub distance: u32,
+}
+
+/// What was looked up for the decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// When the decision was made, RFC 3339 in UTC, whole seconds.
+    pub now: String,
+    /// The calendar day of `now` in China (UTC+8), ISO 8601.
+    pub today: String,
+    /// Whether earlier photos were searched at all; `false` in stateless runs.
+    pub repeats_searched: bool,
+    /// Earlier photos like these.
+    pub repeats: Vec<Repeat>,
+    /// Why the work could not be done, if so (timeout, model failure); always ends in review.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub failures: Vec<String>,
+}
+
+/// All that the decision may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What was submitted besides photos; `None` in stateless runs without `--claim`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub claim: Option<Claim>,
+    /// One reading a photo, in the order of upload.
+    pub readings: Vec<Reading>,
+    /// What was looked up.
+    pub facts: Facts,
+}
+
+macro_rules! checks {
+    ($($variant:ident $name:literal;)*) => {
+        /// The name of a check.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[allow(missing_docs, reason = "each is documented at its function in `checks`")]
+        pub enum CheckId { $($variant),* }
+
+        impl CheckId {
+            /// Every check, in the order in which findings are listed.
+            pub const ALL: &'static [CheckId] = &[$(CheckId::$variant),*];
+
+            /// The name in JSON.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+checks! {
+    TotalInWords "total_in_words"; ItemsSum "items_sum"; PaymentSplit "payment_split"; TaxSum "tax_sum";
+    SubtotalSum "subtotal_sum"; CashChange "cash_change"; BillCodeFormat "bill_code_format";
+    BillNumberFormat "bill_number_format"; CheckCodeFormat "check_code_format";
+    InvoiceNumberFormat "invoice_number_format"; CreditCode "credit_code"; PayerIdentity "payer_identity";
+    DateOrder "date_order"; DateNotFuture "date_not_future"; DateNotStale "date_not_stale";
+    PolicyPeriod "policy_period"; QrMatchesPrint "qr_matches_print"; QrChecksum "qr_checksum"; Repeat "repeat";
+    ClaimName "claim_name"; ClaimAmount "claim_amount"; DocumentsAgree "documents_agree"; NotVoid "not_void";
+    TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree";
+}
+
+/// What a check says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// What it needs was there but not clear enough to say.
+    Inconclusive,
+    /// It does not apply to this document, or nothing it needs is there.
+    NotApplicable,
+}
+
+/// What one check says of one document, with its figures and the places it speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which check.
+    pub check: CheckId,
+    /// What it says.
+    pub outcome: Outcome,
+    /// The figures, by name.
+    pub detail: BTreeMap<String, String>,
+    /// The fields it used.
+    pub fields: Vec<FieldName>,
+    /// The places it speaks of.
+    pub regions: Vec<Quad<Upload>>,
+}

@@ -1,0 +1,127 @@
+//! How a record looks to users: the contract's result object.
+
+use super::document::{Field, Item};
+use super::evidence::{Finding, Reading, RetakeAdvice};
+use super::record::Record;
+use super::shape::Quad;
+use super::verdict::Reason;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Wall time of each stage in whole microseconds; shown in milliseconds. Not part of the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(transparent)]
+pub struct Timing(pub BTreeMap<String, u64>);
+
+impl Timing {
+    /// Adds `elapsed` to a stage.
+    pub fn add(&mut self, stage: &str, elapsed: std::time::Duration) {
+        *self.0.entry(stage.to_owned()).or_default() += elapsed.as_micros() as u64;
+    }
+
+    /// Adds all stages of another photo of the same claim.
+    pub fn merge(&mut self, other: &Timing) {
+        for (stage, us) in &other.0 {
+            *self.0.entry(stage.clone()).or_default() += us;
+        }
+    }
+}
+
+/// The contract's result: `verify` line, HTTP body and stored decision share this shape.
+pub fn result_json(record: &Record, timing: &Timing) -> Value {
+    let documents: Vec<Value> = record
+        .evidence
+        .readings
+        .iter()
+        .enumerate()
+        .map(|(i, reading)| document(reading, record.verdict.findings.get(i).map_or(&[], Vec::as_slice)))
+        .collect();
+    json!({
+        "decision": record.verdict.decision,
+        "reasons": record.verdict.reasons.iter().map(reason).collect::<Vec<_>>(),
+        "documents": documents,
+        "risk": null,
+        "versions": record.versions,
+        "timing_ms": timing.0.iter().map(|(k, us)| (k.clone(), json!(*us as f64 / 1000.0))).collect::<Map<_, _>>(),
+        "evidence_sha256": record.evidence_hash(),
+    })
+}
+
+fn polygon<S>(quad: &Quad<S>) -> Value {
+    json!(quad.to_px())
+}
+
+fn share(bp: super::text::Bp) -> Value {
+    json!(bp.to_share())
+}
+
+fn reason(r: &Reason) -> Value {
+    let mut out = json!({
+        "code": r.code, "severity": r.severity, "message": r.message,
+        "fields": r.fields, "regions": r.regions.iter().map(polygon).collect::<Vec<_>>(),
+    });
+    if let Some(document) = r.document {
+        out["document"] = json!(document);
+    }
+    out
+}
+
+fn field(f: &Field) -> Value {
+    json!({
+        "value": f.value, "text": f.text, "confidence": share(f.confidence),
+        "polygon": polygon(&f.polygon), "page_polygon": polygon(&f.page_polygon),
+        "readers": f.readers, "repairs": f.repairs,
+    })
+}
+
+fn item(i: &Item) -> Value {
+    let mut out = json!({
+        "name": i.name, "amount": i.amount, "confidence": share(i.confidence), "polygon": polygon(&i.polygon),
+    });
+    if !i.repairs.is_empty() {
+        out["repairs"] = json!(i.repairs);
+    }
+    if let Some(quantity) = &i.quantity {
+        out["quantity"] = json!(quantity);
+    }
+    if let Some(unit) = &i.unit {
+        out["unit"] = json!(unit);
+    }
+    out
+}
+
+/// One piece of retake advice as the contract shows it.
+pub fn retake(r: &RetakeAdvice) -> Value {
+    json!({ "code": r.code, "message": r.message, "region": r.region.as_ref().map(polygon) })
+}
+
+fn finding(f: &Finding) -> Value {
+    json!({
+        "check": f.check, "outcome": f.outcome, "detail": f.detail, "fields": f.fields,
+        "regions": f.regions.iter().map(polygon).collect::<Vec<_>>(),
+    })
+}
+
+fn document(r: &Reading, findings: &[Finding]) -> Value {
+    let q = &r.quality;
+    json!({
+        "source": r.source, "sha256": r.sha256, "kind": r.kind, "kind_confidence": share(r.kind_confidence),
+        "unreadable": r.unreadable,
+        "size": r.size, "page_size": r.page_size, "upload_to_page": r.upload_to_page.to_f64(),
+        "quality": {
+            "sharpness": q.sharpness.map(share), "text_height_px": q.text_height.map(|h| f64::from(h) / 16.0),
+            "glare": share(q.glare), "coverage": share(q.coverage), "brightness": q.brightness,
+            "megapixels": f64::from(q.megapixels) / 100.0,
+        },
+        "retake": r.retake.iter().map(retake).collect::<Vec<_>>(),
+        "fields": r.fields.iter().map(|(name, f)| (name.as_str().to_owned(), field(f))).collect::<Map<_, _>>(),
+        "items": r.items.iter().map(item).collect::<Vec<_>>(),
+        "lines": r.lines.iter().map(|l| json!({
+            "text": l.text, "confidence": share(l.confidence), "polygon": polygon(&l.polygon),
+        })).collect::<Vec<_>>(),
+        "qr": r.qr.iter().map(|c| json!({ "text": c.text, "polygon": polygon(&c.polygon) })).collect::<Vec<_>>(),
+        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+        "authenticity": { "genuine": null, "signals": [], "heatmap": null },
+    })
+}

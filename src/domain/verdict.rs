@@ -1,0 +1,73 @@
+//! The answer and its reasons.
+
+use super::document::FieldName;
+use super::evidence::Finding;
+use super::shape::{Quad, Upload};
+use serde::{Deserialize, Serialize};
+
+/// There is no automatic rejection and no third outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Goes through untouched.
+    AutoApprove,
+    /// A person decides.
+    HumanReview,
+}
+
+impl Decision {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AutoApprove => "auto_approve",
+            Self::HumanReview => "human_review",
+        }
+    }
+}
+
+/// A sentence in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// English.
+    pub en: String,
+    /// Simplified Chinese.
+    pub zh: String,
+}
+
+/// Whether a reason keeps the claim from automatic approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It alone sends the claim to a person.
+    Blocking,
+    /// It is told, and blocks nothing.
+    Info,
+}
+
+/// Why, in a coded, translatable sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Stable code, snake case.
+    pub code: String,
+    /// Whether it blocks.
+    pub severity: Severity,
+    /// The sentence.
+    pub message: Message,
+    /// Which document it speaks of, from 0; `None` for the claim as a whole.
+    pub document: Option<usize>,
+    /// The fields it speaks of.
+    pub fields: Vec<FieldName>,
+    /// The places it speaks of.
+    pub regions: Vec<Quad<Upload>>,
+}
+
+/// A decision with everything that led to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The answer.
+    pub decision: Decision,
+    /// At least one, blocking ones first.
+    pub reasons: Vec<Reason>,
+    /// Findings of every check, one list a document.
+    pub findings: Vec<Vec<Finding>>,
+}
