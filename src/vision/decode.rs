@@ -1,0 +1,363 @@
+//! Bytes → upright RGB pixels, or the reason why not. Everything in the bytes may be hostile.
+
+use super::{Limits, Photo};
+use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, RgbImage};
+use std::io::Cursor;
+
+/// Why a photo could not be decoded. Messages name limits, never file content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Nothing was uploaded.
+    #[error("the photo is empty")]
+    Empty,
+    /// Longer than [`Limits::bytes`].
+    #[error("the photo has {bytes} bytes; the limit is {limit}")]
+    TooManyBytes {
+        /// Length of the upload.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// No JPEG, PNG or WebP by its first bytes.
+    #[error("the photo looks like {looks_like}; JPEG, PNG and WebP can be read")]
+    UnsupportedFormat {
+        /// What it looks like.
+        looks_like: &'static str,
+    },
+    /// More pixels than [`Limits::pixels`].
+    #[error("the photo has {pixels} pixels; the limit is {limit}")]
+    TooManyPixels {
+        /// Width × height as in the header.
+        pixels: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A side longer than [`Limits::side`].
+    #[error("a side of the photo is {side} pixels long; the limit is {limit}")]
+    SideTooLong {
+        /// The longer side as in the header.
+        side: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// Decoding it would take more than four bytes for each pixel of [`Limits::pixels`].
+    #[error("the decoded photo would take {bytes} bytes; the limit is {limit}")]
+    TooMuchMemory {
+        /// Bytes of the decoded picture in its own depth.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// It starts like a picture but is cut short, inconsistent or of a kind the decoder does not know.
+    #[error("the {format} file is damaged or cut short")]
+    Damaged {
+        /// `JPEG`, `PNG` or `WebP`.
+        format: &'static str,
+    },
+}
+
+/// A format that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Jpeg,
+    Png,
+    WebP,
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+        }
+    }
+}
+
+/// Decodes a photo within limits: upright after EXIF, first frame, transparency over white, 8-bit RGB.
+///
+/// Limits are compared with the header before pixels are allocated. A JPEG that ends before its end marker is
+/// damaged: the decoder would fill the rest with grey, and grey is not what was on the paper. An EXIF orientation
+/// that is missing or not 1..=8 leaves the picture as it is.
+///
+/// # Errors
+/// [`DecodeError`] if it is no picture we read, is damaged, or breaks a limit.
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    if bytes.len() > limits.bytes {
+        return Err(DecodeError::TooManyBytes { bytes: bytes.len(), limit: limits.bytes });
+    }
+    let format = sniff(bytes).map_err(|looks_like| DecodeError::UnsupportedFormat { looks_like })?;
+    let damaged = DecodeError::Damaged { format: format.name() };
+    if format == Format::Jpeg && !jpeg_is_complete(bytes) {
+        return Err(damaged);
+    }
+    // The decoders are safe code but may still panic on hostile bytes; nothing they touched outlives the panic.
+    let image = std::panic::catch_unwind(|| {
+        let (cursor, limit) = (Cursor::new(bytes), allocation_limits(limits));
+        match format {
+            Format::Jpeg => pixels(JpegDecoder::new(cursor), limits, &damaged),
+            Format::Png => pixels(PngDecoder::with_limits(cursor, limit), limits, &damaged),
+            Format::WebP => pixels(WebPDecoder::new(cursor), limits, &damaged),
+        }
+    })
+    .unwrap_or_else(|_| Err(damaged.clone()))?;
+    Ok(Photo { image })
+}
+
+/// The same limits in the decoders' own words. Sides are compared in [`pixels`], where the message can say more.
+fn allocation_limits(limits: &Limits) -> image::Limits {
+    let mut strict = image::Limits::no_limits();
+    strict.max_alloc = Some(4 * limits.pixels);
+    strict
+}
+
+/// Compares the header with the limits, then decodes.
+fn pixels<D: ImageDecoder>(
+    decoder: Result<D, ImageError>,
+    limits: &Limits,
+    damaged: &DecodeError,
+) -> Result<RgbImage, DecodeError> {
+    let mut decoder = decoder.map_err(|_| damaged.clone())?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(damaged.clone());
+    }
+    let (side, count) = (width.max(height), u64::from(width) * u64::from(height));
+    if side > limits.side {
+        return Err(DecodeError::SideTooLong { side, limit: limits.side });
+    }
+    if count > limits.pixels {
+        return Err(DecodeError::TooManyPixels { pixels: count, limit: limits.pixels });
+    }
+    let (bytes, limit) = (decoder.total_bytes(), 4 * limits.pixels);
+    if bytes > limit {
+        return Err(DecodeError::TooMuchMemory { bytes, limit });
+    }
+    decoder.set_limits(allocation_limits(limits)).map_err(|_| damaged.clone())?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let decoded = DynamicImage::from_decoder(decoder).map_err(|_| damaged.clone())?;
+    let mut upright = DynamicImage::ImageRgb8(over_white(decoded));
+    upright.apply_orientation(orientation);
+    Ok(upright.into_rgb8())
+}
+
+/// 8-bit RGB, transparency composed over white paper.
+fn over_white(image: DynamicImage) -> RgbImage {
+    if !image.color().has_alpha() {
+        return image.into_rgb8();
+    }
+    let rgba = image.into_rgba8();
+    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
+    for (to, from) in rgb.pixels_mut().zip(rgba.pixels()) {
+        let [r, g, b, a] = from.0.map(u32::from);
+        to.0 = [r, g, b].map(|c| ((c * a + 255 * (255 - a) + 127) / 255) as u8);
+    }
+    rgb
+}
+
+/// What the bytes are by their first bytes, or what else they look like.
+fn sniff(bytes: &[u8]) -> Result<Format, &'static str> {
+    let at = |from: usize, magic: &[u8]| bytes.get(from..from + magic.len()) == Some(magic);
+    if at(0, b"\xff\xd8\xff") {
+        return Ok(Format::Jpeg);
+    }
+    if at(0, b"\x89PNG\r\n\x1a\n") {
+        return Ok(Format::Png);
+    }
+    if at(0, b"RIFF") && at(8, b"WEBP") {
+        return Ok(Format::WebP);
+    }
+    let head = &bytes[..bytes.len().min(1024)];
+    Err(if at(4, b"ftyp") {
+        let heif = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
+        match () {
+            () if heif.iter().any(|brand| at(8, *brand)) => "HEIC",
+            () if at(8, b"avif") || at(8, b"avis") => "AVIF",
+            () => "a video",
+        }
+    } else if head.windows(5).any(|w| w == b"%PDF-") {
+        "PDF"
+    } else if at(0, b"GIF8") {
+        "GIF"
+    } else if at(0, b"II*\0") || at(0, b"MM\0*") || at(0, b"II+\0") || at(0, b"MM\0+") {
+        "TIFF"
+    } else if at(0, b"BM") && bytes.len() > 26 {
+        "BMP"
+    } else if at(0, b"PK\x03\x04") {
+        "a ZIP archive"
+    } else if at(0, b"\xff\x0a") || at(4, b"JXL ") {
+        "JPEG XL"
+    } else if at(0, b"\xff\xd8") {
+        "a damaged JPEG"
+    } else if head.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace() || *b >= 0x80) {
+        "text"
+    } else {
+        "no known picture"
+    })
+}
+
+/// Whether the end marker (EOI) is reached when walking from marker to marker. Bytes after it do not matter:
+/// phones append previews and depth maps there. Segments are skipped by length, so an EOI inside an EXIF preview
+/// does not count.
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    loop {
+        // To the next marker: 0xff, then neither 0x00 (stuffing) nor 0xff (fill).
+        let Some(ff) = bytes.get(at..).and_then(|rest| rest.iter().position(|&b| b == 0xff)) else { return false };
+        at += ff + 1;
+        match bytes.get(at) {
+            None => return false,
+            Some(0xd9) => return true,
+            Some(0x00 | 0x01 | 0xd0..=0xd8) => at += 1,
+            Some(0xff) => {}
+            Some(_) => match bytes.get(at + 1..at + 3) {
+                Some(&[high, low]) => at += 1 + usize::from(u16::from_be_bytes([high, low])).max(2),
+                _ => return false,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ImageFormat, Rgb, Rgba, RgbaImage};
+    use proptest::prelude::*;
+
+    fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+        let mut out = Cursor::new(Vec::new());
+        image.into().write_to(&mut out, format).unwrap();
+        out.into_inner()
+    }
+
+    /// 32 × 16, red in the top left quarter, else white.
+    fn flag() -> RgbImage {
+        RgbImage::from_fn(32, 16, |x, y| if x < 16 && y < 8 { Rgb([220, 0, 0]) } else { Rgb([255; 3]) })
+    }
+
+    fn with_orientation(jpeg: &[u8], value: u16) -> Vec<u8> {
+        let mut tiff = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01".to_vec();
+        tiff.extend(value.to_be_bytes());
+        tiff.extend([0, 0, 0, 0, 0, 0]);
+        let mut out = vec![0xff, 0xd8, 0xff, 0xe1];
+        out.extend((tiff.len() as u16 + 2).to_be_bytes());
+        out.extend(tiff);
+        out.extend(&jpeg[2..]);
+        out
+    }
+
+    #[test]
+    fn exif_orientation_puts_the_red_corner_where_a_viewer_would() {
+        let jpeg = encoded(flag(), ImageFormat::Jpeg);
+        // Where the stored top left corner is shown: (right?, bottom?), and whether the sides swap.
+        let table = [
+            (0, false, false, false),
+            (1, false, false, false),
+            (2, true, false, false),
+            (3, true, true, false),
+            (4, false, true, false),
+            (5, false, false, true),
+            (6, true, false, true),
+            (7, true, true, true),
+            (8, false, true, true),
+            (9, false, false, false),
+            (4242, false, false, false),
+        ];
+        for (value, right, bottom, swapped) in table {
+            let image = decode(&with_orientation(&jpeg, value), &Limits::default()).unwrap().image;
+            let (w, h) = if swapped { (16, 32) } else { (32, 16) };
+            assert_eq!(image.dimensions(), (w, h), "orientation {value}");
+            let pixel = image.get_pixel(if right { w - 3 } else { 2 }, if bottom { h - 3 } else { 2 });
+            assert!(pixel[0] > 180 && pixel[1] < 80, "orientation {value}: {pixel:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_refused_from_the_header_and_named() {
+        let mut png = encoded(flag(), ImageFormat::Png);
+        png[16..20].copy_from_slice(&30_000_u32.to_be_bytes());
+        png[20..24].copy_from_slice(&30_000_u32.to_be_bytes());
+        // The header's CRC must fit, or it would be refused for that.
+        let crc = png[12..29].iter().fold(!0_u32, |crc, b| {
+            (0..8).fold(crc ^ u32::from(*b), |c, _| if c & 1 == 1 { (c >> 1) ^ 0xedb8_8320 } else { c >> 1 })
+        });
+        png[29..33].copy_from_slice(&(!crc).to_be_bytes());
+        let wide = Limits { side: 40_000, ..Limits::default() };
+        assert_eq!(
+            decode(&png, &wide).unwrap_err(),
+            DecodeError::TooManyPixels { pixels: 900_000_000, limit: 64_000_000 }
+        );
+        assert_eq!(
+            decode(&png, &Limits::default()).unwrap_err().to_string(),
+            "a side of the photo is 30000 pixels long; the limit is 16384"
+        );
+        assert_eq!(decode(&[], &Limits::default()).unwrap_err(), DecodeError::Empty);
+        let short = Limits { bytes: 10, ..Limits::default() };
+        assert_eq!(decode(&[0; 11], &short).unwrap_err(), DecodeError::TooManyBytes { bytes: 11, limit: 10 });
+    }
+
+    #[test]
+    fn other_formats_are_named() {
+        let table: [(&[u8], &str); 7] = [
+            (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+            (b"%PDF-1.7\n", "PDF"),
+            (b"GIF89a\x01\0", "GIF"),
+            (b"II*\0\x08\0\0\0", "TIFF"),
+            (b"hello, this is text", "text"),
+            (b"PK\x03\x04\x14\0", "a ZIP archive"),
+            (b"\0\x01\x02\x03", "no known picture"),
+        ];
+        for (bytes, looks_like) in table {
+            assert_eq!(decode(bytes, &Limits::default()).unwrap_err(), DecodeError::UnsupportedFormat { looks_like });
+        }
+    }
+
+    #[test]
+    fn a_cut_jpeg_is_damaged_and_one_with_a_tail_is_not() {
+        let jpeg = encoded(flag(), ImageFormat::Jpeg);
+        for cut in [jpeg.len() - 2, jpeg.len() - 1, jpeg.len() / 2, 3] {
+            assert_eq!(decode(&jpeg[..cut], &Limits::default()).unwrap_err(), DecodeError::Damaged { format: "JPEG" });
+        }
+        let tail = [jpeg.as_slice(), b"trailing \xff\xd8 bytes"].concat();
+        assert_eq!(decode(&tail, &Limits::default()).unwrap().image.dimensions(), (32, 16));
+    }
+
+    #[test]
+    fn transparency_lies_on_white_and_depth_becomes_eight_bits() {
+        let clear = RgbaImage::from_pixel(4, 4, Rgba([0, 0, 0, 0]));
+        for format in [ImageFormat::Png, ImageFormat::WebP] {
+            let photo = decode(&encoded(clear.clone(), format), &Limits::default()).unwrap();
+            assert_eq!(photo.image.get_pixel(1, 1).0, [255; 3]);
+        }
+        let deep = image::ImageBuffer::from_pixel(4, 4, image::Luma([0x80ff_u16]));
+        let photo = decode(&encoded(DynamicImage::ImageLuma16(deep), ImageFormat::Png), &Limits::default()).unwrap();
+        assert!(photo.image.get_pixel(1, 1)[0].abs_diff(0x80) <= 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_survive(bytes in prop::collection::vec(any::<u8>(), 0..400), magic in 0_usize..4) {
+            let head: [&[u8]; 4] = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 "];
+            let _ = decode(&[head[magic], &bytes].concat(), &Limits::default());
+        }
+
+        #[test]
+        fn any_mutation_survives(
+            which in 0_usize..3, cut in 0_usize..2000, edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12)
+        ) {
+            let format = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP][which];
+            let mut bytes = encoded(flag(), format);
+            for (at, value) in edits { let at = at.index(bytes.len()); bytes[at] = value; }
+            if cut < bytes.len() / 2 { bytes.truncate(bytes.len() - cut); }
+            let small = Limits { pixels: 1_000_000, ..Limits::default() };
+            if let Ok(photo) = decode(&bytes, &small) {
+                prop_assert!(u64::from(photo.image.width()) * u64::from(photo.image.height()) <= small.pixels);
+            }
+        }
+    }
+}
