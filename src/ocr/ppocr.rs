@@ -1,0 +1,175 @@
+//! PP-OCR: detect lines, cut them out, recognise them.
+
+use super::boxes::{BoxParams, text_boxes};
+use super::crop::{cut, planes, resized};
+use super::ctc::Alphabet;
+use super::tensor::{OrtModel, Runtime, TensorModel};
+use super::{OcrEngine, OcrError, Recognised};
+use crate::domain::text::Line;
+use crate::domain::{Page, PageText, Quad};
+use image::RgbImage;
+use std::time::Duration;
+use unicode_normalization::UnicodeNormalization;
+
+/// Height of the recogniser's input in pixels.
+const LINE_HEIGHT: u32 = 48;
+/// Widths of the recogniser's input are padded to a multiple of this.
+const WIDTH_STEP: usize = 32;
+/// A line wider than this after scaling is squeezed; about 130 Latin characters.
+const MAX_WIDTH: u32 = 3200;
+
+/// How pages are read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PpOcrParams {
+    /// Long side of the detector's input in pixels; smaller pages are not enlarged.
+    pub detect_side: u32,
+    /// How boxes are cut out.
+    pub boxes: BoxParams,
+    /// Lines with a mean confidence below this share are dropped as no text.
+    pub drop_below: f64,
+}
+
+impl Default for PpOcrParams {
+    /// 1440: between the 1280 and 1600 that read hospital bills best; see the README's figures.
+    fn default() -> Self {
+        Self { detect_side: 1440, boxes: BoxParams::default(), drop_below: 0.5 }
+    }
+}
+
+/// Detection and recognition.
+pub struct PpOcr {
+    detector: Box<dyn TensorModel + Send>,
+    recogniser: Box<dyn TensorModel + Send>,
+    alphabet: Alphabet,
+    params: PpOcrParams,
+}
+
+impl PpOcr {
+    /// Loads both models, each to run on `threads` threads.
+    ///
+    /// # Errors
+    /// If the bytes are no models this runtime can run.
+    pub fn load(
+        runtime: &Runtime,
+        detector: &[u8],
+        recogniser: &[u8],
+        dictionary: &str,
+        threads: usize,
+        params: PpOcrParams,
+    ) -> Result<Self, OcrError> {
+        Ok(Self {
+            detector: Box::new(OrtModel::load(runtime, detector, threads)?),
+            recogniser: Box::new(OrtModel::load(runtime, recogniser, threads)?),
+            alphabet: Alphabet::from_dictionary(dictionary),
+            params,
+        })
+    }
+
+    /// Finds the lines of a page; quads in page pixels, sorted from top to bottom.
+    ///
+    /// # Errors
+    /// If inference failed.
+    pub fn detect(&mut self, page: &RgbImage) -> Result<Vec<Quad<Page>>, OcrError> {
+        let (w, h) = page.dimensions();
+        let scale = (f64::from(self.params.detect_side) / f64::from(w.max(h))).min(1.0);
+        let to32 = |v: u32| (((f64::from(v) * scale / 32.0).round() as u32).max(1)) * 32;
+        let (tw, th) = (to32(w), to32(h));
+        let small = resized(page, tw, th);
+        let mean = [0.485_f32, 0.456, 0.406];
+        let std = [0.229_f32, 0.224, 0.225];
+        let (uw, uh) = (tw as usize, th as usize);
+        let offset = [-mean[0] / std[0], -mean[1] / std[1], -mean[2] / std[2]];
+        // The model was trained on blue-green-red planes with the means in this order.
+        let data = planes(&small, (uw, uh), [2, 1, 0], std.map(|s| 1.0 / 255.0 / s), offset);
+        let (shape, map) = self.detector.run([1, 3, uh, uw], data)?;
+        if map.len() != uw * uh {
+            return Err(OcrError::Shape { model: "detection", got: shape, expected: "[1, 1, H, W]" });
+        }
+        let (sx, sy) = (f64::from(w) / f64::from(tw), f64::from(h) / f64::from(th));
+        let mut quads: Vec<Quad<Page>> = text_boxes(&map, uw, uh, &self.params.boxes)
+            .into_iter()
+            .map(|b| Quad::from_px(b.map(|[x, y]| [x * sx, y * sy])))
+            .collect();
+        quads.sort_by_key(|q| (q.0[0][1], q.0[0][0]));
+        Ok(quads)
+    }
+
+    /// Reads the whole page: every detected line that holds text, and the time detection and recognition took.
+    ///
+    /// # Errors
+    /// If inference failed.
+    pub fn read_page(
+        &mut self,
+        page: &RgbImage,
+        clock: &dyn Fn() -> Duration,
+    ) -> Result<(PageText, Duration, Duration), OcrError> {
+        let start = clock();
+        let quads = self.detect(page)?;
+        let detected = clock();
+        let mut lines = Vec::with_capacity(quads.len());
+        for quad in quads {
+            let mut crop = cut(page, &quad.to_px());
+            // A box much taller than wide is a line that runs down the page.
+            if f64::from(crop.height()) >= f64::from(crop.width()) * 1.5 {
+                crop = image::imageops::rotate270(&crop);
+            }
+            let read = self.recognise(&crop)?;
+            if read.confidence().to_share() >= self.params.drop_below {
+                lines.extend(line(read, quad));
+            }
+        }
+        let text = PageText { width: page.width(), height: page.height(), lines };
+        Ok((text, detected.saturating_sub(start), clock().saturating_sub(detected)))
+    }
+}
+
+/// A line in NFKC with one centre and one confidence for each `char` that results; `None` if only white space.
+fn line(read: Recognised, quad: Quad<Page>) -> Option<Line> {
+    let confidence = read.confidence();
+    let mut out = Line { text: String::new(), confidence, quad, centres: Vec::new(), char_confidence: Vec::new() };
+    for ((c, centre), sure) in read.text.chars().zip(read.centres).zip(read.char_confidence) {
+        for n in std::iter::once(c).nfkc() {
+            // NFKC leaves these alone though they are what a Chinese keyboard types for the ASCII ones.
+            let n = match n {
+                '【' => '[',
+                '】' => ']',
+                '“' | '”' => '"',
+                '‘' | '’' => '\'',
+                '—' | '–' | '−' => '-',
+                other => other,
+            };
+            if out.text.is_empty() && n.is_whitespace() {
+                continue;
+            }
+            out.text.push(n);
+            out.centres.push(centre);
+            out.char_confidence.push(sure);
+        }
+    }
+    while out.text.ends_with(char::is_whitespace) {
+        out.text.pop();
+        out.centres.pop();
+        out.char_confidence.pop();
+    }
+    (!out.text.is_empty()).then_some(out)
+}
+
+impl OcrEngine for PpOcr {
+    fn name(&self) -> &'static str {
+        "ppocr"
+    }
+
+    fn recognise(&mut self, crop: &RgbImage) -> Result<Recognised, OcrError> {
+        let ratio = f64::from(crop.width()) / f64::from(crop.height().max(1));
+        let width = ((f64::from(LINE_HEIGHT) * ratio).ceil() as u32).clamp(8, MAX_WIDTH);
+        let small = resized(crop, width, LINE_HEIGHT);
+        let padded = (width as usize).div_ceil(WIDTH_STEP) * WIDTH_STEP;
+        let height = LINE_HEIGHT as usize;
+        let data = planes(&small, (padded, height), [2, 1, 0], [2.0 / 255.0; 3], [-1.0; 3]);
+        let (shape, probabilities) = self.recogniser.run([1, 3, height, padded], data)?;
+        let [1, _, classes] = shape[..] else {
+            return Err(OcrError::Shape { model: "recognition", got: shape, expected: "[1, W/8, classes]" });
+        };
+        self.alphabet.decode(&probabilities, classes as usize, f64::from(width) / padded as f64)
+    }
+}

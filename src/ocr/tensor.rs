@@ -1,0 +1,77 @@
+//! The seam to inference: one trait and its ONNX Runtime implementation.
+
+use super::OcrError;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// A model from one tensor of `f32` to another.
+pub trait TensorModel {
+    /// Runs the model on a row-major tensor of this shape (`[N, C, H, W]`).
+    ///
+    /// # Errors
+    /// If the runtime refuses the shape or fails.
+    fn run(&mut self, shape: [usize; 4], data: Vec<f32>) -> Result<(Vec<i64>, Vec<f32>), OcrError>;
+}
+
+/// The loaded ONNX Runtime library.
+#[derive(Clone, Debug)]
+pub struct Runtime(ort::environment::Environment);
+
+/// The runtime allows one environment a process, so the first one loaded serves every reader.
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+
+impl Runtime {
+    /// Loads the shared library. In a process that has loaded one already, gives that one again.
+    ///
+    /// # Errors
+    /// If the library is missing or too old for this build.
+    pub fn load(library: &Path) -> Result<Self, OcrError> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
+        let failed = |e: &dyn std::fmt::Display| OcrError::Runtime(format!("{e}; run `make setup`"));
+        let builder = ort::init_from(library).map_err(|e| failed(&e))?;
+        let environment = builder.with_name("claimlens").with_telemetry(false).build().map_err(|e| failed(&e))?;
+        let runtime = Self(environment);
+        *loaded = Some(runtime.clone());
+        Ok(runtime)
+    }
+}
+
+/// A model in ONNX Runtime on the CPU.
+pub struct OrtModel(ort::session::Session);
+
+impl OrtModel {
+    /// Builds a session from the bytes of an ONNX file, running on `threads` threads.
+    ///
+    /// # Errors
+    /// If the bytes are no model this runtime can run.
+    pub fn load(runtime: &Runtime, onnx: &[u8], threads: usize) -> Result<Self, OcrError> {
+        let build = || -> Result<ort::session::Session, String> {
+            let text = |e: &dyn std::fmt::Display| e.to_string();
+            ort::session::Session::builder(&runtime.0)
+                .map_err(|e| text(&e))?
+                .with_intra_threads(threads)
+                .map_err(|e| text(&e))?
+                // Spinning burns the second core of a small machine while the first one works.
+                .with_intra_op_spinning(false)
+                .map_err(|e| text(&e))?
+                // Widths differ from line to line: a memory pattern per shape only grows.
+                .with_memory_pattern(false)
+                .map_err(|e| text(&e))?
+                .commit_from_memory(onnx)
+                .map_err(|e| text(&e))
+        };
+        build().map(Self).map_err(OcrError::Runtime)
+    }
+}
+
+impl TensorModel for OrtModel {
+    fn run(&mut self, shape: [usize; 4], data: Vec<f32>) -> Result<(Vec<i64>, Vec<f32>), OcrError> {
+        let input = ort::value::Tensor::from_array((shape, data)).map_err(|e| OcrError::Runtime(e.to_string()))?;
+        let outputs = self.0.run(ort::inputs![input]).map_err(|e| OcrError::Runtime(e.to_string()))?;
+        let (shape, values) = outputs[0].try_extract_tensor::<f32>().map_err(|e| OcrError::Runtime(e.to_string()))?;
+        Ok((shape.to_vec(), values.to_vec()))
+    }
+}

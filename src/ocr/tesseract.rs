@@ -1,0 +1,84 @@
+//! Tesseract as the second, independent reader of digits and Latin text.
+
+use super::crop::resized;
+use super::{OcrEngine, OcrError, Recognised};
+use crate::domain::Bp;
+use image::RgbImage;
+
+/// Crops are scaled to this height: best of those measured on tight crops of numbers.
+const HEIGHT: u32 = 60;
+/// White border around the scaled crop in pixels; Tesseract loses characters that touch the edge.
+const BORDER: u32 = 12;
+
+/// One Tesseract instance with the English model, in single-line mode.
+///
+/// Make a new one for each photo: reusing one across photos can make results depend on their order
+/// (tesseract issues 3452 and 1535).
+pub struct Tesseract(Option<tesseract::Tesseract>);
+
+impl Tesseract {
+    /// Starts Tesseract. `tessdata` is the folder with `eng.traineddata`, or `None` for the system's.
+    ///
+    /// # Errors
+    /// If the language data is missing.
+    pub fn start(tessdata: Option<&str>) -> Result<Self, OcrError> {
+        let failed = |e: String| OcrError::Tesseract(e);
+        let mut engine = tesseract::Tesseract::new(tessdata, Some("eng")).map_err(|e| failed(e.to_string()))?;
+        engine.set_page_seg_mode(tesseract::PageSegMode::PsmSingleLine);
+        Ok(Self(Some(engine)))
+    }
+}
+
+impl OcrEngine for Tesseract {
+    fn name(&self) -> &'static str {
+        "tesseract"
+    }
+
+    /// The text with one confidence for the whole line; centres are not known and spread evenly.
+    fn recognise(&mut self, crop: &RgbImage) -> Result<Recognised, OcrError> {
+        let failed = |e: String| OcrError::Tesseract(e);
+        let width = (f64::from(crop.width()) * f64::from(HEIGHT) / f64::from(crop.height().max(1))).ceil() as u32;
+        let small = resized(crop, width.clamp(4, 4000), HEIGHT);
+        let (w, h) = (small.width() + 2 * BORDER, HEIGHT + 2 * BORDER);
+        let paper = paper_colour(&small);
+        let mut frame = vec![paper; (w * h) as usize];
+        for (x, y, p) in small.enumerate_pixels() {
+            frame[((y + BORDER) * w + x + BORDER) as usize] = luma(p.0);
+        }
+        let engine = self.0.take().ok_or_else(|| failed("an earlier call failed".to_owned()))?;
+        let mut engine = engine
+            .set_frame(&frame, w as i32, h as i32, 1, w as i32)
+            .map_err(|e| failed(e.to_string()))?
+            .set_source_resolution(300)
+            .recognize()
+            .map_err(|e| failed(e.to_string()))?;
+        let text = engine.get_text().map_err(|e| failed(e.to_string()))?.trim().to_owned();
+        let sure = Bp::from_share(f64::from(engine.mean_text_conf().clamp(0, 100)) / 100.0);
+        self.0 = Some(engine);
+        let n = text.chars().count();
+        Ok(Recognised {
+            centres: (0..n).map(|i| ((2 * i + 1) * 500 / n) as u16).collect(),
+            char_confidence: vec![sure; n],
+            text,
+        })
+    }
+}
+
+/// Luma by the integer weights of ITU-R BT.601.
+fn luma([r, g, b]: [u8; 3]) -> u8 {
+    ((u32::from(r) * 77 + u32::from(g) * 150 + u32::from(b) * 29) >> 8) as u8
+}
+
+/// The upper quartile of luma: what the paper looks like around dark print.
+fn paper_colour(picture: &RgbImage) -> u8 {
+    let mut counts = [0_u32; 256];
+    picture.pixels().for_each(|p| counts[usize::from(luma(p.0))] += 1);
+    let mut left = picture.width() * picture.height() / 4;
+    for v in (0..256).rev() {
+        if counts[v] >= left {
+            return v as u8;
+        }
+        left -= counts[v];
+    }
+    255
+}
