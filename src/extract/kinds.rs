@@ -1,0 +1,6 @@
+//! One file a kind of document.
+
+pub mod discharge;
+pub mod medical;
+pub mod till;
+pub mod vat;

@@ -1,0 +1,719 @@
+//! Western till receipts: rows of words with an amount at their end.
+
+use crate::domain::{Bp, FieldName as F};
+use crate::extract::labels::{self, put};
+use crate::extract::layout::{Sheet, Span};
+use crate::extract::parse::{self, DateOrder, Parsed};
+use crate::extract::{Fields, Found, FoundItem};
+
+/// A row of the receipt.
+struct Row {
+    cells: Vec<usize>,
+    /// Lower case, amounts and all but letters, digits and single spaces taken out.
+    words: String,
+    /// The whole text.
+    text: String,
+    /// Amounts with cents, left to right, with the whole cell they stand in.
+    amounts: Vec<(Span, Parsed)>,
+    top: f64,
+    bottom: f64,
+    height: f64,
+}
+
+/// Reads a till receipt.
+pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
+    // Amounts with thousands marked off and no cents count only where nothing on the receipt has cents: elsewhere
+    // `122,124` is two house numbers.
+    let cents = sheet.cells.iter().any(|c| {
+        let t = &c.line.text;
+        parse::amounts(t).iter().any(|p| parse::has_cents(t, p))
+    });
+    let is_amount = if cents { parse::has_cents } else { parse::is_amount };
+    let rows: Vec<Row> = sheet.rows().into_iter().map(|cells| row(sheet, cells, is_amount)).collect();
+    let mut fields = Fields::new();
+    let roles: Vec<Role> = rows.iter().map(|r| role(&r.words)).collect();
+    labelled(sheet, &rows, &roles, &mut fields);
+    total(sheet, &rows, &roles, &mut fields);
+    date(sheet, &rows, &mut fields);
+    issuer(sheet, &rows, &mut fields);
+    let items = items(sheet, &rows, &roles);
+    (fields, items)
+}
+
+fn row(sheet: &Sheet<'_>, cells: Vec<usize>, is_amount: fn(&str, &Parsed) -> bool) -> Row {
+    let text = cells.iter().map(|&i| sheet.cells[i].line.text.as_str()).collect::<Vec<_>>().join(" ");
+    let mut amounts = Vec::new();
+    let mut words = String::new();
+    for &i in &cells {
+        let t = &sheet.cells[i].line.text;
+        let found: Vec<Parsed> = parse::amounts(t).into_iter().filter(|p| is_amount(t, p)).collect();
+        for (k, c) in sheet.cells[i].chars.iter().enumerate() {
+            if found.iter().any(|p| (p.chars.0..p.chars.1).contains(&k)) {
+                continue;
+            }
+            let c = if c.is_alphanumeric() { c.to_ascii_lowercase() } else { ' ' };
+            if c != ' ' || !words.ends_with(' ') {
+                words.push(c);
+            }
+        }
+        words.push(' ');
+        amounts.extend(found.into_iter().map(|p| (sheet.whole(i), p)));
+    }
+    let of = |f: fn(&crate::extract::layout::Cell<'_>) -> f64| cells.iter().map(move |&i| f(&sheet.cells[i]));
+    Row {
+        top: of(|c| c.top).fold(f64::INFINITY, f64::min),
+        bottom: of(|c| c.bottom).fold(0.0, f64::max),
+        height: of(|c| c.bottom - c.top).fold(0.0, f64::max),
+        words: words.split_whitespace().collect::<Vec<_>>().join(" "),
+        text,
+        amounts,
+        cells,
+    }
+}
+
+/// What a row's words say its amount is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The total, with the weight of its wording.
+    Total(u32),
+    Subtotal,
+    Rounding,
+    Change,
+    Cash,
+    Card,
+    Tax,
+    /// Another sum that is not an item: discount, savings, tax table.
+    Aside,
+    None,
+}
+
+/// The role by words. Wordings are those of SROIE's receipts (domain notes, section 7), of American and German ones.
+fn role(words: &str) -> Role {
+    let has = |list: &[&str]| list.iter().any(|w| contains_words(words, w));
+    let squeezed: String = words.chars().filter(|c| !c.is_whitespace()).collect();
+    let glued = |list: &[&str]| list.iter().any(|w| squeezed.contains(w));
+    if glued(&["subtotal", "subtota1", "subtt", "zwischensumme", "subtl", "sub7otal"])
+        || has(&["sub ttl", "net sales", "food total"])
+    {
+        return Role::Subtotal;
+    }
+    let total = glued(&["total", "tota1", "t0tal", "totai", "summe", "gesamtbetrag", "zuzahlen", "endbetrag"])
+        || has(&[
+            "amount due",
+            "amt due",
+            "amount payable",
+            "balance due",
+            "nett",
+            "net amount",
+            "bal due",
+            "amount paid",
+            "ttl",
+            "payable",
+        ]);
+    let inclusive = glued(&["incl", "inc1"]) || has(&["inc", "with gst", "w gst"]);
+    if total {
+        if has(&[
+            "qty",
+            "quantity",
+            "items",
+            "item",
+            "item s",
+            "items sold",
+            "saving",
+            "savings",
+            "points",
+            "no of",
+            "pcs",
+            "count",
+            "unit",
+        ]) || glued(&[
+            "discount",
+            "excl",
+            "exgst",
+            "beforegst",
+            "withoutgst",
+            "wogst",
+            "savings",
+            "totalqty",
+            "totalitem",
+            "exctax",
+            "totaldisc",
+        ]) {
+            return Role::Aside;
+        }
+        if words.starts_with("total included gst")
+            || glued(&["totalincludedgst", "totalgst"]) && !glued(&["totalgstincl"]) && !inclusive
+        {
+            return Role::Tax;
+        }
+        if !inclusive && (glued(&["totalgst", "totaltax", "totalsst", "totalvat", "taxtotal", "gsttotal", "totalmwst"]))
+        {
+            return Role::Tax;
+        }
+        if glued(&["roundedtotal", "totalrounded", "afterround", "afteradj", "totalafter", "roundtotal", "totalround"])
+        {
+            return Role::Total(20);
+        }
+        if glued(&["grandtotal", "finaltotal"]) {
+            return Role::Total(17);
+        }
+        if glued(&[
+            "totalpayable",
+            "amountdue",
+            "amtdue",
+            "totaldue",
+            "balancedue",
+            "baldue",
+            "amountpayable",
+            "totalamtpayable",
+            "zuzahlen",
+            "netttotal",
+            "nettotal",
+            "nettamount",
+            "endbetrag",
+        ]) {
+            return Role::Total(16);
+        }
+        if inclusive {
+            return Role::Total(14);
+        }
+        if glued(&["totalsales", "totalamount", "totalamt", "totalrm", "summe"]) {
+            return Role::Total(13);
+        }
+        if glued(&["amountpaid", "totalpaid"]) {
+            return Role::Total(9);
+        }
+        return Role::Total(12);
+    }
+    if has(&["rounding", "round", "rnd", "rounding adj", "rounding adjustment", "round adj", "rounded"])
+        || glued(&["rounding", "roundadj", "rndadj"])
+    {
+        return Role::Rounding;
+    }
+    if has(&["change", "change due", "ruckgeld", "rückgeld", "change rm", "chg", "balance"])
+        || squeezed.starts_with("change")
+    {
+        return Role::Change;
+    }
+    if has(&["due"]) {
+        return Role::Total(11);
+    }
+    if glued(&["discount", "saving", "youpay", "voucher", "deposit"]) {
+        return Role::Aside;
+    }
+    if has(&[
+        "visa",
+        "master",
+        "mastercard",
+        "amex",
+        "debit",
+        "credit card",
+        "card",
+        "ec karte",
+        "girocard",
+        "bank card",
+        "kartenzahlung",
+    ]) {
+        return Role::Card;
+    }
+    if has(&[
+        "cash",
+        "tender",
+        "tendered",
+        "gegeben",
+        "bar",
+        "amount tender",
+        "cash tender",
+        "cash tendered",
+        "payment",
+        "paid",
+    ]) && !has(&["cashier", "cash bill", "cash sales"])
+    {
+        return Role::Cash;
+    }
+    if has(&[
+        "gst",
+        "tax",
+        "hst",
+        "vat",
+        "pst",
+        "sst",
+        "taxes",
+        "mwst",
+        "ust",
+        "salestax",
+        "sales tax",
+        "service tax",
+        "govt tax",
+    ]) || glued(&["salestax", "govttax", "gsttax"])
+    {
+        if has(&["invoice", "reg", "id", "no", "summary", "code"]) || glued(&["taxinvoice", "gstno", "gstreg", "gstid"])
+        {
+            return Role::Aside;
+        }
+        return Role::Tax;
+    }
+    if has(&["service charge", "svc chg", "serv charge", "surcharge", "tip", "gratuity", "amount"]) {
+        return Role::Aside;
+    }
+    Role::None
+}
+
+/// Whether `words` holds `phrase` between word ends.
+fn contains_words(words: &str, phrase: &str) -> bool {
+    words.match_indices(phrase).any(|(i, m)| {
+        let before = words[..i].chars().next_back();
+        let after = words[i + m.len()..].chars().next();
+        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+    })
+}
+
+/// The amount that belongs to a row's label: its last one, else the only thing on the row below.
+fn amount_of<'r>(rows: &'r [Row], roles: &[Role], i: usize) -> Option<&'r (Span, Parsed)> {
+    rows[i].amounts.last().or_else(|| {
+        let next = rows.get(i + 1)?;
+        let close = next.top - rows[i].bottom < rows[i].height * 1.2;
+        (close && roles[i + 1] == Role::None && next.words.chars().filter(|c| c.is_alphabetic()).count() <= 2)
+            .then(|| next.amounts.last())
+            .flatten()
+    })
+}
+
+fn fen(found: &Parsed) -> i64 {
+    crate::domain::Fen::parse(&found.value).map_or(0, |f| f.0)
+}
+
+/// Subtotal, tax, rounding, cash, change.
+fn labelled(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) {
+    for (i, role) in roles.iter().enumerate() {
+        let name = match role {
+            Role::Subtotal => F::Subtotal,
+            Role::Rounding => F::Rounding,
+            Role::Change => F::Change,
+            Role::Cash => F::Cash,
+            Role::Tax => F::Tax,
+            _ => continue,
+        };
+        let Some((span, parsed)) = amount_of(rows, roles, i) else { continue };
+        if name == F::Rounding && fen(parsed).abs() > 5 {
+            continue;
+        }
+        if fields.contains_key(&name) {
+            continue; // the first of its kind: later ones are copies in a tax table or a card slip
+        }
+        put(fields, name, labels::found(sheet, *span, parsed.clone()));
+    }
+}
+
+/// The total: the best wording, helped by what it must agree with.
+fn total(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) {
+    let value =
+        |name: F| fields.get(&name).and_then(|f| f.value.as_deref()).and_then(crate::domain::Fen::parse).map(|f| f.0);
+    let (cash, change) = (value(F::Cash), value(F::Change));
+    let (subtotal, tax, rounding) = (value(F::Subtotal), value(F::Tax), value(F::Rounding));
+    let all: Vec<i64> = rows.iter().flat_map(|r| r.amounts.iter().map(|(_, p)| fen(p))).collect();
+    let agreement = |v: i64| {
+        let mut score = 0;
+        if let (Some(c), Some(g)) = (cash, change) {
+            score += if c - g.abs() == v { 8 } else { 0 };
+        }
+        if let Some(s) = subtotal {
+            let with = [0, tax.unwrap_or(0)].map(|t| s + t);
+            score += if with.contains(&v) || rounding.is_some_and(|r| with.iter().any(|w| w + r == v)) { 2 } else { 0 };
+        }
+        if let Some(r) = rounding.filter(|r| *r != 0) {
+            score += if all.contains(&(v - r)) { 5 } else { 0 };
+        }
+        score + if all.iter().filter(|a| **a == v).count() > 1 { 1 } else { 0 }
+    };
+    let mut best: Option<(u32, usize, Found)> = None;
+    for (i, role) in roles.iter().enumerate() {
+        let Role::Total(weight) = *role else { continue };
+        let Some((span, parsed)) = amount_of(rows, roles, i) else { continue };
+        let v = fen(parsed);
+        if v <= 0 {
+            continue;
+        }
+        let large = u32::from(rows[i].height > sheet.line_height * 1.25) * 2;
+        let score = weight + large + agreement(v);
+        // Of equals the later: totals build up down the receipt.
+        if best.as_ref().is_none_or(|(s, ..)| score >= *s) {
+            best = Some((score, i, labels::found(sheet, *span, parsed.clone())));
+        }
+    }
+    if best.is_none() {
+        // No wording was legible. What cash minus change gives, or a card was charged, or else the largest amount.
+        let wanted = cash.zip(change).map(|(c, g)| c - g.abs());
+        let mut fallback: Option<(i64, Found)> = None;
+        for (row, role) in rows.iter().zip(roles) {
+            for (span, parsed) in &row.amounts {
+                let v = fen(parsed);
+                let rank = if Some(v) == wanted {
+                    i64::MAX
+                } else if *role == Role::Card {
+                    i64::MAX - 1
+                } else if matches!(role, Role::Cash | Role::Change) {
+                    continue;
+                } else {
+                    v
+                };
+                if v > 0 && fallback.as_ref().is_none_or(|(r, _)| rank >= *r) {
+                    let mut found = labels::found(sheet, *span, parsed.clone());
+                    found.confidence = found.confidence.times(Bp(6_000));
+                    fallback = Some((rank, found));
+                }
+            }
+        }
+        if let Some((_, found)) = fallback {
+            fields.insert(F::Total, found);
+        }
+    }
+    if let Some((_, i, found)) = best {
+        fields.insert(F::Total, rounded(sheet, rows, i, rounding, &found).unwrap_or(found));
+    }
+}
+
+/// The total after rounding, where the total found is the one before: a rounding row names the difference, and an
+/// amount further down is just that far off. The sign of a rounding is often lost, so both are tried.
+fn rounded(sheet: &Sheet<'_>, rows: &[Row], at: usize, rounding: Option<i64>, before: &Found) -> Option<Found> {
+    let v = crate::domain::Fen::parse(before.value.as_deref()?)?.0;
+    // Rounding goes to the nearest 5 sen; a total that already is a multiple is the rounded one.
+    let r = rounding.filter(|r| *r != 0 && v % 5 != 0)?;
+    rows.iter().skip(at + 1).flat_map(|row| &row.amounts).find_map(|(span, parsed)| {
+        let w = fen(parsed);
+        (w % 5 == 0 && (w == v + r || w == v - r)).then(|| labels::found(sheet, *span, parsed.clone()))
+    })
+}
+
+/// The date, by a label if there is one, else the first on the receipt.
+fn date(sheet: &Sheet<'_>, rows: &[Row], fields: &mut Fields) {
+    let order = order_of_dates(rows);
+    let mut best: Option<(u32, Found)> = None;
+    for row in rows {
+        for &i in &row.cells {
+            let text = &sheet.cells[i].line.text;
+            for parsed in parse::dates(text, order) {
+                let labelled = contains_words(&row.words, "date") || row.words.contains("datum");
+                let with_time = row.text.contains(':');
+                let rank = u32::from(labelled) * 2 + u32::from(with_time);
+                if best.as_ref().is_none_or(|(r, _)| rank > *r) {
+                    best = Some((rank, labels::found(sheet, sheet.whole(i), parsed)));
+                }
+            }
+        }
+    }
+    if let Some((_, found)) = best {
+        fields.insert(F::IssueDate, found);
+    }
+}
+
+/// American receipts put the month first; they show a dollar sign, a state with its ZIP code, or sales tax.
+fn order_of_dates(rows: &[Row]) -> DateOrder {
+    let mut american = 0;
+    for row in rows {
+        let t = &row.text;
+        american += i32::from(t.contains('$'));
+        american += 2 * i32::from(state_and_zip(t));
+        american += i32::from(
+            row.words.contains("sales tax") || row.words.contains("gratuity") || contains_words(&row.words, "tip"),
+        );
+        american -= 2 * i32::from(
+            row.words.contains("gst")
+                || row.words.contains("sdn")
+                || contains_words(&row.words, "rm")
+                || row.words.contains("gmbh"),
+        );
+        american -= 2 * i32::from(t.contains('£') || t.contains('€') || row.words.contains("jalan"));
+    }
+    if american > 0 { DateOrder::MonthFirst } else { DateOrder::DayFirst }
+}
+
+/// Two capitals and five digits: `NY 10014`.
+fn state_and_zip(text: &str) -> bool {
+    let c: Vec<char> = text.chars().filter(|c| !matches!(c, ',' | '.')).collect();
+    c.windows(8).enumerate().any(|(i, w)| {
+        w[0].is_ascii_uppercase()
+            && w[1].is_ascii_uppercase()
+            && w[2] == ' '
+            && w[3..].iter().all(char::is_ascii_digit)
+            && !i.checked_sub(1).is_some_and(|j| c[j].is_alphanumeric())
+            && !c.get(i + 8).is_some_and(char::is_ascii_digit)
+    })
+}
+
+/// Legal forms, and words for a shop that stand at the end of its name.
+const SUFFIXES: &[&str] = &[
+    "sdn bhd",
+    "sdn",
+    "bhd",
+    "s b",
+    "enterprise",
+    "trading",
+    "restaurant",
+    "restoran",
+    "gmbh",
+    "ltd",
+    "llc",
+    "hardware",
+    "supermarket",
+    "bakery",
+    "co kg",
+    "pharmacy",
+    "berhad",
+    "stationery",
+];
+
+/// Slogans and courtesies, which are no name.
+const NO_NAMES: &[&str] =
+    &["goods sold", "thank you", "welcome", "returnable", "you decide", "win 1", "www", "shopping with"];
+
+/// Words that end the head of a receipt.
+const HEAD_ENDS: &[&str] = &[
+    "telephone",
+    "te1",
+    "t",
+    "h p",
+    "whatsapp",
+    "served by",
+    "hp",
+    "careline",
+    "fax",
+    "gst",
+    "tax invoice",
+    "invoice",
+    "receipt",
+    "date",
+    "cashier",
+    "bill",
+    "email",
+    "www",
+    "http",
+    "table",
+    "order",
+    "guest",
+    "server",
+    "check",
+    "hotline",
+    "phone",
+    "document",
+    "slip",
+    "cash",
+    "description",
+    "qty",
+    "item",
+];
+
+fn is_head_end(row: &Row) -> bool {
+    HEAD_ENDS.iter().any(|w| contains_words(&row.words, w)) || !row.amounts.is_empty()
+}
+
+/// A registration number in brackets, or nothing but digits and punctuation.
+fn is_number_row(row: &Row) -> bool {
+    let letters = row.text.chars().filter(|c| c.is_alphabetic()).count();
+    let digits = row.text.chars().filter(char::is_ascii_digit).count();
+    letters < 3
+        || (digits >= 5 && letters <= 8)
+            && (contains_words(&row.words, "co")
+                || row.words.contains("reg")
+                || letters <= 3
+                || contains_words(&row.words, "no"))
+}
+
+/// Shop name and address from the head.
+fn issuer(sheet: &Sheet<'_>, rows: &[Row], fields: &mut Fields) {
+    let head: Vec<usize> = (0..rows.len().min(12)).collect();
+    let suffixed =
+        |i: &usize| SUFFIXES.iter().any(|s| contains_words(&rows[*i].words, s)) && rows[*i].amounts.is_empty();
+    let plain = |i: &usize| {
+        let letters = rows[*i].text.chars().filter(|c| c.is_alphabetic()).count();
+        let slogan = NO_NAMES.iter().any(|w| rows[*i].words.contains(w));
+        letters >= 3 && !slogan && !is_head_end(&rows[*i]) && !is_number_row(&rows[*i])
+    };
+    // Printed names start with a capital or a digit; a small letter is a note somebody wrote at the top.
+    let printed = |i: &usize| rows[*i].text.chars().find(|c| c.is_alphanumeric()).is_some_and(|c| !c.is_lowercase());
+    let first_plain =
+        head.iter().copied().find(|i| plain(i) && printed(i)).or_else(|| head.iter().copied().find(plain));
+    let company = head.iter().copied().take(7).find(suffixed);
+    let Some(at) = company.or(first_plain) else { return };
+    // A name that runs over two rows: the second is little more than its legal form.
+    let mut from = at;
+    let letters = rows[at].words.chars().filter(|c| c.is_alphabetic()).count();
+    if company == Some(at) && letters <= 10 && at > 0 && plain(&(at - 1)) {
+        from = at - 1;
+    }
+    let cells: Vec<usize> = (from..=at).flat_map(|i| rows[i].cells.iter().copied()).collect();
+    if let Some(mut found) = join(sheet, &cells) {
+        found.value = found.value.as_deref().map(without_registration);
+        fields.insert(F::IssuerName, found);
+    }
+    let mut address: Vec<usize> = Vec::new();
+    for row in rows.iter().skip(at + 1).take(7) {
+        let registration =
+            ["company no", "company reg", "co reg", "roc no", "reg no", "company rto", "gst id", "gstid"]
+                .iter()
+                .any(|w| row.words.contains(w));
+        if registration || is_number_row(row) && address.is_empty() {
+            continue;
+        }
+        let telephone = row.text.chars().filter(char::is_ascii_digit).count() >= 7
+            && row.text.chars().filter(|c| c.is_alphabetic()).count() <= 3;
+        let dated = !parse::dates(&row.text, DateOrder::DayFirst).is_empty();
+        if is_head_end(row) || telephone || dated {
+            break;
+        }
+        address.extend(&row.cells);
+    }
+    if let Some(found) = join(sheet, &address) {
+        fields.insert(F::IssuerAddress, found);
+    }
+}
+
+/// A company's name without the registration number in brackets behind it: `EXAMPLE SDN BHD (123456-X)`.
+fn without_registration(name: &str) -> String {
+    let Some((head, tail)) = name.rsplit_once('(') else { return name.to_owned() };
+    let digits = tail.chars().filter(char::is_ascii_digit).count();
+    if digits >= 4 && head.trim().chars().count() >= 3 { head.trim().to_owned() } else { name.to_owned() }
+}
+
+/// Several cells as one text field.
+fn join(sheet: &Sheet<'_>, cells: &[usize]) -> Option<Found> {
+    let first = *cells.first()?;
+    let text = cells.iter().map(|&i| sheet.cells[i].line.text.trim()).collect::<Vec<_>>().join(" ");
+    let quad = if cells.len() == 1 {
+        sheet.cells[first].line.quad
+    } else {
+        cells.iter().map(|&i| sheet.cells[i].line.quad).reduce(|a, b| a.union(&b))?
+    };
+    let confidence = cells.iter().map(|&i| sheet.cells[i].line.confidence).min()?;
+    Some(Found { value: Some(text.clone()), text, confidence, quad, repairs: vec![] })
+}
+
+/// Rows with words and an amount, above the first sum.
+fn items(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role]) -> Vec<FoundItem> {
+    let end = roles
+        .iter()
+        .enumerate()
+        .position(|(i, r)| matches!(r, Role::Total(_) | Role::Subtotal) && !rows[i].amounts.is_empty())
+        .unwrap_or(0);
+    let mut items = Vec::new();
+    for (i, row) in rows.iter().enumerate().take(end) {
+        let Some((span, parsed)) = row.amounts.last() else { continue };
+        if roles[i] != Role::None {
+            continue;
+        }
+        let letters = row.words.chars().filter(|c| c.is_alphabetic()).count();
+        // An amount under its name: the name is the row above.
+        let name_row = if letters >= 3 {
+            row
+        } else if i > 0 && rows[i - 1].amounts.is_empty() && roles[i - 1] == Role::None {
+            &rows[i - 1]
+        } else {
+            continue;
+        };
+        let found = labels::found(sheet, *span, parsed.clone());
+        let name: String = name_row
+            .cells
+            .iter()
+            .map(|&c| sheet.cells[c].line.text.as_str())
+            .filter(|t| t.chars().any(char::is_alphabetic))
+            .collect::<Vec<_>>()
+            .join(" ");
+        items.push(FoundItem {
+            name,
+            quantity: None,
+            unit: None,
+            amount: found.value,
+            confidence: found.confidence,
+            quad: sheet.cells[row.cells[0]].line.quad.union(&found.quad),
+            repairs: vec![],
+        });
+    }
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{PageText, text::Line};
+
+    fn receipt(rows: &[(&str, Option<&str>)]) -> PageText {
+        let mut lines = Vec::new();
+        for (i, (words, amount)) in rows.iter().enumerate() {
+            let y = i as f64 * 30.0;
+            lines.push(Line::at(words, 20.0, y, 20.0 + 10.0 * words.chars().count() as f64, y + 20.0));
+            if let Some(amount) = amount {
+                lines.push(Line::at(amount, 400.0, y + 2.0, 460.0, y + 22.0));
+            }
+        }
+        PageText { width: 500, height: 30 * rows.len() as u32, lines }
+    }
+
+    fn values(rows: &[(&str, Option<&str>)]) -> Vec<(F, String)> {
+        let page = receipt(rows);
+        let (fields, _) = read(&Sheet::new(&page));
+        fields.into_iter().filter_map(|(n, f)| f.value.map(|v| (n, v))).collect()
+    }
+
+    #[test]
+    fn a_whole_receipt_is_understood() {
+        let rows = [
+            ("EXAMPLE MART SDN BHD (123456-X)", None),
+            ("12, JALAN CONTOH 3", None),
+            ("TEL: 01-2345678", None),
+            ("DATE: 05/11/2018 10:20", None),
+            ("APPLE JUICE", Some("4.00")),
+            ("BREAD", Some("5.63")),
+            ("SUB TOTAL", Some("9.63")),
+            ("GST 6%", Some("0.58")),
+            ("TOTAL SALES INCL GST", Some("10.21")),
+            ("ROUNDING ADJ", Some("-0.01")),
+            ("TOTAL PAYABLE", Some("10.20")),
+            ("CASH", Some("20.00")),
+            ("CHANGE", Some("9.80")),
+        ];
+        let want = [
+            (F::IssuerName, "EXAMPLE MART SDN BHD"),
+            (F::IssueDate, "2018-11-05"),
+            (F::Total, "10.20"),
+            (F::Tax, "0.58"),
+            (F::IssuerAddress, "12, JALAN CONTOH 3"),
+            (F::Subtotal, "9.63"),
+            (F::Rounding, "-0.01"),
+            (F::Cash, "20.00"),
+            (F::Change, "9.80"),
+        ];
+        let got = values(&rows);
+        assert_eq!(got, want.map(|(n, v)| (n, v.to_owned())));
+    }
+
+    #[test]
+    fn an_unlabelled_rounded_total_is_followed() {
+        let got = values(&[
+            ("TOTAL AMT RM", Some("60.31")),
+            ("ROUNDING ADJ", Some("-0.01")),
+            ("RM", Some("60.30")),
+            ("CASH", Some("70.30")),
+        ]);
+        assert!(got.contains(&(F::Total, "60.30".to_owned())), "{got:?}");
+    }
+
+    #[test]
+    fn counts_and_discounts_are_no_totals() {
+        let got = values(&[("TOTAL", Some("8.00")), ("TOTAL QTY", Some("3.00")), ("TOTAL DISCOUNT", Some("1.00"))]);
+        assert!(got.contains(&(F::Total, "8.00".to_owned())), "{got:?}");
+    }
+
+    #[test]
+    fn american_receipts_put_the_month_first() {
+        let date =
+            |rows: &[(&str, Option<&str>)]| values(rows).into_iter().find(|(n, _)| *n == F::IssueDate).map(|(_, v)| v);
+        assert_eq!(
+            date(&[("Springfield, NY 10014", None), ("03/04/2012", None), ("Total", Some("$5.00"))]).as_deref(),
+            Some("2012-03-04")
+        );
+        assert_eq!(
+            date(&[("Somewhere", None), ("03/04/2012", None), ("Total", Some("5.00"))]).as_deref(),
+            Some("2012-04-03")
+        );
+    }
+}

@@ -1,0 +1,262 @@
+//! Find a label, take the value beside it.
+
+use super::layout::{Sheet, Span};
+use super::{Fields, Found, parse};
+use crate::domain::document::ValueType;
+use crate::domain::{Bp, FieldName};
+
+/// A label: the words it may be printed as, and the field it announces (`None`: it only ends other values).
+#[derive(Debug, Clone, Copy)]
+pub struct Label {
+    /// The field.
+    pub field: Option<FieldName>,
+    /// Wordings without white space or colon.
+    pub words: &'static [&'static str],
+}
+
+/// A label seen on the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    /// Index into the table of labels.
+    pub label: usize,
+    /// Where its words stand.
+    pub span: Span,
+    /// Edits between the printed and the expected words.
+    pub edits: usize,
+}
+
+/// Edits that a label of this length may differ by and still be itself.
+///
+/// Labels of one bill differ from one another by as little as one character of four (预缴金额, 补缴金额), so an exact
+/// hit always takes a place before a fuzzy one does.
+fn tolerance(length: usize) -> usize {
+    match length {
+        0..=3 => 0,
+        4..=5 => 1,
+        _ => 2,
+    }
+}
+
+/// Levenshtein distance, or `None` above `limit`.
+fn edits(a: &[char], b: &[char], limit: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > limit {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let next = (diagonal + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = row[j + 1];
+            row[j + 1] = next;
+        }
+    }
+    Some(row[b.len()]).filter(|d| *d <= limit)
+}
+
+/// Edits between two strings, or `None` above `limit`.
+pub fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
+    edits(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>(), limit)
+}
+
+/// Every label on the page; no two share a character.
+///
+/// White space inside labels is ignored. A fuzzy hit must start its line or end before a colon or the line's end:
+/// running text is full of near misses.
+pub fn find(sheet: &Sheet<'_>, table: &[Label]) -> Vec<Hit> {
+    let mut candidates: Vec<(Hit, usize)> = Vec::new(); // with the length of the words
+    for (cell, c) in sheet.cells.iter().enumerate() {
+        let compact: Vec<usize> = (0..c.chars.len()).filter(|&i| !c.chars[i].is_whitespace()).collect();
+        let letters: Vec<char> = compact.iter().map(|&i| c.chars[i]).collect();
+        for (label, spec) in table.iter().enumerate() {
+            for words in spec.words {
+                let words: Vec<char> = words.chars().collect();
+                let limit = tolerance(words.len());
+                for start in 0..letters.len() {
+                    for length in words.len() - limit.min(1)..=words.len() + limit.min(1) {
+                        let Some(window) = letters.get(start..start + length) else { break };
+                        let shared = words.iter().filter(|w| window.contains(w)).count();
+                        if shared + limit < words.len() {
+                            continue;
+                        }
+                        let Some(edits) = edits(window, &words, limit) else { continue };
+                        let next = letters.get(start + length);
+                        let bounded = next.is_none_or(|n| matches!(n, ':' | '(' | ')')) || start == 0;
+                        if edits > 0 && (!bounded || length != words.len() && next != Some(&':')) {
+                            continue;
+                        }
+                        let span = Span { cell, from: compact[start], to: compact[start + length - 1] + 1 };
+                        candidates.push((Hit { label, span, edits }, words.len()));
+                    }
+                }
+            }
+        }
+    }
+    candidates.sort_by_key(|(hit, length)| (hit.edits, std::cmp::Reverse(*length), hit.span.cell, hit.span.from));
+    let mut hits: Vec<Hit> = Vec::new();
+    for (hit, _) in candidates {
+        let s = hit.span;
+        if !hits.iter().any(|h| h.span.cell == s.cell && h.span.from < s.to && s.from < h.span.to) {
+            hits.push(hit);
+        }
+    }
+    hits
+}
+
+/// The text after a label in its own cell, up to the next label; leading colons and spaces skipped.
+pub fn inline(sheet: &Sheet<'_>, hits: &[Hit], hit: &Hit) -> Option<Span> {
+    let chars = &sheet.cells[hit.span.cell].chars;
+    let end = hits
+        .iter()
+        .filter(|h| h.span.cell == hit.span.cell && h.span.from >= hit.span.to)
+        .map(|h| h.span.from)
+        .min()
+        .unwrap_or(chars.len());
+    let skip = |c: char| c.is_whitespace() || matches!(c, ':' | ';' | '.' | ',' | '·' | ')' | '|' | '=' | '_' | '/');
+    let from = (hit.span.to..end).find(|&i| !skip(chars[i]))?;
+    let to = (from..end).rev().find(|&i| !chars[i].is_whitespace())? + 1;
+    Some(Span { cell: hit.span.cell, from, to })
+}
+
+/// Places to the right of a label on its row, nearest first, none of them behind another label.
+pub fn beside(sheet: &Sheet<'_>, hits: &[Hit], hit: &Hit) -> Vec<Span> {
+    let cell = &sheet.cells[hit.span.cell];
+    let (_, _, right, _) = sheet.quad(hit.span).bounds();
+    // Where the line itself ends: the cell of a label in the middle of a line is not its own neighbour.
+    let x = if hit.span.to >= cell.chars.len().saturating_sub(2) { cell.right } else { right };
+    let right_of = sheet.to_the_right(x, cell.middle(), cell.height());
+    let fence = hits
+        .iter()
+        .filter(|h| h.span.cell != hit.span.cell && right_of.contains(&h.span.cell))
+        .map(|h| sheet.quad(h.span).bounds().0)
+        .fold(f64::INFINITY, f64::min);
+    right_of
+        .into_iter()
+        .filter(|&i| i != hit.span.cell && sheet.cells[i].left < fence - 1.0)
+        .map(|i| {
+            let to = hits
+                .iter()
+                .filter(|h| h.span.cell == i)
+                .map(|h| h.span.from)
+                .min()
+                .unwrap_or(sheet.cells[i].chars.len());
+            Span { cell: i, from: 0, to }
+        })
+        .filter(|s| s.to > 0)
+        .collect()
+}
+
+/// Makes a field of a place by the type of its value; `None` if the text cannot be one at all.
+pub fn typed(sheet: &Sheet<'_>, name: FieldName, span: Span) -> Option<Found> {
+    let text = sheet.text(span);
+    let parsed = match name.value_type() {
+        ValueType::Money => parse::money(&text),
+        ValueType::Date => parse::dates(&text, parse::DateOrder::DayFirst).into_iter().next(),
+        ValueType::CapitalAmount => parse::capital(&text),
+        ValueType::Identifier => parse::identifier(&text),
+        ValueType::Text => {
+            let trimmed = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, ':' | ';' | ',' | '_'));
+            let start = text.find(trimmed).map_or(0, |b| text[..b].chars().count());
+            let n = trimmed.chars().count();
+            (n > 0).then(|| parse::Parsed { value: trimmed.to_owned(), repairs: vec![], chars: (start, start + n) })
+        }
+    }?;
+    Some(found(sheet, span, parsed))
+}
+
+/// A field from a parsed part of a place.
+pub fn found(sheet: &Sheet<'_>, span: Span, parsed: parse::Parsed) -> Found {
+    let part = Span { cell: span.cell, from: span.from + parsed.chars.0, to: span.from + parsed.chars.1 };
+    Found {
+        value: Some(parsed.value),
+        text: sheet.text(part),
+        confidence: repaired(sheet.confidence(part), parsed.repairs.len()),
+        quad: sheet.quad(part),
+        repairs: parsed.repairs,
+    }
+}
+
+/// Each repair costs a tenth of the confidence.
+fn repaired(confidence: Bp, repairs: usize) -> Bp {
+    (0..repairs.min(5)).fold(confidence, |c, _| c.times(Bp(9_000)))
+}
+
+/// Reads every field of a table: after its label, else beside it. Of several places for one field the surest stays;
+/// a place whose text has no value of the field's type is kept, without value, only if there is nothing better.
+pub fn read(sheet: &Sheet<'_>, table: &[Label]) -> (Fields, Vec<Hit>) {
+    let hits = find(sheet, table);
+    let mut fields = Fields::new();
+    for hit in &hits {
+        let Some(name) = table[hit.label].field else { continue };
+        let places: Vec<Span> = inline(sheet, &hits, hit).map_or_else(|| beside(sheet, &hits, hit), |s| vec![s]);
+        let Some(mut found) = places.iter().find_map(|&s| typed(sheet, name, s)).or_else(|| {
+            // Seen but not understood: only worth telling where a wrong guess is not likely a neighbour's text.
+            let span = inline(sheet, &hits, hit)?;
+            Some(Found {
+                value: None,
+                text: sheet.text(span),
+                confidence: Bp(0),
+                quad: sheet.quad(span),
+                repairs: vec![],
+            })
+        }) else {
+            continue;
+        };
+        if hit.edits > 0 {
+            found.confidence = found.confidence.times(Bp(9_700));
+        }
+        put(&mut fields, name, found);
+    }
+    (fields, hits)
+}
+
+/// Keeps the surer of two findings of one field; one with a value beats one without.
+pub fn put(fields: &mut Fields, name: FieldName, found: Found) {
+    let rank = |f: &Found| (f.value.is_some(), f.confidence);
+    match fields.get(&name) {
+        Some(old) if rank(old) >= rank(&found) => {}
+        _ => {
+            fields.insert(name, found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{PageText, text::Line};
+
+    const TABLE: &[Label] = &[
+        Label { field: Some(FieldName::Deposit), words: &["预缴金额"] },
+        Label { field: Some(FieldName::TopUp), words: &["补缴金额"] },
+        Label { field: Some(FieldName::Refund), words: &["退费金额"] },
+        Label { field: Some(FieldName::Sex), words: &["性别"] },
+    ];
+
+    #[test]
+    fn values_are_taken_after_beside_and_despite_misread_labels() {
+        let page = PageText {
+            width: 1000,
+            height: 100,
+            lines: vec![
+                Line::at("预缴金额:15000", 0., 0., 200., 20.),
+                Line::at("补嫩金额:", 300., 0., 400., 20.),
+                Line::at("0.00", 420., 4., 460., 24.),
+                Line::at("退费金额:", 500., 0., 600., 20.),
+                Line::at("性别:女", 700., 0., 780., 20.),
+            ],
+        };
+        let sheet = Sheet::new(&page);
+        let (fields, _) = read(&sheet, TABLE);
+        let value = |n| fields.get(&n).and_then(|f: &Found| f.value.clone());
+        assert_eq!(value(FieldName::Deposit).as_deref(), Some("15000.00"));
+        assert_eq!(value(FieldName::TopUp).as_deref(), Some("0.00"));
+        assert_eq!(value(FieldName::Refund), None, "the value of the next label is not taken");
+        assert_eq!(value(FieldName::Sex).as_deref(), Some("女"));
+        let deposit = &fields[&FieldName::Deposit];
+        assert_eq!(deposit.text, "15000");
+        let (left, _, right, _) = deposit.quad.bounds();
+        assert!(left > 95.0 && right == 200.0, "{left} {right}");
+    }
+}
