@@ -1,0 +1,237 @@
+//! What the paper says: a table of checks over evidence. Never sees a pixel, never sees a policy.
+//!
+//! Every check runs on every document and answers pass, fail, inconclusive or not applicable, with the figures it
+//! compared. A check never guesses: what it needs but cannot read makes it inconclusive, what a document of that kind
+//! does not carry makes it not applicable. Whether an answer keeps a claim from approval is the policy's business.
+//! Details carry figures and stable words, no names and no identity numbers.
+
+mod across;
+mod arithmetic;
+mod dates;
+mod identifiers;
+mod qr;
+mod reading;
+mod repeats;
+
+use crate::domain::document::ValueType;
+use crate::domain::{
+    Bp, CheckId, Day, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Outcome, Quad, Reading, Upload,
+};
+use std::collections::BTreeMap;
+
+/// Looks at one document and answers.
+type Check = fn(&Case) -> Answer;
+
+/// One row a check, in the order of [`CheckId::ALL`].
+const CHECKS: &[(CheckId, Check)] = &[
+    (CheckId::TotalInWords, arithmetic::total_in_words),
+    (CheckId::ItemsSum, arithmetic::items_sum),
+    (CheckId::PaymentSplit, arithmetic::payment_split),
+    (CheckId::TaxSum, arithmetic::tax_sum),
+    (CheckId::SubtotalSum, arithmetic::subtotal_sum),
+    (CheckId::CashChange, arithmetic::cash_change),
+    (CheckId::BillCodeFormat, identifiers::bill_code_format),
+    (CheckId::BillNumberFormat, identifiers::bill_number_format),
+    (CheckId::CheckCodeFormat, identifiers::check_code_format),
+    (CheckId::InvoiceNumberFormat, identifiers::invoice_number_format),
+    (CheckId::CreditCode, identifiers::credit_code),
+    (CheckId::PayerIdentity, identifiers::payer_identity),
+    (CheckId::DateOrder, dates::date_order),
+    (CheckId::DateNotFuture, dates::date_not_future),
+    (CheckId::DateNotStale, dates::date_not_stale),
+    (CheckId::PolicyPeriod, dates::policy_period),
+    (CheckId::QrMatchesPrint, qr::qr_matches_print),
+    (CheckId::QrChecksum, qr::qr_checksum),
+    (CheckId::Repeat, repeats::repeat),
+    (CheckId::ClaimName, across::claim_name),
+    (CheckId::ClaimAmount, across::claim_amount),
+    (CheckId::DocumentsAgree, across::documents_agree),
+    (CheckId::NotVoid, reading::not_void),
+    (CheckId::TotalCorroborated, arithmetic::total_corroborated),
+    (CheckId::ReadersAgree, reading::readers_agree),
+];
+
+/// Every check on every document: one list of findings a document, each list in the order of the table.
+pub fn run(evidence: &Evidence) -> Vec<Vec<Finding>> {
+    (0..evidence.readings.len())
+        .filter_map(|document| Case::new(evidence, document))
+        .map(|case| examine(&case))
+        .collect()
+}
+
+fn examine(case: &Case) -> Vec<Finding> {
+    CHECKS
+        .iter()
+        .map(|&(check, ask)| {
+            let Answer { outcome, detail, fields, regions } = ask(case);
+            Finding { check, outcome, detail, fields, regions }
+        })
+        .collect()
+}
+
+/// A field read at least this surely makes a difference to another source definite; below, it may be a misread.
+const WELL_READ: Bp = Bp(8_000);
+
+/// One document with all that is known around it.
+struct Case<'a> {
+    evidence: &'a Evidence,
+    document: usize,
+    reading: &'a Reading,
+}
+
+/// A field, typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen<T> {
+    /// Not on the page, as far as was seen.
+    Absent,
+    /// Seen but not understood.
+    Unclear,
+    /// Understood.
+    Read(T),
+}
+
+impl<T> Seen<T> {
+    fn read(self) -> Option<T> {
+        match self {
+            Self::Read(value) => Some(value),
+            Self::Absent | Self::Unclear => None,
+        }
+    }
+}
+
+impl<'a> Case<'a> {
+    fn new(evidence: &'a Evidence, document: usize) -> Option<Self> {
+        Some(Self { evidence, document, reading: evidence.readings.get(document)? })
+    }
+
+    fn kind(&self) -> DocumentKind {
+        self.reading.kind
+    }
+
+    /// Whether the document is a demand for money that counts towards the claim.
+    fn is_bill(&self) -> bool {
+        counts_as_bill(self.kind())
+    }
+
+    fn field(&self, name: FieldName) -> Option<&'a Field> {
+        self.reading.fields.get(&name)
+    }
+
+    fn typed<T>(&self, name: FieldName, parse: impl Fn(&'a str) -> Option<T>) -> Seen<T> {
+        match self.field(name) {
+            None => Seen::Absent,
+            Some(field) => field.value.as_deref().and_then(parse).map_or(Seen::Unclear, Seen::Read),
+        }
+    }
+
+    fn text(&self, name: FieldName) -> Seen<&'a str> {
+        self.typed(name, |value| (!value.trim().is_empty()).then_some(value))
+    }
+
+    fn money(&self, name: FieldName) -> Seen<Fen> {
+        debug_assert_eq!(name.value_type(), ValueType::Money);
+        self.typed(name, Fen::parse)
+    }
+
+    fn day(&self, name: FieldName) -> Seen<Day> {
+        debug_assert_eq!(name.value_type(), ValueType::Date);
+        self.typed(name, Day::parse)
+    }
+
+    /// The calendar day of the decision; `None` if the facts hold no such day.
+    fn today(&self) -> Option<Day> {
+        Day::parse(&self.evidence.facts.today)
+    }
+
+    fn well_read(&self, name: FieldName) -> bool {
+        self.field(name).is_some_and(|field| field.confidence >= WELL_READ)
+    }
+
+    /// Whether two fields were read at the very same place: then they are one reading, not two that agree.
+    fn same_place(&self, a: FieldName, b: FieldName) -> bool {
+        matches!((self.field(a), self.field(b)), (Some(a), Some(b)) if a.polygon == b.polygon)
+    }
+
+    /// An answer that speaks of these fields, as far as they were seen.
+    fn answer(&self, outcome: Outcome, names: &[FieldName]) -> Answer {
+        let seen = || names.iter().filter_map(|name| Some((*name, self.field(*name)?)));
+        Answer {
+            outcome,
+            detail: BTreeMap::new(),
+            fields: seen().map(|(name, _)| name).collect(),
+            regions: seen().map(|(_, field)| field.polygon).collect(),
+        }
+    }
+}
+
+/// Kinds whose totals add up to what a claim may ask for.
+fn counts_as_bill(kind: DocumentKind) -> bool {
+    kind.is_medical_bill() || matches!(kind, DocumentKind::VatInvoice | DocumentKind::TillReceipt)
+}
+
+/// What a check says, before it is given the check's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Answer {
+    outcome: Outcome,
+    detail: BTreeMap<String, String>,
+    fields: Vec<FieldName>,
+    regions: Vec<Quad<Upload>>,
+}
+
+impl Answer {
+    fn not_applicable() -> Self {
+        Self { outcome: Outcome::NotApplicable, detail: BTreeMap::new(), fields: Vec::new(), regions: Vec::new() }
+    }
+
+    fn with(mut self, name: &str, figure: impl ToString) -> Self {
+        self.detail.insert(name.to_owned(), figure.to_string());
+        self
+    }
+
+    /// Adds a stable word that says what decided.
+    fn why(self, word: &str) -> Self {
+        self.with("why", word)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::domain::support::{bill, evidence};
+
+    /// What one check says of the first document.
+    pub(crate) fn ask(evidence: &Evidence, check: CheckId) -> Finding {
+        run(evidence)[0].iter().find(|f| f.check == check).cloned().unwrap()
+    }
+
+    #[test]
+    fn the_table_holds_every_check_once_and_in_order() {
+        let listed: Vec<CheckId> = CHECKS.iter().map(|(check, _)| *check).collect();
+        assert_eq!(listed, CheckId::ALL);
+    }
+
+    #[test]
+    fn names_are_those_of_json() {
+        for check in CheckId::ALL {
+            assert_eq!(serde_json::to_value(check).unwrap(), check.as_str());
+        }
+    }
+
+    #[test]
+    fn every_check_answers_on_every_document() {
+        let mut evidence =
+            evidence(vec![bill(), Reading::unreadable("a", crate::domain::ContentHash([0; 32]), "b".into())]);
+        let findings = run(&evidence);
+        assert_eq!(findings.iter().map(Vec::len).collect::<Vec<_>>(), [CHECKS.len(); 2]);
+        assert!(findings[1].iter().all(|f| f.outcome == Outcome::NotApplicable), "{:?}", findings[1]);
+        evidence.readings.clear();
+        assert!(run(&evidence).is_empty());
+    }
+
+    #[test]
+    fn a_sound_bill_fails_nothing() {
+        for finding in &run(&evidence(vec![bill()]))[0] {
+            assert!(matches!(finding.outcome, Outcome::Pass | Outcome::NotApplicable), "{finding:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What the reading says of itself: two readers, words that void the paper.
+
+use super::{Answer, Case};
+use crate::domain::Outcome::{Fail, Inconclusive, Pass};
+use crate::domain::document::ValueType;
+use crate::domain::money::parse_capital;
+use crate::domain::{Day, Fen, Field, FieldName};
+
+/// Where two engines read one field, they read the same. Text is left out: it decides nothing by its letters.
+///
+/// `fields` are those that differ, or, if none does, those that were read twice alike. What an engine read but could not
+/// be typed is no second opinion.
+pub(super) fn readers_agree(case: &Case) -> Answer {
+    let mut alike = Vec::new();
+    let mut differ = Vec::new();
+    for (name, field) in &case.reading.fields {
+        let opinions = opinions(*name, field);
+        match opinions.split_first() {
+            Some((first, rest)) if rest.iter().any(|other| other != first) => differ.push(*name),
+            Some((_, rest)) if !rest.is_empty() => alike.push(*name),
+            _ => {}
+        }
+    }
+    match (differ.is_empty(), alike.is_empty()) {
+        (false, _) => case.answer(Inconclusive, &differ).with("differ", differ.len()).with("alike", alike.len()),
+        (true, false) => case.answer(Pass, &alike).with("alike", alike.len()),
+        (true, true) => Answer::not_applicable(),
+    }
+}
+
+/// Each engine's reading in a form that compares by value.
+fn opinions(name: FieldName, field: &Field) -> Vec<String> {
+    let typed = |text: &String| match name.value_type() {
+        ValueType::Money => Fen::parse(text).map(|fen| fen.to_string()),
+        ValueType::Date => Day::parse(text).map(|day| day.to_string()),
+        ValueType::CapitalAmount => parse_capital(text).map(|fen| fen.to_string()),
+        ValueType::Identifier => Some(text.split_whitespace().collect::<String>()).filter(|t| !t.is_empty()),
+        ValueType::Text => None,
+    };
+    field.readers.values().filter_map(typed).collect()
+}
+
+/// Nothing on the paper says that it takes back another bill (红冲) or is void.
+pub(super) fn not_void(case: &Case) -> Answer {
+    const ANYWHERE: [&str; 5] = ["冲红", "红冲", "红字", "销项负数", "已作废"];
+    const ALONE: [&str; 2] = ["作废", "VOID"];
+    if case.reading.lines.is_empty() {
+        return Answer::not_applicable();
+    }
+    let void = |line: &&crate::domain::evidence::ReadLine| {
+        let text = line.text.trim();
+        ANYWHERE.iter().any(|word| text.contains(word)) || ALONE.iter().any(|word| text.eq_ignore_ascii_case(word))
+    };
+    let places: Vec<_> = case.reading.lines.iter().filter(void).map(|line| line.polygon).collect();
+    let mut answer = case.answer(if places.is_empty() { Pass } else { Fail }, &[]);
+    answer.regions = places;
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::ask;
+    use super::*;
+    use crate::domain::CheckId;
+    use crate::domain::FieldName::{BillNumber, IssueDate, PayerName, Total, TotalInWords};
+    use crate::domain::Outcome::NotApplicable;
+    use crate::domain::support::{bill, evidence, receipt};
+
+    #[test]
+    fn readers() {
+        for (name, field, readers, outcome) in [
+            ("alike", Total, &["320.50", "320.50"][..], Pass),
+            ("differ", Total, &["320.50", "820.50"], Inconclusive),
+            ("second not typed", Total, &["320.50", "32O.5O"], NotApplicable),
+            ("alone", Total, &["320.50"], NotApplicable),
+            ("days", IssueDate, &["2024-05-12", "2024-05-17"], Inconclusive),
+            ("numbers, spaced", BillNumber, &["0012345678", "00123 45678"], Pass),
+            ("words by value", TotalInWords, &["叁佰贰拾元伍角", "叁佰贰拾圆伍角整"], Pass),
+            ("words by value, differing", TotalInWords, &["叁佰贰拾元伍角", "捌佰贰拾圆伍角整"], Inconclusive),
+            ("text", PayerName, &["张三", "张二"], NotApplicable),
+        ] {
+            let mut reading = bill();
+            reading.fields.values_mut().for_each(|f| f.readers.clear());
+            let field = reading.fields.get_mut(&field).unwrap();
+            field.readers = readers.iter().enumerate().map(|(i, r)| (format!("engine{i}"), (*r).to_owned())).collect();
+            assert_eq!(ask(&evidence(vec![reading]), CheckId::ReadersAgree).outcome, outcome, "{name}");
+        }
+    }
+
+    #[test]
+    fn void_words() {
+        for (line, outcome) in [
+            ("医疗门诊收费票据（电子）", Pass),
+            ("电子票据冲红", Fail),
+            ("开具红字发票信息表编号", Fail),
+            ("作废", Fail),
+            ("涂改作废", Pass),
+            ("void", Fail),
+            ("AVOID HEAT", Pass),
+        ] {
+            assert_eq!(ask(&evidence(vec![bill().line(line)]), CheckId::NotVoid).outcome, outcome, "{line}");
+        }
+        let mut empty = receipt();
+        empty.lines.clear();
+        assert_eq!(ask(&evidence(vec![empty]), CheckId::NotVoid).outcome, NotApplicable);
+    }
+}
