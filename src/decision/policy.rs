@@ -1,0 +1,354 @@
+//! The policy: thresholds and hard rules per kind; parsed, validated, hashed.
+
+use crate::domain::{Bp, CheckId, ContentHash, DocumentKind, Fen, FieldName};
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// The policy in force unless another is given.
+const DEFAULT: &str = include_str!("policy.toml");
+
+/// The kinds a policy speaks of; unknown documents are never approved.
+const KINDS: [DocumentKind; 6] = [
+    DocumentKind::MedicalOutpatientBill,
+    DocumentKind::MedicalInpatientBill,
+    DocumentKind::VatInvoice,
+    DocumentKind::TillReceipt,
+    DocumentKind::ExpenseList,
+    DocumentKind::DischargeRecord,
+];
+
+/// A validated policy.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// SHA-256 of the file it came from.
+    pub hash: ContentHash,
+    text: String,
+    amount_limit: Fen,
+    max_documents: usize,
+    guard_band: Bp,
+    min_kind_confidence: Bp,
+    must_not_fail: Vec<CheckId>,
+    must_be_clear: Vec<CheckId>,
+    quality: QualityRules,
+    kinds: BTreeMap<DocumentKind, KindRules>,
+}
+
+/// What a photo must be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QualityRules {
+    /// Least sharpness.
+    pub min_sharpness: Bp,
+    /// Least median height of a text line on the page, pixels.
+    pub min_text_height: u32,
+    /// Codes of retake advice that do not block.
+    pub harmless_advice: Vec<String>,
+}
+
+/// What a document of one kind must be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindRules {
+    /// Whether the kind can be approved at all.
+    pub approvable: bool,
+    /// Fields that must be found and understood.
+    pub required: Vec<FieldName>,
+    /// Fields that must be read surely.
+    pub decisive: Vec<FieldName>,
+    /// How surely, without the guard band.
+    pub min_confidence: Bp,
+    /// Checks that must pass.
+    pub must_pass: Vec<CheckId>,
+    /// How many other things must say the same total.
+    pub min_corroborations: u32,
+}
+
+/// Everything wrong with a policy file, one line a fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("policy is not valid:\n{}", .0.join("\n"))]
+pub struct PolicyError(pub Vec<String>);
+
+impl Policy {
+    /// Parses and validates a policy file; reports every fault at once.
+    ///
+    /// # Errors
+    /// [`PolicyError`] with a line per fault.
+    pub fn parse(toml: &str) -> Result<Self, PolicyError> {
+        let table: Table = toml.parse().map_err(|e: toml::de::Error| PolicyError(vec![e.to_string()]))?;
+        let mut faults = Vec::new();
+        let mut top = Section { path: String::new(), table, faults: &mut faults };
+        let amount_limit = top.money("amount_limit");
+        let max_documents = top.integer("max_documents", 1, 1_000) as usize;
+        let guard_band = top.share("guard_band");
+        let min_kind_confidence = top.share("min_kind_confidence");
+        let must_not_fail = top.checks("must_not_fail");
+        let must_be_clear = top.checks("must_be_clear");
+        let mut quality = top.section("quality");
+        let quality_rules = QualityRules {
+            min_sharpness: quality.share("min_sharpness"),
+            min_text_height: quality.integer("min_text_height", 1, 1_000) as u32,
+            harmless_advice: quality.strings("harmless_advice"),
+        };
+        quality.finish();
+        let mut listed = top.section("kinds");
+        let kinds =
+            KINDS.into_iter().map(|kind| (kind, listed.section(kind.as_str()).kind_rules(guard_band))).collect();
+        listed.finish();
+        top.finish();
+        if !faults.is_empty() {
+            return Err(PolicyError(faults));
+        }
+        Ok(Self {
+            hash: ContentHash::of(toml.as_bytes()),
+            text: toml.to_owned(),
+            amount_limit,
+            max_documents,
+            guard_band,
+            min_kind_confidence,
+            must_not_fail,
+            must_be_clear,
+            quality: quality_rules,
+            kinds,
+        })
+    }
+
+    /// The file it came from, byte for byte.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The most that may be approved, per document and for all bills of a claim.
+    pub fn amount_limit(&self) -> Fen {
+        self.amount_limit
+    }
+
+    /// The most documents a claim may have.
+    pub fn max_documents(&self) -> usize {
+        self.max_documents
+    }
+
+    /// How far above a confidence threshold counts as below it.
+    pub fn guard_band(&self) -> Bp {
+        self.guard_band
+    }
+
+    /// How clear the kind must be, without the guard band.
+    pub fn min_kind_confidence(&self) -> Bp {
+        self.min_kind_confidence
+    }
+
+    /// Checks whose failure blocks.
+    pub fn must_not_fail(&self) -> &[CheckId] {
+        &self.must_not_fail
+    }
+
+    /// Checks that block when left open.
+    pub fn must_be_clear(&self) -> &[CheckId] {
+        &self.must_be_clear
+    }
+
+    /// What photos must be like.
+    pub fn quality(&self) -> &QualityRules {
+        &self.quality
+    }
+
+    /// The rules of a kind; `None` for unknown documents.
+    pub fn kind(&self, kind: DocumentKind) -> Option<&KindRules> {
+        self.kinds.get(&kind)
+    }
+}
+
+impl Default for Policy {
+    /// The embedded `policy.toml`.
+    fn default() -> Self {
+        Self::parse(DEFAULT).expect("the embedded policy is valid: a test parses it")
+    }
+}
+
+/// A table being taken apart. What is wrong is noted and replaced by something, so that all of it gets looked at.
+struct Section<'a> {
+    path: String,
+    table: Table,
+    faults: &'a mut Vec<String>,
+}
+
+impl Section<'_> {
+    fn fault(&mut self, key: &str, what: &str) {
+        self.faults.push(format!("{}{key}: {what}", self.path));
+    }
+
+    fn take(&mut self, key: &str) -> Option<Value> {
+        let value = self.table.remove(key);
+        if value.is_none() {
+            self.fault(key, "missing");
+        }
+        value
+    }
+
+    fn section(&mut self, key: &str) -> Section<'_> {
+        let table = match self.take(key) {
+            Some(Value::Table(table)) => table,
+            Some(_) => {
+                self.fault(key, "must be a table");
+                Table::new()
+            }
+            None => Table::new(),
+        };
+        Section { path: format!("{}{key}.", self.path), table, faults: self.faults }
+    }
+
+    fn integer(&mut self, key: &str, least: i64, most: i64) -> i64 {
+        match self.take(key) {
+            Some(Value::Integer(n)) if (least..=most).contains(&n) => return n,
+            Some(_) => self.fault(key, &format!("must be a whole number from {least} to {most}")),
+            None => {}
+        }
+        least
+    }
+
+    fn share(&mut self, key: &str) -> Bp {
+        Bp(self.integer(key, 0, 10_000) as u16)
+    }
+
+    fn boolean(&mut self, key: &str) -> bool {
+        match self.take(key) {
+            Some(Value::Boolean(b)) => return b,
+            Some(_) => self.fault(key, "must be true or false"),
+            None => {}
+        }
+        false
+    }
+
+    fn money(&mut self, key: &str) -> Fen {
+        match self.take(key) {
+            Some(Value::String(s)) => match Fen::parse(&s) {
+                Some(amount) if amount.0 > 0 => return amount,
+                _ => self.fault(key, "must be an amount above 0 such as \"3000.00\""),
+            },
+            Some(_) => self.fault(key, "must be an amount in quotes such as \"3000.00\""),
+            None => {}
+        }
+        Fen(0)
+    }
+
+    fn strings(&mut self, key: &str) -> Vec<String> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        let Value::Array(values) = value else {
+            self.fault(key, "must be a list");
+            return Vec::new();
+        };
+        let mut out: Vec<String> = Vec::new();
+        for value in values {
+            match value {
+                Value::String(s) if out.contains(&s) => self.fault(key, &format!("{s:?} is listed twice")),
+                Value::String(s) => out.push(s),
+                _ => self.fault(key, "must hold strings only"),
+            }
+        }
+        out
+    }
+
+    fn names<T: Copy>(&mut self, key: &str, what: &str, all: &[T], name: impl Fn(T) -> &'static str) -> Vec<T> {
+        let strings = self.strings(key);
+        let mut out = Vec::new();
+        for s in strings {
+            match all.iter().find(|t| name(**t) == s) {
+                Some(t) => out.push(*t),
+                None => self.fault(key, &format!("there is no {what} {s:?}")),
+            }
+        }
+        out
+    }
+
+    fn checks(&mut self, key: &str) -> Vec<CheckId> {
+        self.names(key, "check", CheckId::ALL, CheckId::as_str)
+    }
+
+    fn kind_rules(mut self, guard_band: Bp) -> KindRules {
+        let rules = KindRules {
+            approvable: self.boolean("approvable"),
+            required: self.names("required", "field", FieldName::ALL, FieldName::as_str),
+            decisive: self.names("decisive", "field", FieldName::ALL, FieldName::as_str),
+            min_confidence: self.share("min_confidence"),
+            must_pass: self.checks("must_pass"),
+            min_corroborations: self.integer("min_corroborations", 0, 10) as u32,
+        };
+        if rules.min_confidence.0 + guard_band.0 > 10_000 {
+            self.fault("min_confidence", "with the guard band it is more than 10000");
+        }
+        if rules.approvable {
+            for (key, names) in [("required", &rules.required), ("decisive", &rules.decisive)] {
+                if !names.contains(&FieldName::Total) {
+                    self.fault(key, "an approvable kind must have \"total\" here");
+                }
+            }
+            if rules.min_corroborations == 0 {
+                self.fault("min_corroborations", "an approvable kind needs at least 1");
+            }
+        }
+        self.finish();
+        rules
+    }
+
+    fn finish(mut self) {
+        for key in self.table.keys().cloned().collect::<Vec<_>>() {
+            self.fault(&key, "unknown");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_policy_is_valid_and_hashed() {
+        let policy = Policy::default();
+        assert_eq!(policy.hash, ContentHash::of(policy.text().as_bytes()));
+        assert_eq!(policy.amount_limit().to_string(), "3000.00");
+        assert_eq!(policy.must_not_fail(), CheckId::ALL, "by default every failure blocks");
+        assert!(policy.kind(DocumentKind::Unknown).is_none());
+        assert!(policy.kind(DocumentKind::TillReceipt).unwrap().approvable);
+        assert!(!policy.kind(DocumentKind::DischargeRecord).unwrap().approvable);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let broken = DEFAULT
+            .replace("\"3000.00\"", "3000.0")
+            .replace("max_documents = 10", "max_documents = 0")
+            .replace("guard_band = 100", "guard_band = 2000\nspeed = 9")
+            .replace("\"not_void\", ", "\"not_void\", \"not_void\", \"magic\", ")
+            .replace("min_sharpness = 2500", "")
+            .replace("decisive = [\"issue_date\", \"total\"]", "decisive = [\"issue_date\", \"sum\"]")
+            .replace("approvable = false", "approvable = \"no\"")
+            .replace("[kinds.expense_list]", "[kinds.shopping_list]");
+        let PolicyError(faults) = Policy::parse(&broken).unwrap_err();
+        for wanted in [
+            "amount_limit: must be an amount in quotes such as \"3000.00\"",
+            "max_documents: must be a whole number from 1 to 1000",
+            "speed: unknown",
+            "must_not_fail: \"not_void\" is listed twice",
+            "must_not_fail: there is no check \"magic\"",
+            "quality.min_sharpness: missing",
+            "kinds.till_receipt.decisive: there is no field \"sum\"",
+            "kinds.till_receipt.decisive: an approvable kind must have \"total\" here",
+            "kinds.till_receipt.min_confidence: with the guard band it is more than 10000",
+            "kinds.discharge_record.approvable: must be true or false",
+            "kinds.expense_list: missing",
+            "kinds.shopping_list: unknown",
+        ] {
+            assert!(faults.iter().any(|f| f == wanted), "{wanted} is not in {faults:#?}");
+        }
+    }
+
+    #[test]
+    fn unknown_documents_cannot_be_made_approvable() {
+        let with = format!("{DEFAULT}\n[kinds.unknown]\napprovable = true\n");
+        assert_eq!(Policy::parse(&with).unwrap_err().0, ["kinds.unknown: unknown"]);
+    }
+
+    #[test]
+    fn what_is_no_toml_is_one_fault() {
+        assert_eq!(Policy::parse("amount_limit = ").unwrap_err().0.len(), 1);
+        assert!(Policy::parse("").unwrap_err().0.len() > 5);
+    }
+}
