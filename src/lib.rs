@@ -1,0 +1,65 @@
+//! claimlens reads photos of claim documents and answers *auto-approve* or *human-review*, with reasons.
+//!
+//! A document flows one way:
+//!
+//! ```text
+//! bytes → image → text → fields → evidence → decision → record
+//! ```
+//!
+//! Three ideas carry the design:
+//!
+//! 1. **Read, look up, judge.** [`pipeline::Reader::read`] turns bytes into a [`domain::Reading`]; [`pipeline::judge`]
+//!    turns evidence into a [`domain::Verdict`]. Between them the service does the only I/O of a run (repeats, the
+//!    time) and keeps the answers in [`domain::Facts`]. Replay is `judge` called again.
+//! 2. **Trouble with the paper is a finding; trouble with us is an error.** A blurred photo or a bad checksum is data
+//!    that reaches the reviewer. "We could not do the work" is an error, and an error ends in human review.
+//! 3. **Floats end where evidence begins.** Confidences become basis points, coordinates 1/16 pixel, money whole fen
+//!    the moment a reading is made. `judge` has no float, clock, locale, hash-map order or I/O, so the same evidence
+//!    gives the same bytes on any machine.
+//!
+//! # The floors
+//!
+//! | module | what it does | may use of ours |
+//! |---|---|---|
+//! | [`domain`] | words of the trade: ids, money, identifiers, shapes, evidence, verdict, record | — |
+//! | [`vision`] | bytes → upright, rectified, deskewed page with its homography and quality | domain |
+//! | [`ocr`] | page → lines of text; second reader for decisive values | domain, vision |
+//! | [`extract`] | lines → kind, typed fields, rows | domain |
+//! | [`checks`] | what the paper says: a table of checks over evidence | domain |
+//! | [`decision`] | policy + findings → verdict with every reason | domain |
+//! | [`models`] | the model files and their pinned hashes | domain |
+//! | [`pipeline`] | read and judge: the only file that knows the order | all of the above |
+//! | [`audit`] | hash chain over log entries and its verification | domain |
+//! | [`store`] | verbs over SQLite and content-addressed photos | domain, audit |
+//! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | everything above |
+//! | [`http`] | routes, problem answers, OpenAPI | domain, service |
+//! | [`cli`] | the commands | domain, service, http |
+//! | [`specimen`] | the lab: paints, photographs and alters labelled documents | domain |
+//!
+//! `tests/it/floor_plan.rs` reads the sources and fails on an import that this table does not allow. From `domain` to
+//! `pipeline` there is no clock, randomness, environment, file, network, logging, async or global state; the exceptions
+//! are reading model files once at start, Tesseract's own start, and the stage timer in `pipeline`.
+//!
+//! # Why is it so?
+//!
+//! *Why is there no `Stage` trait?* Stages have different types in and out and are never swapped; functions say so.
+//!
+//! *Which traits are there?* [`ocr::OcrEngine`] (PP-OCR, Tesseract, a canned one in tests), `ocr::tensor::TensorModel`
+//! (ONNX Runtime, fakes) and `service::ReadPhotos` (the pipeline, a canned one in tests): two real things each.
+//!
+//! *Why are findings not part of the evidence?* They follow from it. What can be derived is derived again at replay.
+
+pub mod audit;
+pub mod checks;
+pub mod cli;
+pub mod decision;
+pub mod domain;
+pub mod extract;
+pub mod http;
+pub mod models;
+pub mod ocr;
+pub mod pipeline;
+pub mod service;
+pub mod specimen;
+pub mod store;
+pub mod vision;

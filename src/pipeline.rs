@@ -1,0 +1,404 @@
+//! Read and judge: the only file that knows the order of the floors.
+//!
+//! [`Reader::read`] turns bytes into a [`Reading`]; [`judge`] turns evidence into a [`Verdict`]. Between them stands
+//! whoever looks up facts. Floats end in `read`: everything a reading holds is an integer, a decimal or text.
+
+mod overlay;
+
+use crate::decision::Policy;
+use crate::domain::document::ValueType;
+use crate::domain::evidence::ReadLine;
+use crate::domain::result::Timing;
+use crate::domain::text::{Bp, Line};
+use crate::domain::{
+    ContentHash, DocumentKind, Evidence, Field, FieldName, FixedHomography, Item, Message, Page, QrCode, Quad, Reading,
+    RetakeAdvice, Upload, Verdict,
+};
+use crate::extract::{self, Extraction, Found, parse};
+use crate::models::{Manifest, ManifestError};
+use crate::ocr::agree::Agreement;
+use crate::ocr::ppocr::PpOcrParams;
+use crate::ocr::{OcrEngine, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop};
+use crate::vision::{self, Limits, NormalisedPage};
+use image::RgbImage;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+pub use overlay::overlay;
+
+/// Where the models and native libraries are, and what a photo may be.
+#[derive(Debug, Clone)]
+pub struct ReaderConfig {
+    /// Folder with `manifest.toml` and the model files.
+    pub models: PathBuf,
+    /// The ONNX Runtime shared library.
+    pub runtime: PathBuf,
+    /// Limits on each photo.
+    pub limits: Limits,
+    /// Threads that one photo may use. 1 wastes least where several photos are read at once.
+    pub threads: usize,
+}
+
+/// One worker's engines. Not shared between threads: make as many as photos may be read at once.
+pub struct Reader {
+    ppocr: PpOcr,
+    orientation: Orientation,
+    limits: Limits,
+    models: BTreeMap<String, String>,
+    runtime: String,
+}
+
+/// What reading one photo gave.
+#[derive(Debug)]
+pub struct ReadOutcome {
+    /// For the evidence.
+    pub reading: Reading,
+    /// Wall time by stage.
+    pub timing: Timing,
+    /// The decoded upload and the page, for pictures; `None` if undecodable.
+    pub pictures: Option<Pictures>,
+}
+
+/// Pictures for reviewers, not part of evidence.
+#[derive(Debug)]
+pub struct Pictures {
+    /// The upload, upright.
+    pub upload: RgbImage,
+    /// The normalised page.
+    pub page: RgbImage,
+}
+
+/// We could not do the work (as against: the paper is bad, which is a reading).
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A model is missing or not the pinned one.
+    #[error(transparent)]
+    Models(#[from] ManifestError),
+    /// An engine did not load or failed.
+    #[error(transparent)]
+    Engine(#[from] OcrError),
+}
+
+/// Measures the stages of one photo. Times are for people and never part of evidence.
+struct Watch {
+    timing: Timing,
+    last: Instant,
+}
+
+impl Watch {
+    fn lap(&mut self, stage: &str) {
+        let now = Instant::now();
+        self.timing.add(stage, now - self.last);
+        self.last = now;
+    }
+}
+
+impl Reader {
+    /// Loads the runtime and the models, each checked against the manifest. Takes about half a second.
+    ///
+    /// # Errors
+    /// If a model is missing or its SHA-256 differs from the manifest, or the runtime does not load.
+    pub fn load(config: &ReaderConfig) -> Result<Self, ReadError> {
+        let manifest = Manifest::parse(&config.models)?;
+        manifest.runtime().verify(&config.runtime)?;
+        let runtime = Runtime::load(&config.runtime)?;
+        let dictionary = String::from_utf8_lossy(&manifest.read("dictionary")?).into_owned();
+        let ppocr = PpOcr::load(
+            &runtime,
+            &manifest.read("detection")?,
+            &manifest.read("recognition")?,
+            &dictionary,
+            config.threads.max(1),
+            PpOcrParams::default(),
+        )?;
+        let orientation = Orientation::load(&runtime, &manifest.read("orientation")?)?;
+        // Fails now, by name, rather than at the first decisive field of the first photo.
+        Tesseract::start(None)?;
+        let runtime = format!("onnxruntime {}", manifest.runtime().version);
+        Ok(Self { ppocr, orientation, limits: config.limits, models: manifest.hashes(), runtime })
+    }
+
+    /// SHA-256 of each model in use, by name, as recorded in versions.
+    pub fn models(&self) -> &BTreeMap<String, String> {
+        &self.models
+    }
+
+    /// The runtime's name and version, as recorded in versions.
+    pub fn runtime(&self) -> &str {
+        &self.runtime
+    }
+
+    /// Reads one photo. A photo that cannot be decoded is a reading with `unreadable` set, not an error.
+    ///
+    /// # Errors
+    /// Only if an engine failed.
+    pub fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, ReadError> {
+        let start = Instant::now();
+        let mut watch = Watch { timing: Timing::default(), last: start };
+        let sha256 = ContentHash::of(bytes);
+        let photo = match vision::decode(bytes, &self.limits) {
+            Ok(photo) => photo,
+            Err(error) => {
+                watch.lap("decode");
+                watch.timing.add("total", start.elapsed());
+                let reading = Reading::unreadable(source, sha256, error.to_string());
+                return Ok(ReadOutcome { reading, timing: watch.timing, pictures: None });
+            }
+        };
+        watch.lap("decode");
+
+        let orientation = RefCell::new((&mut self.orientation, None));
+        let page = vision::normalise(&photo, &|picture| {
+            let mut state = orientation.borrow_mut();
+            match state.0.quarter_turns(picture) {
+                // Turning an upright page ruins it; a page left lying is only read badly. So it has to be sure.
+                Ok((turns, sure)) => {
+                    if sure >= TURN_SURE {
+                        turns
+                    } else {
+                        0
+                    }
+                }
+                Err(error) => {
+                    state.1 = Some(error);
+                    0
+                }
+            }
+        });
+        if let Some(error) = orientation.into_inner().1 {
+            return Err(error.into());
+        }
+        watch.lap("normalise");
+
+        let (text, detect, recognise) = self.ppocr.read_page(&page.image, &|| start.elapsed())?;
+        watch.timing.add("detect", detect);
+        watch.timing.add("recognise", recognise);
+        watch.last = Instant::now();
+        let extraction = extract::extract(&text);
+        watch.lap("extract");
+        let reading = self.assemble(source, sha256, &photo.image, &page, extraction, &mut watch)?;
+        watch.timing.add("total", start.elapsed());
+        let pictures = Some(Pictures { upload: photo.image, page: page.image });
+        Ok(ReadOutcome { reading, timing: watch.timing, pictures })
+    }
+
+    fn assemble(
+        &self,
+        source: &str,
+        sha256: ContentHash,
+        upload: &RgbImage,
+        page: &NormalisedPage,
+        extraction: Extraction,
+        watch: &mut Watch,
+    ) -> Result<Reading, ReadError> {
+        let (width, height) = upload.dimensions();
+        let place = |quad: &Quad<Page>| -> Quad<Upload> { page.page_to_upload.quad(quad).clamped(width, height) };
+        let second = second_readings(&page.image, &extraction)?;
+        watch.lap("second_reader");
+        let mut fields = BTreeMap::new();
+        for (name, found) in extraction.fields {
+            let polygon = place(&found.quad);
+            let opinion = second.get(&name).map(String::as_str);
+            fields.insert(name, field(name, found, polygon, opinion));
+        }
+        if let Some(code) = fields.get_mut(&FieldName::CheckCode) {
+            settle_faces(code, &page.qr);
+        }
+        let items: Vec<Item> = extraction
+            .items
+            .into_iter()
+            .map(|i| {
+                let polygon = place(&i.quad);
+                i.placed(polygon)
+            })
+            .collect();
+        let mut quality = page.quality.clone();
+        quality.text_height = median_height(&extraction.lines);
+        let mut retake = page.retake.clone();
+        retake.extend(advice_on_text(extraction.kind, quality.text_height, extraction.lines.len()));
+        let lines = extraction
+            .lines
+            .into_iter()
+            .map(|l| ReadLine { polygon: place(&l.quad), text: l.text, confidence: l.confidence })
+            .collect();
+        Ok(Reading {
+            source: source.to_owned(),
+            sha256,
+            unreadable: None,
+            size: [width, height],
+            page_size: [page.image.width(), page.image.height()],
+            upload_to_page: FixedHomography::from(page.upload_to_page),
+            picture_hash: page.picture_hash.map(|h| format!("{h:016x}")),
+            quality,
+            retake,
+            kind: extraction.kind,
+            kind_confidence: extraction.kind_confidence,
+            fields,
+            items,
+            lines,
+            qr: page.qr.clone(),
+        })
+    }
+}
+
+/// The orientation classifier's probability from which a page is turned.
+const TURN_SURE: f32 = 0.6;
+
+/// Whether a field is read a second time: amounts, dates and numbers, which are Latin digits wherever they stand.
+fn is_decisive(name: FieldName) -> bool {
+    matches!(name.value_type(), ValueType::Money | ValueType::Date)
+        || matches!(
+            name,
+            FieldName::BillCode
+                | FieldName::BillNumber
+                | FieldName::CheckCode
+                | FieldName::InvoiceCode
+                | FieldName::InvoiceNumber
+        )
+}
+
+/// Tesseract's text of each decisive field's crop; empty where it saw nothing.
+fn second_readings(page: &RgbImage, extraction: &Extraction) -> Result<BTreeMap<FieldName, String>, OcrError> {
+    let mut out = BTreeMap::new();
+    let wanted: Vec<(&FieldName, &Found)> =
+        extraction.fields.iter().filter(|(name, f)| is_decisive(**name) && f.value.is_some()).collect();
+    if wanted.is_empty() {
+        return Ok(out);
+    }
+    let mut engine = Tesseract::start(None)?;
+    for (name, found) in wanted {
+        let crop = crop::cut(page, &widened(&found.quad));
+        out.insert(*name, engine.recognise(&crop)?.text);
+    }
+    Ok(out)
+}
+
+/// The place of a value with a margin of a sixth of its height to both sides, so that a character at the edge that
+/// the first reader placed by its centre alone is whole.
+fn widened(quad: &Quad<Page>) -> [[f64; 2]; 4] {
+    let [a, b, c, d] = quad.to_px();
+    let length = ((b[0] - a[0]).powi(2) + (b[1] - a[1]).powi(2)).sqrt().max(1.0);
+    let height = ((d[0] - a[0]).powi(2) + (d[1] - a[1]).powi(2)).sqrt();
+    let margin = height / 6.0 / length;
+    let (dx, dy) = ((b[0] - a[0]) * margin, (b[1] - a[1]) * margin);
+    [[a[0] - dx, a[1] - dy], [b[0] + dx, b[1] + dy], [c[0] + dx, c[1] + dy], [d[0] - dx, d[1] - dy]]
+}
+
+/// A second reader's text as a value of the field's type, or `None` if it is no opinion.
+fn second_value(name: FieldName, text: &str, first: &str) -> Option<String> {
+    match name.value_type() {
+        ValueType::Money => {
+            // Only what was read with a decimal part, unless the first reading has none to compare with either.
+            let parsed = parse::money(text)?;
+            (parse::has_cents(text, &parsed) || first.ends_with(".00")).then_some(parsed.value)
+        }
+        ValueType::Date => {
+            let all: Vec<String> = [parse::DateOrder::DayFirst, parse::DateOrder::MonthFirst]
+                .into_iter()
+                .flat_map(|order| parse::dates(text, order))
+                .map(|p| p.value)
+                .collect();
+            all.iter().find(|v| *v == first).or(all.first()).cloned()
+        }
+        _ => {
+            let parsed = parse::identifier(text)?;
+            // A crop cut short or run over into a neighbour says nothing of the value itself.
+            (parsed.value.len() == first.len()).then_some(parsed.value)
+        }
+    }
+}
+
+/// A field with both readers' opinions; agreement feeds the confidence.
+fn field(name: FieldName, found: Found, polygon: Quad<Upload>, second: Option<&str>) -> Field {
+    let mut readers = BTreeMap::new();
+    let mut confidence = found.confidence;
+    if let Some(first) = &found.value {
+        readers.insert("ppocr".to_owned(), first.clone());
+        if let Some(text) = second {
+            let opinion = second_value(name, text, first);
+            confidence = Agreement::of(first, opinion.as_deref()).adjust(confidence);
+            readers.extend(opinion.map(|value| ("tesseract".to_owned(), value)));
+        }
+    }
+    Field {
+        value: found.value,
+        text: found.text,
+        confidence,
+        polygon,
+        page_polygon: found.quad,
+        readers,
+        repairs: found.repairs,
+    }
+}
+
+/// Lets a QR code decide between characters of one face (1, l, i; 0, o) in a check code, which is random letters and
+/// digits: no reader can tell them apart there. Any other difference is left for the checks to find.
+fn settle_faces(code: &mut Field, qr: &[QrCode]) {
+    let face = |text: &str| -> String {
+        text.chars()
+            .map(|c| match c.to_ascii_lowercase() {
+                'l' | 'i' => '1',
+                'o' => '0',
+                other => other,
+            })
+            .collect()
+    };
+    let Some(read) = code.value.clone() else { return };
+    let parts = qr.iter().flat_map(|q| q.text.split([',', '/']));
+    let Some(coded) = parts.into_iter().find(|part| part.len() == read.len() && face(part) == face(&read)) else {
+        return;
+    };
+    if coded != read {
+        code.repairs.push(format!("{read} read as {coded}: characters of one face, settled by the QR code"));
+        code.value = Some(coded.to_owned());
+    }
+    code.confidence = code.confidence.max(QR_SETTLED);
+}
+
+/// Confidence of a check code that the QR code repeats but for characters of one face.
+const QR_SETTLED: Bp = Bp(9_900);
+
+/// Median height of the lines that are not upright, 1/16 pixel; `None` without lines.
+fn median_height(lines: &[Line]) -> Option<u32> {
+    let mut heights: Vec<i32> = lines
+        .iter()
+        .map(|l| {
+            let [a, _, _, d] = l.quad.0;
+            let (dx, dy) = (f64::from(d[0] - a[0]), f64::from(d[1] - a[1]));
+            (dx * dx + dy * dy).sqrt().round() as i32
+        })
+        .collect();
+    heights.sort_unstable();
+    heights.get(heights.len() / 2).map(|h| (*h).max(0) as u32)
+}
+
+/// Advice that only the text can give.
+fn advice_on_text(kind: DocumentKind, text_height: Option<u32>, lines: usize) -> Vec<RetakeAdvice> {
+    let advice = |code: &str, en: &str, zh: &str| RetakeAdvice {
+        code: code.to_owned(),
+        message: Message { en: en.to_owned(), zh: zh.to_owned() },
+        region: None,
+    };
+    let mut out = Vec::new();
+    if lines < 3 && kind == DocumentKind::Unknown {
+        out.push(advice(
+            "not_a_document",
+            "No document can be seen. Photograph the whole bill, flat and from straight above.",
+            "照片中没有看到票据。请将票据放平，从正上方拍摄完整票据。",
+        ));
+    } else if text_height.is_some_and(|h| h < 10 * 16) {
+        out.push(advice(
+            "text_too_small",
+            "The print is too small to read surely. Move closer so that the bill fills the picture.",
+            "文字太小，无法可靠识别。请靠近拍摄，让票据充满画面。",
+        ));
+    }
+    out
+}
+
+/// Decides on evidence alone: integers and decimals, no clock, no I/O; the same evidence gives the same bytes.
+pub fn judge(policy: &Policy, evidence: &Evidence) -> Verdict {
+    crate::decision::decide(policy, evidence, crate::checks::run(evidence))
+}
