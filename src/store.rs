@@ -1,0 +1,239 @@
+//! What is kept: claims, photos, decisions, the log. Verbs of the domain, not tables.
+//!
+//! There is one backend, SQLite in WAL mode with `synchronous=FULL`: a commit that returned survives a power cut.
+
+pub mod blobs;
+pub mod sqlite;
+
+use crate::audit::Fault;
+use crate::domain::{Claim, ClaimId, ContentHash};
+
+pub use blobs::{BlobState, Blobs};
+pub use sqlite::Store;
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The idempotency key was used for another body.
+    #[error("the idempotency key belongs to another request")]
+    KeyTaken,
+    /// The database does not answer, is locked, read-only or full.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be right.
+    #[error("the records are damaged: {0}")]
+    Corrupt(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let text = error.to_string();
+        match &error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound => Self::Corrupt(text),
+            // SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes.
+            sqlx::Error::Database(e)
+                if e.code().and_then(|c| c.parse::<u32>().ok()).is_some_and(|c| matches!(c & 0xff, 11 | 26)) =>
+            {
+                Self::Corrupt(text)
+            }
+            _ => Self::Unavailable(text),
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        Self::Corrupt(fault.to_string())
+    }
+}
+
+/// Where a claim stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimState {
+    /// Accepted; the decision follows.
+    Processing,
+    /// Decided.
+    Decided,
+    /// No decision could be made; it waits for a person.
+    Failed,
+}
+
+impl ClaimState {
+    /// The name in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Processing => "processing",
+            Self::Decided => "decided",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, StoreError> {
+        [Self::Processing, Self::Decided, Self::Failed]
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| StoreError::Corrupt("unknown state of a claim".to_owned()))
+    }
+}
+
+/// A photo whose bytes are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhotoRow {
+    /// Name as given by the sender.
+    pub source: String,
+    /// SHA-256 of its bytes.
+    pub sha256: ContentHash,
+    /// How many bytes.
+    pub bytes: u64,
+    /// Media type by its first bytes.
+    pub media_type: String,
+    /// The normalised page, if one was made.
+    pub page: Option<ContentHash>,
+}
+
+/// A claim to be accepted. Its photos' bytes are stored already.
+#[derive(Debug)]
+pub struct NewClaim {
+    /// Its name.
+    pub id: ClaimId,
+    /// RFC 3339 in UTC.
+    pub created_at: String,
+    /// What was submitted besides photos.
+    pub claim: Option<Claim>,
+    /// Random bytes for the log's commitments.
+    pub salt: [u8; 16],
+    /// At least one.
+    pub photos: Vec<PhotoRow>,
+    /// Idempotency key and body.
+    pub key: Option<KeyedBody>,
+    /// Decide as if it were this time, RFC 3339.
+    pub now: Option<String>,
+}
+
+/// An idempotency key with the body it came with, both hashed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyedBody {
+    /// SHA-256 of the key.
+    pub key: ContentHash,
+    /// SHA-256 over the claim and the photos.
+    pub body: ContentHash,
+}
+
+/// What accepting did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// The claim is stored and logged.
+    Accepted,
+    /// The key had brought this claim before, with the same body; nothing was stored.
+    Repeated(ClaimId),
+}
+
+/// Work to do, once begun.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Attempts begun, this one included.
+    pub attempts: u32,
+    /// Decide as if it were this time.
+    pub now: Option<String>,
+    /// The claim.
+    pub claim: Option<Claim>,
+    /// Its photos, in order.
+    pub photos: Vec<PhotoRow>,
+}
+
+/// A claim as listed.
+#[derive(Debug, Clone)]
+pub struct ClaimRow {
+    /// Its name.
+    pub id: ClaimId,
+    /// RFC 3339 in UTC.
+    pub created_at: String,
+    /// What was submitted besides photos.
+    pub claim: Option<Claim>,
+    /// Where it stands.
+    pub state: ClaimState,
+    /// The last decision.
+    pub decision: Option<DecisionRow>,
+}
+
+/// A decision as stored.
+#[derive(Debug, Clone)]
+pub struct DecisionRow {
+    /// RFC 3339 in UTC.
+    pub decided_at: String,
+    /// Canonical bytes of the record.
+    pub record: Vec<u8>,
+    /// JSON, microseconds by stage.
+    pub timing: String,
+}
+
+/// A claim with everything the log can be held against, read without trusting any of it.
+#[derive(Debug, Clone)]
+pub struct RawClaim {
+    /// Its name.
+    pub id: String,
+    /// As stored.
+    pub created_at: String,
+    /// As stored.
+    pub claim_json: Option<String>,
+    /// As stored.
+    pub salt: Vec<u8>,
+    /// As stored.
+    pub state: String,
+    /// Whether a job waits for it.
+    pub job: bool,
+    /// Photos in order.
+    pub photos: Vec<RawPhoto>,
+    /// Decisions in order.
+    pub decisions: Vec<RawDecision>,
+    /// Fingerprints, sorted by document.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+/// A photo as stored.
+#[derive(Debug, Clone)]
+pub struct RawPhoto {
+    /// As stored.
+    pub n: i64,
+    /// As stored.
+    pub source: String,
+    /// As stored.
+    pub sha256: String,
+    /// As stored.
+    pub bytes: i64,
+    /// As stored.
+    pub media_type: String,
+    /// As stored.
+    pub page: Option<String>,
+}
+
+/// A decision as stored.
+#[derive(Debug, Clone)]
+pub struct RawDecision {
+    /// As stored.
+    pub decided_at: String,
+    /// As stored.
+    pub decision: String,
+    /// As stored.
+    pub record: Vec<u8>,
+    /// As stored.
+    pub timing: String,
+}
+
+/// What a photo is found again by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fingerprint {
+    /// Which of the claim's documents, from 0.
+    pub document: i64,
+    /// SHA-256 of the bytes.
+    pub sha256: String,
+    /// Perceptual hash, 16 hex digits.
+    pub picture_hash: Option<String>,
+    /// `bill` or `invoice`, if a number was read.
+    pub family: Option<String>,
+    /// Its code, if read.
+    pub code: Option<String>,
+    /// The number.
+    pub number: Option<String>,
+}

@@ -1,0 +1,935 @@
+//! The store in SQLite.
+//!
+//! Writers take turns: within this process by a lock, across processes by `BEGIN IMMEDIATE`. So whoever looks for
+//! repeats inside [`DecisionTransaction`] sees every decision made before, and no two claims with the same photo can
+//! both miss each other.
+
+use super::{
+    Acceptance, ClaimRow, ClaimState, DecisionRow, Fingerprint, Job, NewClaim, PhotoRow, RawClaim, RawDecision,
+    RawPhoto, StoreError,
+};
+use crate::audit::{self, Checkpoint, Entry, PhotoCommitment};
+use crate::domain::{Claim, ClaimId, ContentHash, FieldName, Reading, Repeat, RepeatKind, canonical_json};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
+
+/// Pictures are taken for the same up to this many differing bits of 64.
+///
+/// The perceptual hash keeps within about 6 bits under recompression and scaling; unrelated papers of one form stay
+/// above about 12. Between the two, a needless review costs less than a claim paid twice.
+pub const SAME_PICTURE_BITS: u32 = 8;
+
+/// Repeats told of one document, by kind. One is enough for a review; more would only swell the record.
+pub const REPEATS_TOLD: usize = 20;
+
+/// Shorter numbers are taken for misread scraps: bills carry 10 digits, invoices 8 or 20.
+const SHORTEST_NUMBER: usize = 6;
+
+/// Claims, decisions and the log in one SQLite file.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: SqlitePool,
+    writer: Arc<tokio::sync::Mutex<()>>,
+    pictures: Arc<Mutex<PictureIndex>>,
+}
+
+/// Every perceptual hash with the row it stands in. A scan costs about 1 ms a million; it is brought up to date from
+/// the database before each search, since another process may have added to it.
+#[derive(Debug, Default)]
+struct PictureIndex {
+    last: i64,
+    hashes: Vec<(u64, i64)>,
+}
+
+impl Store {
+    /// Opens the database file, made and migrated as needed.
+    ///
+    /// # Errors
+    /// If the file cannot be opened or was made by a newer version.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // NORMAL may lose a committed transaction at a power cut; an acknowledged claim must not be.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(30));
+        let pool = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options)
+            .await?;
+        sqlx::migrate!("src/store/migrations")
+            .run(&pool)
+            .await
+            .map_err(|e| StoreError::Unavailable(format!("migration: {e}")))?;
+        Ok(Self { pool, writer: Arc::default(), pictures: Arc::default() })
+    }
+
+    async fn begin(&self) -> Result<(Transaction<'static, Sqlite>, OwnedMutexGuard<()>), StoreError> {
+        let turn = self.writer.clone().lock_owned().await;
+        Ok((self.pool.begin_with("BEGIN IMMEDIATE").await?, turn))
+    }
+
+    /// Whether a write could begin now.
+    ///
+    /// # Errors
+    /// If not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let (tx, _turn) = self.begin().await?;
+        Ok(tx.rollback().await?)
+    }
+
+    /// Waits for everything under way and closes the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Keeps the text of a policy under its hash, so that old decisions can be judged again under their own.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub async fn keep_policy(&self, hash: &ContentHash, text: &str) -> Result<(), StoreError> {
+        let (mut tx, _turn) = self.begin().await?;
+        sqlx::query("INSERT INTO policies (sha256, body) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .bind(hash.to_string())
+            .bind(text)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The policies kept: hash and text.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn policies(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = sqlx::query("SELECT CAST(sha256 AS BLOB), CAST(body AS BLOB) FROM policies ORDER BY sha256")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|r| Ok((lossy(r, 0)?, lossy(r, 1)?))).collect()
+    }
+
+    /// The claim an idempotency key brought, if the key was used.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyTaken`] if it came with another body.
+    pub async fn by_key(&self, keyed: &super::KeyedBody) -> Result<Option<ClaimId>, StoreError> {
+        by_key(&mut *self.pool.acquire().await?, keyed).await
+    }
+
+    /// Accepts a claim: claim, photos, job, idempotency key and log entry in one transaction.
+    ///
+    /// When this returns, the claim survives a power cut.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyTaken`] if its key came with another body before. Nothing is stored then or at any other error.
+    pub async fn accept(&self, new: &NewClaim) -> Result<Acceptance, StoreError> {
+        let (mut tx, _turn) = self.begin().await?;
+        if let Some(keyed) = &new.key
+            && let Some(claim) = by_key(&mut tx, keyed).await?
+        {
+            return Ok(Acceptance::Repeated(claim));
+        }
+        let claim_json = new.claim.as_ref().map(claim_text);
+        sqlx::query("INSERT INTO claims (id, created_at, claim_json, salt, state) VALUES (?, ?, ?, ?, 'processing')")
+            .bind(new.id.as_str())
+            .bind(&new.created_at)
+            .bind(&claim_json)
+            .bind(new.salt.as_slice())
+            .execute(&mut *tx)
+            .await?;
+        for (n, photo) in new.photos.iter().enumerate() {
+            sqlx::query("INSERT INTO photos (claim, n, source, sha256, bytes, media_type) VALUES (?, ?, ?, ?, ?, ?)")
+                .bind(new.id.as_str())
+                .bind(n as i64)
+                .bind(&photo.source)
+                .bind(photo.sha256.to_string())
+                .bind(photo.bytes as i64)
+                .bind(&photo.media_type)
+                .execute(&mut *tx)
+                .await?;
+        }
+        sqlx::query("INSERT INTO jobs (claim, attempts, now) VALUES (?, 0, ?)")
+            .bind(new.id.as_str())
+            .bind(&new.now)
+            .execute(&mut *tx)
+            .await?;
+        if let Some(keyed) = &new.key {
+            sqlx::query("INSERT INTO idempotency (key_sha256, body_sha256, claim) VALUES (?, ?, ?)")
+                .bind(keyed.key.to_string())
+                .bind(keyed.body.to_string())
+                .bind(new.id.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
+        let hashes: Vec<String> = new.photos.iter().map(|p| p.sha256.to_string()).collect();
+        let photos: Vec<PhotoCommitment<'_>> = new
+            .photos
+            .iter()
+            .zip(&hashes)
+            .map(|(p, sha256)| PhotoCommitment { sha256, bytes: p.bytes, media_type: &p.media_type, source: &p.source })
+            .collect();
+        let payload = audit::accepted_payload(&new.created_at, &new.salt, claim_json.as_deref(), &photos);
+        append(&mut tx, &new.created_at, audit::kind::ACCEPTED, new.id.as_str(), payload).await?;
+        tx.commit().await?;
+        Ok(Acceptance::Accepted)
+    }
+
+    /// Claims whose work has not come to an end, oldest first.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn unfinished(&self) -> Result<Vec<ClaimId>, StoreError> {
+        let rows = sqlx::query("SELECT claim FROM jobs ORDER BY claim").fetch_all(&self.pool).await?;
+        rows.iter().map(|r| claim_id(r.try_get(0)?)).collect()
+    }
+
+    /// Notes that an attempt begins, and gives what it needs; `None` if the work is done already.
+    ///
+    /// # Errors
+    /// If it cannot be noted.
+    pub async fn begin_job(&self, id: &ClaimId) -> Result<Option<Job>, StoreError> {
+        let (mut tx, _turn) = self.begin().await?;
+        let row = sqlx::query("UPDATE jobs SET attempts = attempts + 1 WHERE claim = ? RETURNING attempts, now")
+            .bind(id.as_str())
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let claim: Option<String> = sqlx::query("SELECT claim_json FROM claims WHERE id = ?")
+            .bind(id.as_str())
+            .fetch_one(&mut *tx)
+            .await?
+            .try_get(0)?;
+        let photos = photo_rows(&mut tx, id).await?;
+        let job = Job {
+            attempts: row.try_get(0)?,
+            now: row.try_get(1)?,
+            claim: claim.as_deref().map(parse_claim).transpose()?,
+            photos,
+        };
+        tx.commit().await?;
+        Ok(Some(job))
+    }
+
+    /// Begins the transaction in which a claim is decided; `None` if its work is done already.
+    ///
+    /// # Errors
+    /// If it cannot begin.
+    pub async fn begin_decision(&self, id: &ClaimId) -> Result<Option<DecisionTransaction>, StoreError> {
+        let (mut tx, turn) = self.begin().await?;
+        let job = sqlx::query("SELECT 1 FROM jobs WHERE claim = ?").bind(id.as_str()).fetch_optional(&mut *tx).await?;
+        Ok(job.map(|_| DecisionTransaction { tx, _turn: turn, id: id.clone(), pictures: self.pictures.clone() }))
+    }
+
+    /// One claim; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn claim(&self, id: &ClaimId) -> Result<Option<ClaimRow>, StoreError> {
+        let row = sqlx::query("SELECT id, created_at, claim_json, state FROM claims WHERE id = ?")
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        match row {
+            Some(row) => Ok(Some(self.claim_row(&row).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Claims, newest first, that are older than `before`.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn claims(&self, before: Option<&ClaimId>, limit: u32) -> Result<Vec<ClaimRow>, StoreError> {
+        // Every id starts with `clm_`, so `~` sorts after all of them.
+        let rows =
+            sqlx::query("SELECT id, created_at, claim_json, state FROM claims WHERE id < ? ORDER BY id DESC LIMIT ?")
+                .bind(before.map_or("~", ClaimId::as_str))
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
+        let mut out = Vec::with_capacity(rows.len());
+        for row in &rows {
+            out.push(self.claim_row(row).await?);
+        }
+        Ok(out)
+    }
+
+    async fn claim_row(&self, row: &SqliteRow) -> Result<ClaimRow, StoreError> {
+        let id = claim_id(row.try_get(0)?)?;
+        let claim: Option<String> = row.try_get(2)?;
+        let decision =
+            sqlx::query("SELECT decided_at, record, timing FROM decisions WHERE claim = ? ORDER BY id DESC LIMIT 1")
+                .bind(id.as_str())
+                .fetch_optional(&self.pool)
+                .await?;
+        let decision = decision
+            .map(|d| {
+                Ok::<_, sqlx::Error>(DecisionRow {
+                    decided_at: d.try_get(0)?,
+                    record: d.try_get(1)?,
+                    timing: d.try_get(2)?,
+                })
+            })
+            .transpose()?;
+        Ok(ClaimRow {
+            id,
+            created_at: row.try_get(1)?,
+            claim: claim.as_deref().map(parse_claim).transpose()?,
+            state: ClaimState::parse(row.try_get(3)?)?,
+            decision,
+        })
+    }
+
+    /// The photos of a claim, in order; empty if there is no such claim.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn photos(&self, id: &ClaimId) -> Result<Vec<PhotoRow>, StoreError> {
+        photo_rows(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// Every decision recorded of these claims, or of all: claim and record, in the order they were made.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn decided(&self, after: i64, limit: u32) -> Result<Vec<(i64, String, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query("SELECT id, claim, record FROM decisions WHERE id > ? ORDER BY id LIMIT ?")
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?, r.try_get(2)?))).collect()
+    }
+
+    /// The head of the log.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn head(&self) -> Result<Checkpoint, StoreError> {
+        head(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Begins a read that sees one moment of the database throughout.
+    ///
+    /// # Errors
+    /// If it cannot begin.
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Ok(Snapshot { tx: self.pool.begin().await? })
+    }
+}
+
+/// Deciding one claim. Holds the only write lock: be quick, and do nothing slow between [`Self::repeats`] and
+/// [`Self::commit`]. Dropped without commit, nothing happened.
+pub struct DecisionTransaction {
+    tx: Transaction<'static, Sqlite>,
+    _turn: OwnedMutexGuard<()>,
+    id: ClaimId,
+    pictures: Arc<Mutex<PictureIndex>>,
+}
+
+impl DecisionTransaction {
+    /// Earlier photos like these in other claims, in a fixed order. Repeats within this claim need no looking up: the
+    /// readings themselves tell.
+    ///
+    /// Of one earlier photo only the strongest likeness is told: bytes before picture before number.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn repeats(&mut self, readings: &[Reading]) -> Result<Vec<Repeat>, StoreError> {
+        let mut found = Vec::new();
+        for (document, reading) in readings.iter().enumerate() {
+            let print = fingerprint(document, reading);
+            let rows = sqlx::query(
+                "SELECT claim, document, sha256 FROM fingerprints WHERE sha256 = ? AND claim <> ? ORDER BY id LIMIT ?",
+            )
+            .bind(&print.sha256)
+            .bind(self.id.as_str())
+            .bind(REPEATS_TOLD as i64)
+            .fetch_all(&mut *self.tx)
+            .await?;
+            for row in &rows {
+                found.push(repeat(document, RepeatKind::SameBytes, row, 0)?);
+            }
+            if let Some(hash) = print.picture_hash.as_deref().and_then(parse_picture_hash) {
+                for (distance, id) in self.same_pictures(hash).await? {
+                    let row =
+                        sqlx::query("SELECT claim, document, sha256 FROM fingerprints WHERE id = ? AND claim <> ?")
+                            .bind(id)
+                            .bind(self.id.as_str())
+                            .fetch_optional(&mut *self.tx)
+                            .await?;
+                    if let Some(row) = row {
+                        found.push(repeat(document, RepeatKind::SamePicture, &row, distance)?);
+                    }
+                }
+            }
+            if let (Some(family), Some(number)) = (&print.family, &print.number) {
+                let code = print.code.as_deref().unwrap_or_default();
+                let rows = sqlx::query(
+                    "SELECT claim, document, sha256 FROM fingerprints WHERE family = ? AND number = ? AND claim <> ? \
+                     AND (COALESCE(code, '') IN ('', ?) OR ? = '') ORDER BY id LIMIT ?",
+                )
+                .bind(family)
+                .bind(number)
+                .bind(self.id.as_str())
+                .bind(code)
+                .bind(code)
+                .bind(REPEATS_TOLD as i64)
+                .fetch_all(&mut *self.tx)
+                .await?;
+                for row in &rows {
+                    found.push(repeat(document, RepeatKind::SameNumber, row, 0)?);
+                }
+            }
+        }
+        Ok(strongest(found))
+    }
+
+    /// Rows whose picture is the same, nearest first.
+    async fn same_pictures(&mut self, hash: u64) -> Result<Vec<(u32, i64)>, StoreError> {
+        let last = self.pictures.lock().unwrap_or_else(PoisonError::into_inner).last;
+        let rows = sqlx::query(
+            "SELECT id, picture_hash FROM fingerprints WHERE id > ? AND picture_hash IS NOT NULL ORDER BY id",
+        )
+        .bind(last)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let mut index = self.pictures.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in &rows {
+            let (id, text): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+            let known = parse_picture_hash(&text)
+                .ok_or_else(|| StoreError::Corrupt("a fingerprint is not 16 hex digits".to_owned()))?;
+            if id > index.last {
+                index.hashes.push((known, id));
+                index.last = id;
+            }
+        }
+        let mut near: Vec<(u32, i64)> = index
+            .hashes
+            .iter()
+            .map(|(known, id)| ((known ^ hash).count_ones(), *id))
+            .filter(|(distance, _)| *distance <= SAME_PICTURE_BITS)
+            .collect();
+        near.sort_unstable();
+        near.truncate(REPEATS_TOLD);
+        Ok(near)
+    }
+
+    /// Records the decision: record, log entry, fingerprints and the end of the job in one commit.
+    ///
+    /// `pages` are the normalised pages kept for viewing, in the order of the photos.
+    ///
+    /// # Errors
+    /// If it cannot be committed; then nothing is recorded and the job remains.
+    pub async fn commit(
+        mut self,
+        decided_at: &str,
+        record: &crate::domain::Record,
+        timing: &str,
+        pages: &[Option<ContentHash>],
+    ) -> Result<(), StoreError> {
+        let bytes = record.canonical();
+        sqlx::query("INSERT INTO decisions (claim, decided_at, decision, record, timing) VALUES (?, ?, ?, ?, ?)")
+            .bind(self.id.as_str())
+            .bind(decided_at)
+            .bind(record.verdict.decision.as_str())
+            .bind(&bytes)
+            .bind(timing)
+            .execute(&mut *self.tx)
+            .await?;
+        for print in fingerprints(&record.evidence.readings) {
+            sqlx::query(
+                "INSERT INTO fingerprints (claim, document, sha256, picture_hash, family, code, number) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(self.id.as_str())
+            .bind(print.document)
+            .bind(&print.sha256)
+            .bind(&print.picture_hash)
+            .bind(&print.family)
+            .bind(&print.code)
+            .bind(&print.number)
+            .execute(&mut *self.tx)
+            .await?;
+        }
+        for (n, page) in pages.iter().enumerate().filter_map(|(n, p)| p.map(|p| (n, p))) {
+            sqlx::query("UPDATE photos SET page_sha256 = ? WHERE claim = ? AND n = ?")
+                .bind(page.to_string())
+                .bind(self.id.as_str())
+                .bind(n as i64)
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        let payload = audit::decided_payload(&bytes, timing);
+        self.finish(ClaimState::Decided, decided_at, audit::kind::DECIDED, payload).await
+    }
+
+    /// Records that no decision could be made. `code` says why, in one stable word.
+    ///
+    /// # Errors
+    /// If it cannot be committed; then nothing is recorded and the job remains.
+    pub async fn fail(self, at: &str, code: &str) -> Result<(), StoreError> {
+        self.finish(ClaimState::Failed, at, audit::kind::FAILED, audit::failed_payload(code)).await
+    }
+
+    async fn finish(mut self, state: ClaimState, at: &str, kind: &str, payload: String) -> Result<(), StoreError> {
+        append(&mut self.tx, at, kind, self.id.as_str(), payload).await?;
+        sqlx::query("UPDATE claims SET state = ? WHERE id = ?")
+            .bind(state.as_str())
+            .bind(self.id.as_str())
+            .execute(&mut *self.tx)
+            .await?;
+        sqlx::query("DELETE FROM jobs WHERE claim = ?").bind(self.id.as_str()).execute(&mut *self.tx).await?;
+        Ok(self.tx.commit().await?)
+    }
+}
+
+/// One moment of the database, for verification. Text is read as bytes, so that a damaged byte is seen and not refused.
+pub struct Snapshot {
+    tx: Transaction<'static, Sqlite>,
+}
+
+impl Snapshot {
+    /// What SQLite's own check of the file says; empty if it is sound.
+    ///
+    /// # Errors
+    /// If the check cannot run.
+    pub async fn damage(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("PRAGMA integrity_check").fetch_all(&mut *self.tx).await?;
+        let lines = rows.iter().map(|r| r.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
+        Ok(lines.into_iter().filter(|l| l != "ok").collect())
+    }
+
+    /// The log and its head.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn log(&mut self) -> Result<(Vec<Entry>, Checkpoint), StoreError> {
+        let rows = sqlx::query(
+            "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(subject AS BLOB), CAST(payload AS BLOB), \
+             CAST(payload_sha256 AS BLOB), CAST(prev_hash AS BLOB), CAST(hash AS BLOB) FROM log ORDER BY seq",
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let entries = rows
+            .iter()
+            .map(|r| {
+                Ok(Entry {
+                    seq: r.try_get::<i64, _>(0)? as u64,
+                    at: lossy(r, 1)?,
+                    kind: lossy(r, 2)?,
+                    subject: lossy(r, 3)?,
+                    payload: lossy(r, 4)?,
+                    payload_sha256: lossy(r, 5)?,
+                    prev_hash: lossy(r, 6)?,
+                    hash: lossy(r, 7)?,
+                })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok((entries, head(&mut self.tx).await?))
+    }
+
+    /// The names of all claims, oldest first.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn claims(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("SELECT CAST(id AS BLOB) FROM claims ORDER BY id").fetch_all(&mut *self.tx).await?;
+        rows.iter().map(|r| lossy(r, 0)).collect()
+    }
+
+    /// Claims that rows of other tables name and that do not exist: with foreign keys enforced, only tampering makes
+    /// them.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn orphans(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT CAST(claim AS BLOB) FROM (SELECT claim FROM photos UNION SELECT claim FROM decisions \
+             UNION SELECT claim FROM fingerprints UNION SELECT claim FROM jobs UNION SELECT claim FROM idempotency) \
+             WHERE claim NOT IN (SELECT id FROM claims)",
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        rows.iter().map(|r| lossy(r, 0)).collect()
+    }
+
+    /// A claim with all that hangs on it; `None` if it is not stored.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn claim(&mut self, id: &str) -> Result<Option<RawClaim>, StoreError> {
+        let row = sqlx::query(
+            "SELECT CAST(created_at AS BLOB), CAST(claim_json AS BLOB), salt, CAST(state AS BLOB), \
+             EXISTS (SELECT 1 FROM jobs WHERE claim = claims.id) FROM claims WHERE id = ?",
+        )
+        .bind(id)
+        .fetch_optional(&mut *self.tx)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let photos = sqlx::query(
+            "SELECT n, CAST(source AS BLOB), CAST(sha256 AS BLOB), bytes, CAST(media_type AS BLOB), \
+             CAST(page_sha256 AS BLOB) FROM photos WHERE claim = ? ORDER BY n",
+        )
+        .bind(id)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let decisions = sqlx::query(
+            "SELECT CAST(decided_at AS BLOB), CAST(decision AS BLOB), record, CAST(timing AS BLOB) FROM decisions \
+             WHERE claim = ? ORDER BY id",
+        )
+        .bind(id)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let prints = sqlx::query(
+            "SELECT document, CAST(sha256 AS BLOB), CAST(picture_hash AS BLOB), CAST(family AS BLOB), \
+             CAST(code AS BLOB), CAST(number AS BLOB) FROM fingerprints WHERE claim = ? ORDER BY document, id",
+        )
+        .bind(id)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok(Some(RawClaim {
+            id: id.to_owned(),
+            created_at: lossy(&row, 0)?,
+            claim_json: lossy_or_null(&row, 1)?,
+            salt: row.try_get(2)?,
+            state: lossy(&row, 3)?,
+            job: row.try_get::<i64, _>(4)? != 0,
+            photos: photos
+                .iter()
+                .map(|r| {
+                    Ok(RawPhoto {
+                        n: r.try_get(0)?,
+                        source: lossy(r, 1)?,
+                        sha256: lossy(r, 2)?,
+                        bytes: r.try_get(3)?,
+                        media_type: lossy(r, 4)?,
+                        page: lossy_or_null(r, 5)?,
+                    })
+                })
+                .collect::<Result<_, StoreError>>()?,
+            decisions: decisions
+                .iter()
+                .map(|r| {
+                    Ok(RawDecision {
+                        decided_at: lossy(r, 0)?,
+                        decision: lossy(r, 1)?,
+                        record: r.try_get(2)?,
+                        timing: lossy(r, 3)?,
+                    })
+                })
+                .collect::<Result<_, StoreError>>()?,
+            fingerprints: prints
+                .iter()
+                .map(|r| {
+                    Ok(Fingerprint {
+                        document: r.try_get(0)?,
+                        sha256: lossy(r, 1)?,
+                        picture_hash: lossy_or_null(r, 2)?,
+                        family: lossy_or_null(r, 3)?,
+                        code: lossy_or_null(r, 4)?,
+                        number: lossy_or_null(r, 5)?,
+                    })
+                })
+                .collect::<Result<_, StoreError>>()?,
+        }))
+    }
+}
+
+fn lossy(row: &SqliteRow, column: usize) -> Result<String, StoreError> {
+    Ok(String::from_utf8_lossy(row.try_get::<&[u8], _>(column)?).into_owned())
+}
+
+fn lossy_or_null(row: &SqliteRow, column: usize) -> Result<Option<String>, StoreError> {
+    Ok(row.try_get::<Option<&[u8]>, _>(column)?.map(|b| String::from_utf8_lossy(b).into_owned()))
+}
+
+fn claim_text(claim: &Claim) -> String {
+    String::from_utf8(canonical_json(claim)).expect("JSON is UTF-8")
+}
+
+fn parse_claim(text: &str) -> Result<Claim, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt("a stored claim is not a claim".to_owned()))
+}
+
+fn claim_id(text: &str) -> Result<ClaimId, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt("a stored claim has a malformed name".to_owned()))
+}
+
+fn parse_picture_hash(text: &str) -> Option<u64> {
+    (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
+}
+
+async fn by_key(db: &mut SqliteConnection, keyed: &super::KeyedBody) -> Result<Option<ClaimId>, StoreError> {
+    let row = sqlx::query("SELECT body_sha256, claim FROM idempotency WHERE key_sha256 = ?")
+        .bind(keyed.key.to_string())
+        .fetch_optional(db)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    if row.try_get::<String, _>(0)? != keyed.body.to_string() {
+        return Err(StoreError::KeyTaken);
+    }
+    Ok(Some(claim_id(row.try_get(1)?)?))
+}
+
+async fn photo_rows(db: &mut SqliteConnection, id: &ClaimId) -> Result<Vec<PhotoRow>, StoreError> {
+    let rows =
+        sqlx::query("SELECT source, sha256, bytes, media_type, page_sha256 FROM photos WHERE claim = ? ORDER BY n")
+            .bind(id.as_str())
+            .fetch_all(db)
+            .await?;
+    let hash = |text: &str| text.parse().map_err(|_| StoreError::Corrupt("a photo's hash is malformed".to_owned()));
+    rows.iter()
+        .map(|r| {
+            Ok(PhotoRow {
+                source: r.try_get(0)?,
+                sha256: hash(r.try_get(1)?)?,
+                bytes: r.try_get::<i64, _>(2)? as u64,
+                media_type: r.try_get(3)?,
+                page: r.try_get::<Option<&str>, _>(4)?.map(hash).transpose()?,
+            })
+        })
+        .collect()
+}
+
+async fn head(db: &mut SqliteConnection) -> Result<Checkpoint, StoreError> {
+    let row = sqlx::query("SELECT size, CAST(hash AS BLOB) FROM log_head WHERE id = 1").fetch_optional(db).await?;
+    let row = row.ok_or_else(|| StoreError::Corrupt("the log has no head".to_owned()))?;
+    Ok(Checkpoint { size: row.try_get::<i64, _>(0)? as u64, hash: lossy(&row, 1)? })
+}
+
+async fn append(
+    db: &mut SqliteConnection,
+    at: &str,
+    kind: &str,
+    subject: &str,
+    payload: String,
+) -> Result<(), StoreError> {
+    let entry = Entry::after(&head(db).await?, at, kind, subject, payload)?;
+    sqlx::query(
+        "INSERT INTO log (seq, at, kind, subject, payload, payload_sha256, prev_hash, hash) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(entry.seq as i64)
+    .bind(&entry.at)
+    .bind(&entry.kind)
+    .bind(&entry.subject)
+    .bind(&entry.payload)
+    .bind(&entry.payload_sha256)
+    .bind(&entry.prev_hash)
+    .bind(&entry.hash)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("UPDATE log_head SET size = ?, hash = ? WHERE id = 1")
+        .bind(entry.seq as i64)
+        .bind(&entry.hash)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// What each photo of a claim is found again by.
+pub fn fingerprints(readings: &[Reading]) -> Vec<Fingerprint> {
+    readings.iter().enumerate().map(|(n, r)| fingerprint(n, r)).collect()
+}
+
+fn fingerprint(document: usize, reading: &Reading) -> Fingerprint {
+    // Spaces and case are a reader's noise, never part of such a number.
+    let plain = |name| {
+        let text: String = reading.value(name)?.chars().filter(char::is_ascii_alphanumeric).collect();
+        (!text.is_empty()).then(|| text.to_ascii_uppercase())
+    };
+    let number = |family: &str, code, number| {
+        let number = plain(number).filter(|n| n.len() >= SHORTEST_NUMBER)?;
+        Some((family.to_owned(), plain(code), number))
+    };
+    let numbered = number("bill", FieldName::BillCode, FieldName::BillNumber)
+        .or_else(|| number("invoice", FieldName::InvoiceCode, FieldName::InvoiceNumber));
+    let (family, code, number) = match numbered {
+        Some((family, code, number)) => (Some(family), code, Some(number)),
+        None => (None, None, None),
+    };
+    Fingerprint {
+        document: document as i64,
+        sha256: reading.sha256.to_string(),
+        picture_hash: reading.picture_hash.clone(),
+        family,
+        code,
+        number,
+    }
+}
+
+fn repeat(document: usize, kind: RepeatKind, row: &SqliteRow, distance: u32) -> Result<Repeat, StoreError> {
+    let sha256 = row.try_get::<&str, _>(2)?;
+    Ok(Repeat {
+        document,
+        kind,
+        claim: row.try_get(0)?,
+        other_document: row.try_get::<i64, _>(1)? as usize,
+        sha256: sha256.parse().map_err(|_| StoreError::Corrupt("a fingerprint's hash is malformed".to_owned()))?,
+        distance,
+    })
+}
+
+fn strongest(mut found: Vec<Repeat>) -> Vec<Repeat> {
+    let key = |r: &Repeat| (r.document, r.kind, r.distance, r.claim.clone(), r.other_document);
+    found.sort_by_key(key);
+    let mut told = BTreeSet::new();
+    found.retain(|r| told.insert((r.document, r.claim.clone(), r.other_document)));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Bp, Field, Quad};
+    use std::collections::BTreeMap;
+
+    fn reading(bytes: &[u8], picture: Option<&str>, number: Option<(&str, &str)>) -> Reading {
+        let mut r = Reading::unreadable("a.jpg", ContentHash::of(bytes), String::new());
+        r.unreadable = None;
+        r.picture_hash = picture.map(str::to_owned);
+        let field = |value: &str| Field {
+            value: Some(value.to_owned()),
+            text: value.to_owned(),
+            confidence: Bp::ONE,
+            polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
+            page_polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
+            readers: BTreeMap::new(),
+            repairs: Vec::new(),
+        };
+        if let Some((code, number)) = number {
+            if !code.is_empty() {
+                r.fields.insert(FieldName::BillCode, field(code));
+            }
+            r.fields.insert(FieldName::BillNumber, field(number));
+        }
+        r
+    }
+
+    fn id(n: u8) -> ClaimId {
+        ClaimId::new(u64::from(n), [n; 10])
+    }
+
+    fn new_claim(n: u8, key: Option<super::super::KeyedBody>) -> NewClaim {
+        NewClaim {
+            id: id(n),
+            created_at: "2026-01-01T00:00:00.000Z".to_owned(),
+            claim: None,
+            salt: [n; 16],
+            photos: vec![PhotoRow {
+                source: "a.jpg".to_owned(),
+                sha256: ContentHash::of(&[n]),
+                bytes: 1,
+                media_type: "image/jpeg".to_owned(),
+                page: None,
+            }],
+            key,
+            now: None,
+        }
+    }
+
+    fn record(readings: Vec<Reading>, repeats: Vec<Repeat>) -> crate::domain::Record {
+        use crate::domain::{Decision, Evidence, Facts, Record, Verdict, Versions};
+        let facts = Facts {
+            now: "2026-01-01T00:00:00Z".to_owned(),
+            today: "2026-01-01".to_owned(),
+            repeats_searched: true,
+            repeats,
+            failures: Vec::new(),
+        };
+        Record {
+            schema: 1,
+            evidence: Evidence { claim: None, readings, facts },
+            verdict: Verdict { decision: Decision::HumanReview, reasons: Vec::new(), findings: Vec::new() },
+            versions: Versions {
+                build: String::new(),
+                models: BTreeMap::new(),
+                policy: String::new(),
+                calibration: "none".to_owned(),
+                runtime: String::new(),
+            },
+        }
+    }
+
+    async fn decide(store: &Store, n: u8, readings: Vec<Reading>) -> Vec<(usize, RepeatKind, String, u32)> {
+        store.accept(&new_claim(n, None)).await.unwrap();
+        let mut tx = store.begin_decision(&id(n)).await.unwrap().unwrap();
+        let repeats = tx.repeats(&readings).await.unwrap();
+        let told = repeats.iter().map(|r| (r.document, r.kind, r.claim.clone(), r.distance)).collect();
+        tx.commit("2026-01-01T00:00:01Z", &record(readings, repeats), "{}", &[None]).await.unwrap();
+        told
+    }
+
+    #[tokio::test]
+    async fn repeats_are_found_by_bytes_picture_and_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let first = reading(b"one", Some("00000000000000ff"), Some(("11010123", "0012345678")));
+        assert_eq!(decide(&store, 1, vec![first.clone()]).await, []);
+        let one = id(1).to_string();
+        // The strongest likeness only.
+        assert_eq!(decide(&store, 2, vec![first]).await, [(0, RepeatKind::SameBytes, one.clone(), 0)]);
+        let again = reading(b"three", Some("00000000000001fe"), None);
+        assert_eq!(
+            decide(&store, 3, vec![again]).await,
+            [(0, RepeatKind::SamePicture, one.clone(), 2), (0, RepeatKind::SamePicture, id(2).to_string(), 2)]
+        );
+        let far = reading(b"four", Some("ffffffffffff0000"), Some(("", "00 1234 5678")));
+        let told = decide(&store, 4, vec![far]).await;
+        assert_eq!(
+            told.iter().map(|t| (t.1, t.2.clone())).collect::<Vec<_>>(),
+            [(RepeatKind::SameNumber, one), (RepeatKind::SameNumber, id(2).to_string())]
+        );
+        let other_code = reading(b"five", None, Some(("11010199", "0012345678")));
+        // A number read without its code may be anyone's, so claim 4 is told; claims 1 and 2 have another code.
+        assert_eq!(decide(&store, 5, vec![other_code]).await, [(0, RepeatKind::SameNumber, id(4).to_string(), 0)]);
+        // Another opening sees the same.
+        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let pair = vec![reading(b"six", None, None), reading(b"six", Some("00000000000000ff"), None)];
+        let told = decide(&store, 6, pair).await;
+        assert_eq!(
+            told,
+            [
+                (1, RepeatKind::SamePicture, id(1).to_string(), 0),
+                (1, RepeatKind::SamePicture, id(2).to_string(), 0),
+                (1, RepeatKind::SamePicture, id(3).to_string(), 2)
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_job_is_done_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        store.accept(&new_claim(1, None)).await.unwrap();
+        assert_eq!(store.begin_job(&id(1)).await.unwrap().unwrap().attempts, 1);
+        assert_eq!(store.begin_job(&id(1)).await.unwrap().unwrap().attempts, 2);
+        // Begun and dropped: nothing happened.
+        drop(store.begin_decision(&id(1)).await.unwrap().unwrap());
+        assert_eq!(store.unfinished().await.unwrap(), [id(1)]);
+        store.begin_decision(&id(1)).await.unwrap().unwrap().fail("2026-01-01T00:00:01Z", "panicked").await.unwrap();
+        assert!(store.begin_decision(&id(1)).await.unwrap().is_none());
+        assert!(store.begin_job(&id(1)).await.unwrap().is_none());
+        assert_eq!(store.head().await.unwrap().size, 2);
+    }
+
+    #[tokio::test]
+    async fn a_key_stands_for_one_body() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let keyed = |body: &[u8]| super::super::KeyedBody { key: ContentHash::of(b"k"), body: ContentHash::of(body) };
+        assert_eq!(store.accept(&new_claim(1, Some(keyed(b"a")))).await.unwrap(), Acceptance::Accepted);
+        assert_eq!(store.accept(&new_claim(2, Some(keyed(b"a")))).await.unwrap(), Acceptance::Repeated(id(1)));
+        assert!(matches!(store.accept(&new_claim(3, Some(keyed(b"b")))).await, Err(StoreError::KeyTaken)));
+        assert_eq!(store.claims(None, 10).await.unwrap().len(), 1);
+    }
+}
