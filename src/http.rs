@@ -1,0 +1,91 @@
+//! The HTTP face: the route list, and the OpenAPI document made from the handlers.
+//!
+//! There is no authentication yet, so the server listens on the loopback address unless told otherwise; put nothing
+//! but your own programs in front of it.
+
+mod claims;
+mod documents;
+mod error;
+mod form;
+mod ops;
+mod request;
+pub mod server;
+
+use crate::service::Service;
+use actix_web::{HttpResponse, ResponseError, web};
+use error::ApiError;
+use utoipa::OpenApi;
+
+/// The OpenAPI document, generated from the handlers.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "claimlens",
+        description = "Reads photos of medical bills, invoices and receipts, checks them, and answers auto_approve or \
+                       human_review with reasons."
+    ),
+    paths(
+        claims::submit,
+        claims::list,
+        claims::get,
+        documents::picture,
+        ops::root,
+        ops::healthz,
+        ops::readyz,
+        ops::openapi
+    )
+)]
+pub struct ApiDocument;
+
+/// All routes.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::QueryConfig::default().error_handler(|_, _| ApiError::BadQuery.into()))
+        .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NotFound.into()))
+        .service(resource("/v1/claims").get(claims::list).post(claims::submit))
+        .service(resource("/v1/claims/{id}").get(claims::get))
+        .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
+        .service(resource("/healthz").get(ops::healthz))
+        .service(resource("/readyz").get(ops::readyz))
+        .service(resource("/openapi.json").get(ops::openapi))
+        .service(resource("/").get(ops::root))
+        .default_service(web::to(async || ApiError::NotFound.error_response()));
+}
+
+/// A resource that answers a method it does not know with a problem, like everything else.
+struct Resource(actix_web::Resource);
+
+fn resource(path: &str) -> Resource {
+    Resource(
+        web::resource(path)
+            .default_service(web::to(async || -> HttpResponse { ApiError::MethodNotAllowed.error_response() })),
+    )
+}
+
+impl Resource {
+    fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        Self(self.0.route(web::get().to(handler)))
+    }
+
+    fn post<F, Args>(self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        Self(self.0.route(web::post().to(handler)))
+    }
+}
+
+impl actix_web::dev::HttpServiceFactory for Resource {
+    fn register(self, config: &mut actix_web::dev::AppService) {
+        self.0.register(config);
+    }
+}
+
+type Shared = web::Data<Service>;

@@ -1,0 +1,204 @@
+//! Claims: submit, look at one, list.
+
+use super::Shared;
+use super::error::{ApiError, Problem};
+use super::form;
+use crate::domain::ClaimId;
+use crate::service::{ClaimState, ClaimView, ServiceError};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// How long an answer waits for the decision unless `Prefer: wait=N` says otherwise.
+const WAIT: u64 = 10;
+/// The longest it waits, whatever is asked for.
+const LONGEST_WAIT: u64 = 60;
+
+/// What `POST /v1/claims` takes, as `multipart/form-data`.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form to OpenAPI; `form` reads it")]
+pub struct ClaimForm {
+    /// Exactly one part, JSON.
+    claim: crate::domain::Claim,
+    /// One or more parts of this name: JPEG, PNG or WebP.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    photo: Vec<u8>,
+}
+
+/// A claim as answered. Once decided, the members of the result stand beside these.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ClaimAnswer {
+    /// Name of the claim here.
+    #[schema(value_type = String, example = "clm_06ah1g8q00c8f3m3c5n0u0k4ts")]
+    id: ClaimId,
+    /// Where it stands.
+    status: ClaimState,
+    /// The sender's own name for it.
+    claim: Option<ClaimName>,
+    /// RFC 3339 in UTC.
+    created_at: String,
+    /// RFC 3339 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<String>,
+    /// `decision`, `reasons`, `documents`, `risk`, `versions`, `timing_ms`, `evidence_sha256`.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    result: Map<String, Value>,
+}
+
+/// The sender's own name for a claim.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ClaimName {
+    /// As submitted.
+    id: String,
+}
+
+/// A page of claims, newest first.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ClaimList {
+    /// With decision and reasons; the documents are told by each claim's own address.
+    claims: Vec<ClaimAnswer>,
+    /// Hand this back as `cursor` for the next page; `null` on the last.
+    next: Option<String>,
+}
+
+/// Which page of claims.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Claims on a page, 1 to 100. Default 20.
+    limit: Option<u32>,
+}
+
+impl ClaimAnswer {
+    fn of(view: ClaimView, members: impl Fn(&str) -> bool) -> Self {
+        let mut result = match view.result {
+            Some(Value::Object(result)) => result,
+            _ => Map::new(),
+        };
+        result.retain(|name, _| members(name));
+        Self {
+            id: view.id,
+            status: view.state,
+            claim: view.outside_id.map(|id| ClaimName { id }),
+            created_at: view.created_at,
+            decided_at: view.decided_at,
+            result,
+        }
+    }
+}
+
+/// Submit a claim
+///
+/// Answers with the decision if it is ready in time, else with where to find it. An answer of 200 or 202 means that
+/// the claim and its photos are stored and will not be lost.
+#[utoipa::path(
+    post, path = "/v1/claims", tag = "claims",
+    request_body(content = ClaimForm, content_type = "multipart/form-data"),
+    params(
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 60; default 10"),
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "1 to 255 visible ASCII characters. A request repeated with its key and the same claim and \
+                           photos is answered with the claim of the first. Keys do not expire"),
+    ),
+    responses(
+        (status = 200, description = "decided, or failed and waiting for a person", body = ClaimAnswer),
+        (status = 202, description = "accepted; `Location` tells where to look", body = ClaimAnswer),
+        (status = "4XX", description = "refused; there is no claim", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "no room or no store; try again after `Retry-After`", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn submit(request: HttpRequest, payload: web::Payload, service: Shared) -> Result<HttpResponse, ApiError> {
+    let key = match request.headers().get("idempotency-key") {
+        None => None,
+        Some(value) => Some(value.to_str().map_err(|_| crate::service::Refusal::KeyInvalid)?),
+    };
+    let ticket = service.admit(key).await?;
+    let submission = form::read(request.headers(), payload, service.intake_limits()).await?;
+    let id = service.submit(ticket, submission).await?;
+    service.wait(&id, Duration::from_secs(wait_seconds(&request))).await;
+    let view = service.get(&id).await?;
+    let location = format!("/v1/claims/{id}");
+    let mut response = match view.state {
+        ClaimState::Processing => HttpResponse::Accepted(),
+        ClaimState::Decided | ClaimState::Failed => HttpResponse::Ok(),
+    };
+    Ok(response.insert_header((header::LOCATION, location)).json(ClaimAnswer::of(view, |_| true)))
+}
+
+/// Look at a claim
+#[utoipa::path(
+    get, path = "/v1/claims/{id}", tag = "claims",
+    params(("id" = String, Path, description = "Name of the claim here")),
+    responses(
+        (status = 200, description = "the claim as it stands", body = ClaimAnswer),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get(path: web::Path<String>, service: Shared) -> Result<HttpResponse, ApiError> {
+    let view = service.get(&parse_id(&path)?).await?;
+    Ok(HttpResponse::Ok().json(ClaimAnswer::of(view, |_| true)))
+}
+
+/// List claims, newest first
+#[utoipa::path(
+    get, path = "/v1/claims", tag = "claims",
+    params(ListQuery),
+    responses(
+        (status = 200, description = "a page of claims", body = ClaimList),
+        (status = 400, description = "malformed query", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(query: web::Query<ListQuery>, service: Shared) -> Result<HttpResponse, ApiError> {
+    let limit = query.limit.unwrap_or(20);
+    if !(1..=100).contains(&limit) {
+        return Err(ApiError::BadQuery);
+    }
+    let before = query.cursor.as_deref().map(str::parse::<ClaimId>).transpose().map_err(|_| ApiError::BadCursor)?;
+    let (views, next) = service.list(before.as_ref(), limit).await?;
+    let in_list = |name: &str| name == "decision" || name == "reasons";
+    let claims = views.into_iter().map(|v| ClaimAnswer::of(v, in_list)).collect();
+    Ok(HttpResponse::Ok().json(ClaimList { claims, next: next.map(|id| id.to_string()) }))
+}
+
+/// A claim's id from a path; anything else is simply not found.
+pub(super) fn parse_id(text: &str) -> Result<ClaimId, ApiError> {
+    text.parse().map_err(|_| ServiceError::NotFound.into())
+}
+
+/// `wait=N` among the preferences (RFC 7240). One that cannot be understood is ignored, as that RFC asks.
+fn wait_seconds(request: &HttpRequest) -> u64 {
+    request
+        .headers()
+        .get_all("prefer")
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .find_map(|p| {
+            let (name, value) = p.split(';').next()?.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').parse().ok())?
+        })
+        .unwrap_or(WAIT)
+        .min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn preferences_are_understood_or_ignored() {
+        let wait = |v: &str| wait_seconds(&TestRequest::default().insert_header(("Prefer", v)).to_http_request());
+        assert_eq!(wait("wait=3"), 3);
+        assert_eq!(wait("respond-async, Wait = 0"), 0);
+        assert_eq!(wait("wait=3600"), 60);
+        assert_eq!(wait("wait=soon"), 10);
+        assert_eq!(wait("handling=lenient"), 10);
+    }
+}

@@ -1,0 +1,41 @@
+//! Pictures of a claim's photos.
+
+use super::Shared;
+use super::claims::parse_id;
+use super::error::{ApiError, Problem};
+use crate::service::PictureKind;
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+
+/// Look at a photo
+///
+/// `original` is what was uploaded, byte for byte; `page` the normalised page; `overlay` the upload with boxes and
+/// field names drawn on it. The last two exist once the claim is decided.
+#[utoipa::path(
+    get, path = "/v1/claims/{id}/photos/{n}/{picture}", tag = "claims",
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("n" = usize, Path, description = "Which photo, from 0, in the order of upload"),
+        ("picture" = String, Path, description = "`original`, `page` or `overlay`"),
+    ),
+    responses(
+        (status = 200, description = "the picture", content_type = "image/jpeg", body = Vec<u8>),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn picture(path: web::Path<(String, usize, String)>, service: Shared) -> Result<HttpResponse, ApiError> {
+    let (id, n, kind) = path.into_inner();
+    let kind = match kind.as_str() {
+        "original" => PictureKind::Original,
+        "page" => PictureKind::Page,
+        "overlay" => PictureKind::Overlay,
+        _ => return Err(ApiError::NotFound),
+    };
+    let picture = service.picture(&parse_id(&id)?, n, kind).await?;
+    let mut response = HttpResponse::Ok();
+    response.content_type(picture.media_type.as_str());
+    if !picture.media_type.starts_with("image/") {
+        response.insert_header((header::CONTENT_DISPOSITION, "attachment"));
+    }
+    Ok(response.body(picture.bytes))
+}

@@ -1,0 +1,175 @@
+//! What went wrong, as `application/problem+json` (RFC 9457) with a stable `code`. The one table of codes is
+//! [`ApiError::row`]; nothing below this floor knows a status code.
+
+use super::request;
+use crate::service::{Refusal, ServiceError};
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+/// Everything the API answers besides what was asked for. The texts are what the sender is told.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// From the service. What is not the sender's fault is told without its inner cause.
+    #[error("{}", told(.0))]
+    Service(ServiceError),
+    /// The path names nothing.
+    #[error("there is nothing here")]
+    NotFound,
+    /// The path exists, the method does not.
+    #[error("this path does not take that method")]
+    MethodNotAllowed,
+    /// A query parameter is malformed.
+    #[error("a query parameter is unknown or malformed")]
+    BadQuery,
+    /// The cursor is none of ours.
+    #[error("the cursor is not one this service gave")]
+    BadCursor,
+    /// The body is no `multipart/form-data`.
+    #[error("send multipart/form-data with a boundary")]
+    NotMultipart,
+    /// The body breaks off or is not what multipart must be.
+    #[error("the body breaks off or is not well-formed multipart")]
+    Malformed,
+    /// A part has a name we do not know.
+    #[error("parts are one `claim` and one or more `photo`")]
+    UnknownPart,
+    /// The part `claim` is missing.
+    #[error("the part `claim` is missing")]
+    ClaimMissing,
+    /// The part `claim` came twice.
+    #[error("there must be exactly one part `claim`")]
+    ClaimTwice,
+    /// The part `claim` is too long.
+    #[error("`claim` is longer than {0} bytes")]
+    ClaimTooLarge(usize),
+    /// The part `claim` is not JSON.
+    #[error("`claim` is not JSON: {0}")]
+    ClaimNotJson(String),
+    /// The body is too long.
+    #[error("the body is longer than {0} bytes")]
+    BodyTooLarge(usize),
+    /// The body did not come in time.
+    #[error("the body took longer than {0} s")]
+    BodyTooSlow(u64),
+}
+
+fn told(error: &ServiceError) -> String {
+    match error {
+        ServiceError::Refused(refusal) => return refusal.to_string(),
+        ServiceError::NotFound => "there is no such claim, photo or picture",
+        ServiceError::Busy => "too much work is waiting; try again later",
+        ServiceError::Closing => "the service is shutting down",
+        ServiceError::Store(_) | ServiceError::Files(_) => "records cannot be read or written at present",
+        ServiceError::Readers(_) => "photos cannot be read at present",
+        ServiceError::Policy(_) | ServiceError::Internal(_) => "this is a fault of the service",
+    }
+    .to_owned()
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Service(refusal.into())
+    }
+}
+
+/// The body of every answer that is an error.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: what the problem is stands in `code`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The status in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// Stable, for programs. New ones may be added.
+    pub code: &'static str,
+    /// For people.
+    pub detail: String,
+    /// Finds the request in the server's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl ApiError {
+    /// Status and code: the one table.
+    fn row(&self) -> (u16, &'static str) {
+        match self {
+            Self::NotFound | Self::Service(ServiceError::NotFound) => (404, "not_found"),
+            Self::MethodNotAllowed => (405, "method_not_allowed"),
+            Self::BadQuery => (400, "bad_query"),
+            Self::BadCursor => (400, "bad_cursor"),
+            Self::NotMultipart => (415, "not_multipart"),
+            Self::Malformed => (400, "multipart_malformed"),
+            Self::UnknownPart => (400, "unknown_part"),
+            Self::ClaimMissing => (400, "claim_missing"),
+            Self::ClaimTwice => (400, "claim_twice"),
+            Self::ClaimTooLarge(_) => (413, "claim_too_large"),
+            Self::ClaimNotJson(_) => (400, "claim_not_json"),
+            Self::BodyTooLarge(_) => (413, "body_too_large"),
+            Self::BodyTooSlow(_) => (408, "body_too_slow"),
+            Self::Service(ServiceError::Refused(refusal)) => match refusal {
+                Refusal::PhotoMissing => (400, "photo_missing"),
+                Refusal::TooManyPhotos(_) => (413, "too_many_photos"),
+                Refusal::PhotoEmpty(_) => (422, "photo_empty"),
+                Refusal::PhotoTooLarge(..) => (413, "photo_too_large"),
+                Refusal::PhotoUnsupported(_) => (415, "photo_unsupported"),
+                Refusal::PhotoUnreadable(..) => (422, "photo_unreadable"),
+                Refusal::ClaimInvalid(_) => (422, "claim_invalid"),
+                Refusal::KeyInvalid => (400, "idempotency_key_invalid"),
+                Refusal::KeyReused => (422, "idempotency_key_reused"),
+                Refusal::KeyInFlight => (409, "idempotency_key_in_flight"),
+            },
+            Self::Service(ServiceError::Busy) => (503, "busy"),
+            Self::Service(ServiceError::Closing) => (503, "closing"),
+            Self::Service(ServiceError::Store(_) | ServiceError::Files(_)) => (503, "store_unavailable"),
+            Self::Service(ServiceError::Readers(_)) => (503, "readers_unavailable"),
+            Self::Service(ServiceError::Policy(_) | ServiceError::Internal(_)) => (500, "internal"),
+        }
+    }
+
+    /// Seconds after which to try again, where that makes sense.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Service(ServiceError::Busy | ServiceError::Closing) => Some(10),
+            Self::Service(ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::Readers(_)) => Some(30),
+            Self::Service(ServiceError::Refused(Refusal::KeyInFlight)) => Some(1),
+            _ => None,
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.row().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (_, code) = self.row();
+        let status = self.status_code();
+        if status.is_server_error()
+            && let Self::Service(cause) = self
+        {
+            tracing::error!(code, error = %cause, "answered with an error");
+        }
+        let mut response = HttpResponse::build(status);
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        response.content_type("application/problem+json").json(Problem {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code,
+            detail: self.to_string(),
+            request_id: request::current_id(),
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! Health, the OpenAPI document, and where to look.
+
+use super::error::{ApiError, Problem};
+use super::{ApiDocument, Shared};
+use actix_web::HttpResponse;
+use serde_json::json;
+use utoipa::OpenApi;
+
+/// Whether the process answers
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "it does")))]
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// Whether claims can be accepted and read at present
+///
+/// True only if the database and the photo folder can be written and a reader with its models is loaded.
+#[utoipa::path(get, path = "/readyz", tag = "operation", responses(
+    (status = 200, description = "they can"),
+    (status = 503, description = "they cannot; `code` tells what is missing", body = Problem,
+        content_type = "application/problem+json"),
+))]
+pub async fn readyz(service: Shared) -> Result<HttpResponse, ApiError> {
+    service.ready().await?;
+    Ok(HttpResponse::Ok().json(json!({ "status": "ready" })))
+}
+
+/// This document
+#[utoipa::path(get, path = "/openapi.json", tag = "operation", responses((status = 200, description = "OpenAPI 3.1")))]
+pub async fn openapi() -> HttpResponse {
+    HttpResponse::Ok().json(ApiDocument::openapi())
+}
+
+/// Where to look
+#[utoipa::path(get, path = "/", tag = "operation", responses(
+    (status = 200, description = "a short page for people", content_type = "text/html", body = String),
+))]
+pub async fn root() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(concat!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>claimlens</title>",
+        "<h1>claimlens ",
+        env!("CARGO_PKG_VERSION"),
+        "</h1><p>Photos of medical bills, invoices and receipts in; <code>auto_approve</code> or ",
+        "<code>human_review</code> with reasons out.</p><ul>",
+        "<li><code>POST /v1/claims</code>: submit a claim (multipart: one <code>claim</code>, one or more ",
+        "<code>photo</code>)</li>",
+        "<li><a href=\"/v1/claims\">/v1/claims</a>: claims and decisions</li>",
+        "<li><a href=\"/openapi.json\">/openapi.json</a>: the whole interface</li>",
+        "<li><a href=\"/healthz\">/healthz</a>, <a href=\"/readyz\">/readyz</a>: health</li></ul></html>\n"
+    ))
+}

@@ -1,0 +1,73 @@
+//! The server: bind, port, run. Binding apart from running lets tests start the real thing on port 0.
+
+use super::{request, routes};
+use crate::service::Service;
+use actix_web::dev::Server as ActixServer;
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::{App, HttpServer, web};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+/// Time that requests and reading have to end after SIGTERM or SIGINT.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// A server that has its port.
+pub struct Server {
+    /// The port it listens on.
+    pub port: u16,
+    server: ActixServer,
+    service: Service,
+}
+
+/// Takes an address; port 0 takes a free one.
+///
+/// # Errors
+/// If the address cannot be had.
+pub fn bind(listen: SocketAddr, service: Service) -> io::Result<Server> {
+    let listener = TcpListener::bind(listen)?;
+    let port = listener.local_addr()?.port();
+    let shared = web::Data::new(service.clone());
+    let app = move || {
+        let headers = DefaultHeaders::new()
+            .add(("X-Content-Type-Options", "nosniff"))
+            .add(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"))
+            .add(("Referrer-Policy", "no-referrer"))
+            .add(("Cross-Origin-Resource-Policy", "same-origin"))
+            .add(("X-Frame-Options", "DENY"))
+            // Claims are health data: no cache on the way may keep them.
+            .add(("Cache-Control", "no-store"));
+        App::new().app_data(shared.clone()).wrap(headers).wrap(from_fn(request::trace)).configure(routes)
+    };
+    let server = HttpServer::new(app)
+        .workers(2)
+        .max_connections(1024)
+        .client_request_timeout(Duration::from_secs(10))
+        .keep_alive(Duration::from_secs(30))
+        .shutdown_timeout(DRAIN.as_secs())
+        .listen(listener)?
+        .run();
+    Ok(Server { port, server, service })
+}
+
+impl Server {
+    /// Stops the server from elsewhere.
+    pub fn handle(&self) -> actix_web::dev::ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves until SIGTERM or SIGINT, then lets requests and reading end and closes the store.
+    ///
+    /// # Errors
+    /// If the server cannot go on.
+    pub async fn run(self) -> io::Result<()> {
+        tracing::info!(port = self.port, "listening");
+        let ended = self.server.await;
+        if self.service.drain(DRAIN).await {
+            tracing::info!("everything that was being read has ended");
+        } else {
+            tracing::warn!("some reading did not end in time; it is taken up at the next start");
+        }
+        ended
+    }
+}

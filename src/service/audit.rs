@@ -1,0 +1,248 @@
+//! Holding the log and everything it commits to against each other.
+//!
+//! Nothing stored is trusted that can be computed anew: the chain from its entries, the entries' payloads from claims,
+//! photos and records, the photos' hashes from their files, the fingerprints and summaries from the records.
+//! Not covered: idempotency keys and jobs, whose loss or change can at most cause the same work or claim twice.
+
+use super::{Records, ServiceError, off_thread};
+use crate::audit::{self, Checkpoint, Entry, Fault, FaultKind, PhotoCommitment, kind};
+use crate::domain::{ContentHash, Record};
+use crate::store::sqlite::fingerprints;
+use crate::store::{BlobState, RawClaim, RawDecision, StoreError};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
+
+/// What verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditReport {
+    /// Entries in the log.
+    pub entries: u64,
+    /// Claims held against it.
+    pub claims: u64,
+    /// Decisions held against it.
+    pub decisions: u64,
+    /// Photos hashed anew.
+    pub photos: u64,
+    /// The head, as stored.
+    pub head: Option<Checkpoint>,
+    /// Everything that does not hold; empty if all does.
+    pub faults: Vec<Fault>,
+}
+
+impl Records {
+    /// The log's size and head hash, to be kept where the keeper of the records cannot write.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn audit_checkpoint(&self) -> Result<Checkpoint, ServiceError> {
+        Ok(self.store.head().await?)
+    }
+
+    /// Verifies the log, every record, claim, photo and policy; and that the log continues `noted`, if given.
+    ///
+    /// # Errors
+    /// Only if the database does not answer; one that answers wrongly is a fault in the report.
+    pub async fn audit_verify(&self, noted: Option<&Checkpoint>) -> Result<AuditReport, ServiceError> {
+        let mut report = AuditReport { entries: 0, claims: 0, decisions: 0, photos: 0, head: None, faults: Vec::new() };
+        match self.audit_into(&mut report, noted).await {
+            Err(ServiceError::Store(StoreError::Corrupt(what))) => {
+                report.faults.push(Fault::of(FaultKind::Database(what)));
+            }
+            other => other?,
+        }
+        Ok(report)
+    }
+
+    async fn audit_into(&self, report: &mut AuditReport, noted: Option<&Checkpoint>) -> Result<(), ServiceError> {
+        let mut snapshot = self.store.snapshot().await?;
+        let (entries, head) = snapshot.log().await?;
+        report.entries = entries.len() as u64;
+        report.faults = audit::verify(&entries, &head);
+        report.faults.extend(noted.and_then(|n| audit::continues(&entries, n)));
+        report.head = Some(head);
+        let damage = snapshot.damage().await?;
+        report.faults.extend(damage.into_iter().map(|d| Fault::of(FaultKind::Database(d))));
+
+        let mut policies = HashSet::new();
+        for (hash, text) in self.store.policies().await? {
+            if ContentHash::of(text.as_bytes()).to_string() == hash {
+                policies.insert(hash);
+            } else {
+                report.faults.push(Fault::of(FaultKind::PolicyAltered));
+            }
+        }
+
+        let mut logged: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+        for entry in &entries {
+            logged.entry(&entry.subject).or_default().push(entry);
+        }
+        let stored = snapshot.claims().await?;
+        for id in &stored {
+            let said = logged.remove(id.as_str()).unwrap_or_default();
+            let Some(claim) = snapshot.claim(id).await? else {
+                report.faults.push(Fault::of(FaultKind::ClaimAltered).of_claim(id));
+                continue;
+            };
+            report.claims += 1;
+            report.decisions += claim.decisions.len() as u64;
+            report.photos += claim.photos.len() as u64;
+            report.faults.extend(against_log(&claim, &said, &policies));
+            report.faults.extend(self.against_files(&claim, &said).await?);
+        }
+        for (id, said) in logged {
+            let fault = Fault::of(FaultKind::ClaimMissing).of_claim(id);
+            report.faults.push(said.first().map_or(fault.clone(), |e| fault.at_entry(e.seq)));
+        }
+        for id in snapshot.orphans().await? {
+            report.faults.push(Fault::of(FaultKind::ClaimMissing).of_claim(&id));
+        }
+        Ok(())
+    }
+
+    /// The photos' files against the hashes in the log; where the log does not tell, in the store.
+    async fn against_files(&self, claim: &RawClaim, said: &[&Entry]) -> Result<Vec<Fault>, ServiceError> {
+        let accepted = said.iter().find(|e| e.kind == kind::ACCEPTED);
+        let payload = accepted.and_then(|e| serde_json::from_str::<Value>(&e.payload).ok()).unwrap_or_default();
+        let mut files = Vec::new();
+        for (n, photo) in claim.photos.iter().enumerate() {
+            let logged = payload["photos"][n]["sha256"].as_str().unwrap_or(&photo.sha256);
+            files.push((n, logged.to_owned(), photo.page.clone()));
+        }
+        let blobs = self.blobs.clone();
+        let found = off_thread(move || {
+            let state = |hash: &str| hash.parse().map_or(BlobState::Missing, |hash| blobs.state(&hash));
+            let mut found = Vec::new();
+            for (n, photo, page) in files {
+                match state(&photo) {
+                    BlobState::Sound => {}
+                    BlobState::Altered => found.push((n, FaultKind::PhotoAltered)),
+                    BlobState::Missing => found.push((n, FaultKind::PhotoMissing)),
+                }
+                if page.is_some_and(|page| state(&page) != BlobState::Sound) {
+                    found.push((n, FaultKind::PageAltered));
+                }
+            }
+            found
+        })
+        .await?;
+        let at = |fault: Fault| accepted.map_or(fault.clone(), |e| fault.at_entry(e.seq));
+        Ok(found.into_iter().map(|(n, kind)| at(Fault::of(kind).of_claim(&claim.id).of_photo(n))).collect())
+    }
+}
+
+/// One claim's rows against what the log says of it.
+fn against_log(claim: &RawClaim, said: &[&Entry], policies: &HashSet<String>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let fault = |kind| Fault::of(kind).of_claim(&claim.id);
+    let accepted: Vec<_> = said.iter().filter(|e| e.kind == kind::ACCEPTED).collect();
+    match accepted.as_slice() {
+        [entry] => faults.extend(against_acceptance(claim, entry)),
+        _ => faults.push(fault(FaultKind::ClaimNotLogged)),
+    }
+    let decided: Vec<_> = said.iter().filter(|e| e.kind == kind::DECIDED).collect();
+    let mut last = None;
+    for (n, decision) in claim.decisions.iter().enumerate() {
+        match decided.get(n) {
+            None => faults.push(fault(FaultKind::RecordNotLogged)),
+            Some(entry) => {
+                let (kinds, record) = against_decision(decision, entry, policies);
+                faults.extend(kinds.into_iter().map(|kind| fault(kind).at_entry(entry.seq)));
+                last = record;
+            }
+        }
+    }
+    for entry in decided.iter().skip(claim.decisions.len()) {
+        faults.push(fault(FaultKind::RecordMissing).at_entry(entry.seq));
+    }
+    let failed = said.iter().any(|e| e.kind == kind::FAILED);
+    let state = match (claim.decisions.is_empty(), failed) {
+        (false, _) => "decided",
+        (true, true) => "failed",
+        (true, false) => "processing",
+    };
+    if claim.state != state || claim.job != (state == "processing") {
+        faults.push(fault(FaultKind::SummaryDiffers));
+    }
+    if claim.decisions.is_empty() {
+        if !claim.fingerprints.is_empty() {
+            faults.push(fault(FaultKind::FingerprintsDiffer));
+        }
+    } else if let Some(record) = last
+        && fingerprints(&record.evidence.readings) != claim.fingerprints
+    {
+        faults.push(fault(FaultKind::FingerprintsDiffer));
+    }
+    faults
+}
+
+fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {
+    let commitments: Vec<PhotoCommitment<'_>> = claim
+        .photos
+        .iter()
+        .map(|p| PhotoCommitment {
+            sha256: &p.sha256,
+            bytes: p.bytes as u64,
+            media_type: &p.media_type,
+            source: &p.source,
+        })
+        .collect();
+    let claim_json = claim.claim_json.as_deref();
+    if audit::accepted_payload(&claim.created_at, &claim.salt, claim_json, &commitments) == entry.payload
+        && claim.photos.iter().enumerate().all(|(n, p)| p.n == n as i64)
+        && claim.created_at == entry.at
+    {
+        return Vec::new();
+    }
+    // Something differs: find out what, member by member.
+    let fault = |kind| Fault::of(kind).of_claim(&claim.id).at_entry(entry.seq);
+    let Ok(payload) = serde_json::from_str::<Value>(&entry.payload) else {
+        // The chain's own check tells that the payload was altered; nothing can be compared with it.
+        return Vec::new();
+    };
+    let mut faults = Vec::new();
+    let logged = payload["photos"].as_array().map_or(&[][..], Vec::as_slice);
+    for n in 0..logged.len().max(commitments.len()) {
+        let stored = commitments.get(n).map(|p| audit::photo_payload(&claim.salt, p));
+        let in_place = claim.photos.get(n).is_none_or(|p| p.n == n as i64);
+        if stored.as_ref() != logged.get(n) || !in_place {
+            faults.push(fault(FaultKind::PhotoEntryAltered).of_photo(n));
+        }
+    }
+    let words = claim_json.map(|c| audit::salted(&claim.salt, c).to_string());
+    if payload["claim"].as_str() != words.as_deref()
+        || payload["created_at"].as_str() != Some(&claim.created_at)
+        || claim.created_at != entry.at
+        || faults.is_empty()
+    {
+        faults.push(fault(FaultKind::ClaimAltered));
+    }
+    faults
+}
+
+fn against_decision(
+    decision: &RawDecision,
+    entry: &Entry,
+    policies: &HashSet<String>,
+) -> (Vec<FaultKind>, Option<Record>) {
+    let payload = serde_json::from_str::<Value>(&entry.payload).unwrap_or_default();
+    let mut kinds = Vec::new();
+    if payload["record"].as_str() != Some(&ContentHash::of(&decision.record).to_string()) {
+        kinds.push(FaultKind::RecordAltered);
+    }
+    if payload["timing"].as_str() != Some(&ContentHash::of(decision.timing.as_bytes()).to_string()) {
+        kinds.push(FaultKind::TimingAltered);
+    }
+    let record = super::parse_record(&decision.record).ok();
+    if let Some(record) = &record {
+        if decision.decision != record.verdict.decision.as_str() || decision.decided_at != entry.at {
+            kinds.push(FaultKind::SummaryDiffers);
+        }
+        if !policies.contains(&record.versions.policy) {
+            kinds.push(FaultKind::PolicyAltered);
+        }
+    } else if kinds.is_empty() {
+        kinds.push(FaultKind::RecordAltered);
+    }
+    (kinds, record)
+}

@@ -1,0 +1,716 @@
+//! Scores readings and decisions against labelled photos. Pure: the caller runs the photos, this counts.
+//!
+//! Rules of comparison, by type of field:
+//! money and dates exactly; identifiers exactly after removing spaces; text after NFKC, lower case and removing all that
+//! is neither letter nor digit; amounts in capital characters like text, with 圆 as 元 and without a final 整 or 正. A truth of
+//! `null` means that the field must be absent. Text has a second, looser measure beside it: one contains the other.
+
+use crate::domain::document::ValueType;
+use crate::domain::{Bp, Decision, DocumentKind, FieldName, Reading};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use unicode_normalization::UnicodeNormalization;
+
+/// What a photo truly shows: the contract's truth file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Truth {
+    /// What the document is, if told.
+    pub kind: Option<DocumentKind>,
+    /// Value of each field told; `None` means that the document does not carry it.
+    pub fields: BTreeMap<FieldName, Option<String>>,
+    /// The rows, if told.
+    pub items: Option<Vec<TruthItem>>,
+    /// Whether the document is unaltered, if told.
+    pub genuine: Option<bool>,
+    /// How it was altered.
+    pub attack: Option<String>,
+    /// Field names that the contract does not know; not scored, but worth telling.
+    pub unknown_fields: Vec<String>,
+}
+
+/// A row as it truly is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TruthItem {
+    /// Category, drug or goods name.
+    pub name: String,
+    /// Amount as a decimal string with two digits.
+    #[serde(default)]
+    pub amount: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TruthFile {
+    #[serde(default)]
+    kind: Option<DocumentKind>,
+    #[serde(default)]
+    fields: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    items: Option<Vec<TruthItem>>,
+    #[serde(default)]
+    genuine: Option<bool>,
+    #[serde(default)]
+    attack: Option<String>,
+}
+
+impl Truth {
+    /// Parses a truth file. Members that are not of the contract are skipped.
+    ///
+    /// # Errors
+    /// A sentence, if it is not JSON of that form.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        let file: TruthFile = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        let mut truth =
+            Self { kind: file.kind, items: file.items, genuine: file.genuine, attack: file.attack, ..Self::default() };
+        for (name, value) in file.fields {
+            match FieldName::ALL.iter().find(|f| f.as_str() == name) {
+                Some(field) => {
+                    truth.fields.insert(*field, value);
+                }
+                None => truth.unknown_fields.push(name),
+            }
+        }
+        Ok(truth)
+    }
+}
+
+/// How one field came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Score {
+    /// As the truth says, which may be that it is absent.
+    Right,
+    /// A value that is not the true one, or one where there is none.
+    Wrong,
+    /// No value where there is one.
+    Missing,
+}
+
+/// One field of one photo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldScore {
+    /// Which field.
+    pub field: FieldName,
+    /// The true value; `None` if the document does not carry the field.
+    pub truth: Option<String>,
+    /// The value read.
+    pub got: Option<String>,
+    /// How sure the reading was of `got`.
+    pub confidence: Option<Bp>,
+    /// How it came out.
+    pub score: Score,
+    /// Right by the looser measure.
+    pub loose: bool,
+}
+
+/// The rows of one photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+pub struct ItemScore {
+    /// Rows in truth.
+    pub n: usize,
+    /// Rows found with the right name and amount.
+    pub right: usize,
+    /// Rows found with the right amount, whatever the name.
+    pub amounts: usize,
+    /// Rows read that are not in the truth.
+    pub extra: usize,
+}
+
+/// One photo, scored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PhotoScore {
+    /// Path under the folder that is evaluated.
+    pub source: String,
+    /// Whether it could not be decoded.
+    pub unreadable: bool,
+    /// True kind and kind read, if the truth tells the kind.
+    pub kind: Option<(DocumentKind, DocumentKind)>,
+    /// Every field that the truth tells.
+    pub fields: Vec<FieldScore>,
+    /// The rows, if the truth tells them.
+    pub items: Option<ItemScore>,
+}
+
+impl PhotoScore {
+    /// Whether every field told is right; `None` if none is told.
+    pub fn whole(&self) -> Option<bool> {
+        (!self.fields.is_empty()).then(|| self.fields.iter().all(|f| f.score == Score::Right))
+    }
+}
+
+/// What was decided of one case: a photo on its own, or the photos of one claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CaseScore {
+    /// Which set it belongs to.
+    pub set: String,
+    /// Its photos.
+    pub photos: Vec<PhotoScore>,
+    /// Whether the documents are unaltered: `false` if any is altered, `true` if all are vouched for.
+    pub genuine: Option<bool>,
+    /// How they were altered.
+    pub attack: Option<String>,
+    /// The decision.
+    pub decision: Decision,
+    /// Codes of its reasons.
+    pub reasons: Vec<String>,
+    /// Why the work could not be done, if so.
+    pub failed: Option<String>,
+    /// Wall time of each stage in microseconds.
+    pub stages: BTreeMap<String, u64>,
+    /// Wall time of the whole case in microseconds.
+    pub wall_us: u64,
+}
+
+/// Scores one reading against the truth. Without a truth nothing is scored, and the photo is still counted.
+pub fn score(source: &str, reading: &Reading, truth: Option<&Truth>) -> PhotoScore {
+    let empty = Truth::default();
+    let truth = truth.unwrap_or(&empty);
+    let fields = truth
+        .fields
+        .iter()
+        .map(|(&field, truth)| {
+            let read = reading.fields.get(&field);
+            let got = read.and_then(|f| f.value.clone());
+            let (score, loose) = compare(field, truth.as_deref(), got.as_deref());
+            let confidence = got.as_ref().and(read.map(|f| f.confidence));
+            FieldScore { field, truth: truth.clone(), got, confidence, score, loose }
+        })
+        .collect();
+    PhotoScore {
+        source: source.to_owned(),
+        unreadable: reading.unreadable.is_some(),
+        kind: truth.kind.map(|k| (k, reading.kind)),
+        fields,
+        items: truth.items.as_deref().map(|items| score_items(items, reading)),
+    }
+}
+
+/// How a value read stands to the true one, and whether it is right by the looser measure.
+pub fn compare(field: FieldName, truth: Option<&str>, got: Option<&str>) -> (Score, bool) {
+    let (truth, got) = match (truth, got) {
+        (None, None) => return (Score::Right, true),
+        (None, Some(_)) => return (Score::Wrong, false),
+        (Some(_), None) => return (Score::Missing, false),
+        (Some(truth), Some(got)) => (truth, got),
+    };
+    let fold = |s: &str| match field.value_type() {
+        ValueType::Money | ValueType::Date => s.to_owned(),
+        ValueType::Identifier => s.chars().filter(|c| !c.is_whitespace()).collect(),
+        ValueType::Text => folded(s),
+        ValueType::CapitalAmount => folded(s).replace('圆', "元").trim_end_matches(['整', '正']).to_owned(),
+    };
+    let (truth, got) = (fold(truth), fold(got));
+    let right = truth == got;
+    // One character is contained in almost anything.
+    let contained = field.value_type() == ValueType::Text
+        && truth.chars().count().min(got.chars().count()) >= 2
+        && (truth.contains(&got) || got.contains(&truth));
+    (if right { Score::Right } else { Score::Wrong }, right || contained)
+}
+
+/// Text as compared: NFKC, lower case, letters and digits only.
+pub fn folded(text: &str) -> String {
+    text.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// Each row read answers for at most one true row: first those where name and amount agree, then by amount alone.
+fn score_items(truth: &[TruthItem], reading: &Reading) -> ItemScore {
+    let read: Vec<(String, Option<&str>)> =
+        reading.items.iter().map(|i| (folded(&i.name), i.amount.as_deref())).collect();
+    let mut free = vec![true; read.len()];
+    let mut left = Vec::new();
+    let mut out = ItemScore { n: truth.len(), ..ItemScore::default() };
+    for row in truth {
+        let name = folded(&row.name);
+        match (0..read.len()).find(|&i| free[i] && read[i].0 == name && read[i].1 == row.amount.as_deref()) {
+            Some(i) => {
+                free[i] = false;
+                out.right += 1;
+                out.amounts += 1;
+            }
+            None => left.push(row),
+        }
+    }
+    for row in left {
+        if let Some(i) =
+            (0..read.len()).find(|&i| free[i] && row.amount.is_some() && read[i].1 == row.amount.as_deref())
+        {
+            free[i] = false;
+            out.amounts += 1;
+        }
+    }
+    out.extra = free.iter().filter(|f| **f).count();
+    out
+}
+
+/// A count of successes among tries, with what it says of the true rate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
+pub struct Rate {
+    /// Tries.
+    pub n: usize,
+    /// Successes.
+    pub right: usize,
+    /// Share of successes, 0 if there were no tries.
+    pub share: f64,
+    /// Lower end of the 95 % interval.
+    pub low: f64,
+    /// Upper end of the 95 % interval.
+    pub high: f64,
+}
+
+impl Rate {
+    /// The rate with its Wilson score interval (Wilson 1927), which holds up for few tries and shares near 0 and 1.
+    pub fn of(right: usize, n: usize) -> Self {
+        if n == 0 {
+            return Self { high: 1.0, ..Self::default() };
+        }
+        const Z: f64 = 1.959_963_984_540_054;
+        let (tries, share) = (n as f64, right as f64 / n as f64);
+        let centre = (share + Z * Z / (2.0 * tries)) / (1.0 + Z * Z / tries);
+        let half = Z / (1.0 + Z * Z / tries) * (share * (1.0 - share) / tries + Z * Z / (4.0 * tries * tries)).sqrt();
+        Self { n, right, share, low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
+    }
+}
+
+/// One field over a set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FieldReport {
+    /// Which field.
+    pub field: FieldName,
+    /// Right among those told.
+    pub rate: Rate,
+    /// Read, but not as it is.
+    pub wrong: usize,
+    /// Not read.
+    pub missing: usize,
+    /// Right by the looser measure; only for text.
+    pub loose: Option<Rate>,
+}
+
+/// Decisions on cases of one standing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+pub struct Decisions {
+    /// Cases.
+    pub n: usize,
+    /// Of them approved automatically.
+    pub approved: usize,
+}
+
+/// Median and 95th percentile, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Times {
+    /// The median.
+    pub median_ms: f64,
+    /// The 95th percentile (nearest rank).
+    pub p95_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+}
+
+/// All that is told of one set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SetReport {
+    /// Name of the set.
+    pub set: String,
+    /// Photos in it.
+    pub photos: usize,
+    /// Photos with a truth of any kind.
+    pub labelled: usize,
+    /// Photos that could not be decoded.
+    pub unreadable: usize,
+    /// Cases in which the work could not be done.
+    pub failed: usize,
+    /// By field, in the order of the contract.
+    pub fields: Vec<FieldReport>,
+    /// All fields together.
+    pub all_fields: Rate,
+    /// Kind of document.
+    pub kind: Rate,
+    /// Photos with every told field right.
+    pub whole: Rate,
+    /// Rows with name and amount right.
+    pub items: Rate,
+    /// Rows with the amount right.
+    pub item_amounts: Rate,
+    /// Rows read that do not exist.
+    pub items_extra: usize,
+    /// Decisions on unaltered documents.
+    pub genuine: Decisions,
+    /// Decisions on altered documents.
+    pub altered: Decisions,
+    /// Decisions where nobody vouches either way.
+    pub unvouched: Decisions,
+    /// Decisions on altered documents, by how they were altered.
+    pub attacks: BTreeMap<String, Decisions>,
+    /// How often each reason was given.
+    pub reasons: BTreeMap<String, usize>,
+    /// Wall times by stage, and of the whole case as `wall`.
+    pub times: BTreeMap<String, Times>,
+}
+
+/// An approval that should not have been.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrongApproval {
+    /// The photos of the case.
+    pub photos: Vec<String>,
+    /// What is wrong with approving it.
+    pub why: Vec<String>,
+}
+
+/// A field that did not come out right, or a case that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Miss {
+    /// The photo.
+    pub photo: String,
+    /// The field, or `kind`.
+    pub field: String,
+    /// The true value.
+    pub truth: Option<String>,
+    /// The value read.
+    pub got: Option<String>,
+    /// How sure the reading was.
+    pub confidence: Option<Bp>,
+}
+
+/// One bin of the reliability diagram.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
+pub struct Bin {
+    /// Values in it.
+    pub n: usize,
+    /// Mean confidence stated.
+    pub stated: f64,
+    /// Share that was right.
+    pub right: f64,
+}
+
+/// Whether confidences mean what they say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Calibration {
+    /// Ten bins of equal width over 0..=1.
+    pub bins: Vec<Bin>,
+    /// Expected calibration error: mean distance between stated and found, weighted by bin.
+    pub ece: f64,
+    /// Values that went in: every field with a value and a truth.
+    pub n: usize,
+}
+
+/// The whole measurement.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// By set, by name.
+    pub sets: Vec<SetReport>,
+    /// Everything together.
+    pub overall: SetReport,
+    /// Approvals that should not have been. The figure that matters most.
+    pub wrong_approvals: Vec<WrongApproval>,
+    /// Every field that did not come out right.
+    pub misses: Vec<Miss>,
+    /// Whether confidences mean what they say.
+    pub calibration: Calibration,
+}
+
+/// Counts everything.
+pub fn report(cases: &[CaseScore]) -> Report {
+    let mut by_set: BTreeMap<&str, Vec<&CaseScore>> = BTreeMap::new();
+    for case in cases {
+        by_set.entry(&case.set).or_default().push(case);
+    }
+    Report {
+        sets: by_set.iter().map(|(set, cases)| set_report(set, cases)).collect(),
+        overall: set_report("all", &cases.iter().collect::<Vec<_>>()),
+        wrong_approvals: cases.iter().filter_map(wrong_approval).collect(),
+        misses: cases.iter().flat_map(|c| &c.photos).flat_map(misses).collect(),
+        calibration: calibration(cases.iter().flat_map(|c| &c.photos).flat_map(|p| &p.fields)),
+    }
+}
+
+fn set_report(set: &str, cases: &[&CaseScore]) -> SetReport {
+    let photos: Vec<&PhotoScore> = cases.iter().flat_map(|c| &c.photos).collect();
+    let scores: Vec<&FieldScore> = photos.iter().flat_map(|p| &p.fields).collect();
+    let fields = FieldName::ALL
+        .iter()
+        .filter_map(|&field| {
+            let of: Vec<_> = scores.iter().filter(|s| s.field == field).collect();
+            let count = |score| of.iter().filter(|s| s.score == score).count();
+            (!of.is_empty()).then(|| FieldReport {
+                field,
+                rate: Rate::of(count(Score::Right), of.len()),
+                wrong: count(Score::Wrong),
+                missing: count(Score::Missing),
+                loose: (field.value_type() == ValueType::Text)
+                    .then(|| Rate::of(of.iter().filter(|s| s.loose).count(), of.len())),
+            })
+        })
+        .collect();
+    let kinds: Vec<_> = photos.iter().filter_map(|p| p.kind).collect();
+    let wholes: Vec<_> = photos.iter().filter_map(|p| p.whole()).collect();
+    let items: Vec<_> = photos.iter().filter_map(|p| p.items).collect();
+    let rows = items.iter().map(|i| i.n).sum();
+    let decisions = |of: &dyn Fn(&CaseScore) -> bool| {
+        cases.iter().filter(|c| of(c)).fold(Decisions::default(), |d, c| Decisions {
+            n: d.n + 1,
+            approved: d.approved + usize::from(c.decision == Decision::AutoApprove),
+        })
+    };
+    let mut attacks: BTreeMap<String, Decisions> = BTreeMap::new();
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    let mut stages: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for case in cases {
+        if let (Some(false), Some(attack)) = (case.genuine, &case.attack) {
+            let d = attacks.entry(attack.clone()).or_default();
+            d.n += 1;
+            d.approved += usize::from(case.decision == Decision::AutoApprove);
+        }
+        for reason in &case.reasons {
+            *reasons.entry(reason.clone()).or_default() += 1;
+        }
+        for (stage, us) in &case.stages {
+            stages.entry(stage.clone()).or_default().push(*us);
+        }
+        stages.entry("wall".to_owned()).or_default().push(case.wall_us);
+    }
+    SetReport {
+        set: set.to_owned(),
+        photos: photos.len(),
+        labelled: photos.iter().filter(|p| p.kind.is_some() || !p.fields.is_empty() || p.items.is_some()).count(),
+        unreadable: photos.iter().filter(|p| p.unreadable).count(),
+        failed: cases.iter().filter(|c| c.failed.is_some()).count(),
+        fields,
+        all_fields: Rate::of(scores.iter().filter(|s| s.score == Score::Right).count(), scores.len()),
+        kind: Rate::of(kinds.iter().filter(|(truth, got)| truth == got).count(), kinds.len()),
+        whole: Rate::of(wholes.iter().filter(|w| **w).count(), wholes.len()),
+        items: Rate::of(items.iter().map(|i| i.right).sum(), rows),
+        item_amounts: Rate::of(items.iter().map(|i| i.amounts).sum(), rows),
+        items_extra: items.iter().map(|i| i.extra).sum(),
+        genuine: decisions(&|c| c.genuine == Some(true)),
+        altered: decisions(&|c| c.genuine == Some(false)),
+        unvouched: decisions(&|c| c.genuine.is_none()),
+        attacks,
+        reasons,
+        times: stages.into_iter().filter_map(|(stage, us)| Some((stage, times(us)?))).collect(),
+    }
+}
+
+/// An approval is wrong if a document is altered, or if what it was approved on is not what the paper says.
+fn wrong_approval(case: &CaseScore) -> Option<WrongApproval> {
+    if case.decision != Decision::AutoApprove {
+        return None;
+    }
+    let mut why = Vec::new();
+    if case.genuine == Some(false) {
+        why.push(format!("altered ({})", case.attack.as_deref().unwrap_or("no attack named")));
+    }
+    if let Some(failed) = &case.failed {
+        why.push(format!("approved although the work could not be done: {failed}"));
+    }
+    for photo in &case.photos {
+        if photo.unreadable {
+            why.push("approved although unreadable".to_owned());
+        }
+        if let Some((truth, got)) = photo.kind.filter(|(truth, got)| truth != got) {
+            why.push(format!("taken for {got}, is {truth}"));
+        }
+        // A value that was not read cannot have led to the approval; one that was misread may have.
+        for f in photo.fields.iter().filter(|f| f.score == Score::Wrong && !f.loose) {
+            why.push(format!("{} read as {}, is {}", f.field, shown(f.got.as_deref()), shown(f.truth.as_deref())));
+        }
+    }
+    (!why.is_empty()).then(|| WrongApproval { photos: case.photos.iter().map(|p| p.source.clone()).collect(), why })
+}
+
+fn shown(value: Option<&str>) -> &str {
+    value.unwrap_or("absent")
+}
+
+fn misses(photo: &PhotoScore) -> Vec<Miss> {
+    let kind = photo.kind.filter(|(truth, got)| truth != got).map(|(truth, got)| Miss {
+        photo: photo.source.clone(),
+        field: "kind".to_owned(),
+        truth: Some(truth.to_string()),
+        got: Some(got.to_string()),
+        confidence: None,
+    });
+    let fields = photo.fields.iter().filter(|f| f.score != Score::Right).map(|f| Miss {
+        photo: photo.source.clone(),
+        field: f.field.to_string(),
+        truth: f.truth.clone(),
+        got: f.got.clone(),
+        confidence: f.confidence,
+    });
+    kind.into_iter().chain(fields).collect()
+}
+
+fn times(mut us: Vec<u64>) -> Option<Times> {
+    us.sort_unstable();
+    // Nearest rank: the smallest value with at least that share of the values at or below it.
+    let rank = |share: f64| us.get(((share * us.len() as f64).ceil() as usize).max(1) - 1).map(|v| *v as f64 / 1000.0);
+    Some(Times { median_ms: rank(0.5)?, p95_ms: rank(0.95)?, max_ms: rank(1.0)? })
+}
+
+fn calibration<'a>(scores: impl Iterator<Item = &'a FieldScore>) -> Calibration {
+    let mut bins = vec![Bin::default(); 10];
+    for score in scores {
+        if let Some(confidence) = score.confidence {
+            let bin = &mut bins[usize::from(confidence.0 / 1000).min(9)];
+            bin.n += 1;
+            bin.stated += confidence.to_share();
+            bin.right += f64::from(u8::from(score.score == Score::Right));
+        }
+    }
+    let n: usize = bins.iter().map(|b| b.n).sum();
+    for bin in bins.iter_mut().filter(|b| b.n > 0) {
+        bin.stated /= bin.n as f64;
+        bin.right /= bin.n as f64;
+    }
+    let ece = bins.iter().map(|b| b.n as f64 * (b.stated - b.right).abs()).sum::<f64>() / n.max(1) as f64;
+    Calibration { bins, ece, n }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ContentHash, Field, Item, Quad};
+
+    fn reading(fields: &[(FieldName, Option<&str>, u16)], items: &[(&str, &str)]) -> Reading {
+        let mut r = Reading::unreadable("p.jpg", ContentHash::of(b"p"), String::new());
+        r.unreadable = None;
+        r.kind = DocumentKind::TillReceipt;
+        for (name, value, confidence) in fields {
+            r.fields.insert(
+                *name,
+                Field {
+                    value: value.map(str::to_owned),
+                    text: String::new(),
+                    confidence: Bp(*confidence),
+                    polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
+                    page_polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
+                    readers: BTreeMap::new(),
+                    repairs: Vec::new(),
+                },
+            );
+        }
+        for (name, amount) in items {
+            r.items.push(Item {
+                name: (*name).to_owned(),
+                quantity: None,
+                unit: None,
+                amount: Some((*amount).to_owned()),
+                confidence: Bp::ONE,
+                polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
+                repairs: vec![],
+            });
+        }
+        r
+    }
+
+    fn case(decision: Decision, genuine: Option<bool>, photo: PhotoScore, wall_us: u64) -> CaseScore {
+        CaseScore {
+            set: "s".to_owned(),
+            photos: vec![photo],
+            genuine,
+            attack: (genuine == Some(false)).then(|| "amount_changed".to_owned()),
+            decision,
+            reasons: vec!["r".to_owned()],
+            failed: None,
+            stages: BTreeMap::from([("decode".to_owned(), 1000)]),
+            wall_us,
+        }
+    }
+
+    #[test]
+    fn values_are_compared_by_their_type() {
+        use FieldName::*;
+        use Score::*;
+        for (field, truth, got, score, loose) in [
+            (Total, Some("9.90"), Some("9.90"), Right, true),
+            (Total, Some("9.90"), Some("9.9"), Wrong, false),
+            (Total, Some("9.90"), None, Missing, false),
+            (Total, None, None, Right, true),
+            (Total, None, Some("9.90"), Wrong, false),
+            (IssueDate, Some("2024-05-12"), Some("2024-12-05"), Wrong, false),
+            (BillNumber, Some("00 12 34"), Some("001234"), Right, true),
+            (BillNumber, Some("001234"), Some("1234"), Wrong, false),
+            (IssuerName, Some("Blue Fern Café Ltd."), Some("BLUE FERN CAFÉ LTD"), Right, true),
+            (IssuerName, Some("Blue Fern"), Some("Blue Fern Trading"), Wrong, true),
+            (IssuerName, Some("B"), Some("Blue Fern"), Wrong, false),
+            (IssuerName, Some("示例市第一医院（东院）"), Some("示例市第一医院(东院)"), Right, true),
+            (TotalInWords, Some("玖圆玖角整"), Some("玖元玖角"), Right, true),
+            (TotalInWords, Some("玖元玖角"), Some("玖元柒角"), Wrong, false),
+        ] {
+            assert_eq!(compare(field, truth, got), (score, loose), "{field} {truth:?} {got:?}");
+        }
+    }
+
+    #[test]
+    fn a_truth_file_keeps_null_and_tells_unknown_fields() {
+        let truth = Truth::parse(
+            r#"{"kind":"till_receipt","fields":{"total":"9.90","tax":null,"colour":"red"},"genuine":false,"attack":"x","corners":[1]}"#,
+        )
+        .unwrap();
+        assert_eq!(truth.fields, BTreeMap::from([(FieldName::Total, Some("9.90".into())), (FieldName::Tax, None)]));
+        assert_eq!(truth.unknown_fields, ["colour"]);
+        assert_eq!(truth.genuine, Some(false));
+        assert!(Truth::parse(r#"{"kind":"parking_ticket"}"#).is_err());
+    }
+
+    #[test]
+    fn rows_answer_once() {
+        let read = reading(&[], &[("西药费", "10.00"), ("检查费", "20.00"), ("床位费", "30.00")]);
+        let row = |name: &str, amount: &str| TruthItem { name: name.into(), amount: Some(amount.into()) };
+        let truth = [row("西药费", "10.00"), row("西药费", "10.00"), row("化验费", "20.00")];
+        assert_eq!(score_items(&truth, &read), ItemScore { n: 3, right: 1, amounts: 2, extra: 1 });
+    }
+
+    #[test]
+    fn wilson_figures() {
+        // Reference values: Newcombe 1998, table I (81 of 263 and 0 of 20).
+        let r = Rate::of(81, 263);
+        assert!((r.low - 0.2553).abs() < 5e-5 && (r.high - 0.3662).abs() < 5e-5, "{r:?}");
+        let r = Rate::of(0, 20);
+        assert!(r.low == 0.0 && (r.high - 0.1611).abs() < 5e-5, "{r:?}");
+        assert_eq!((Rate::of(0, 0).low, Rate::of(0, 0).high), (0.0, 1.0));
+    }
+
+    #[test]
+    fn a_report_counts() {
+        let truth =
+            Truth::parse(r#"{"kind":"till_receipt","fields":{"total":"9.90","issuer_name":"Blue Fern","tax":null}}"#)
+                .unwrap();
+        let right = score(
+            "a.jpg",
+            &reading(&[(FieldName::Total, Some("9.90"), 9500), (FieldName::IssuerName, Some("blue fern"), 9000)], &[]),
+            Some(&truth),
+        );
+        let wrong = score(
+            "b.jpg",
+            &reading(&[(FieldName::Total, Some("8.90"), 9500), (FieldName::IssuerName, None, 0)], &[]),
+            Some(&truth),
+        );
+        assert_eq!((right.whole(), wrong.whole()), (Some(true), Some(false)));
+        let cases = [
+            case(Decision::AutoApprove, Some(true), right.clone(), 1000),
+            case(Decision::AutoApprove, None, wrong, 3000),
+            case(Decision::AutoApprove, Some(false), right, 2000),
+            case(Decision::HumanReview, Some(false), score("d.jpg", &reading(&[], &[]), None), 4000),
+        ];
+        let r = report(&cases);
+        assert_eq!(r.overall, SetReport { set: "all".to_owned(), ..r.sets[0].clone() });
+        assert_eq!((r.overall.photos, r.overall.labelled), (4, 3));
+        let total = r.overall.fields.iter().find(|f| f.field == FieldName::Total).unwrap();
+        assert_eq!((total.rate.n, total.rate.right, total.wrong, total.missing), (3, 2, 1, 0));
+        let issuer = r.overall.fields.iter().find(|f| f.field == FieldName::IssuerName).unwrap();
+        assert_eq!((issuer.rate.right, issuer.missing), (2, 1));
+        assert_eq!(r.overall.altered, Decisions { n: 2, approved: 1 });
+        assert_eq!(r.overall.attacks["amount_changed"], Decisions { n: 2, approved: 1 });
+        let wrong: Vec<_> = r.wrong_approvals.iter().map(|w| (w.photos[0].as_str(), w.why.join("; "))).collect();
+        assert_eq!(
+            wrong,
+            [("b.jpg", "total read as 8.90, is 9.90".to_owned()), ("a.jpg", "altered (amount_changed)".to_owned())]
+        );
+        assert_eq!(r.misses.len(), 2);
+        let wall = r.overall.times["wall"];
+        assert_eq!((wall.median_ms, wall.p95_ms, wall.max_ms), (2.0, 4.0, 4.0));
+        // Five values at 0.90 and 0.95, all in the last bin: stated (2·0.9 + 3·0.95)/5 = 0.93, right 4/5.
+        assert_eq!(r.calibration.n, 5);
+        assert!((r.calibration.ece - 0.13).abs() < 1e-9, "{}", r.calibration.ece);
+    }
+}

@@ -1,0 +1,387 @@
+//! Accepting a claim: limits, idempotency, photos that can be decoded, durable storage, the queue.
+//!
+//! Everything is checked before anything is stored: a refused request leaves no trace.
+
+use super::{Service, ServiceError, off_thread};
+use crate::domain::{Claim, ClaimId, ContentHash, Fen, canonical_json};
+use crate::store::{Acceptance, KeyedBody, NewClaim, PhotoRow, StoreError};
+use crate::vision::{self, Limits};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Limits on what comes in.
+#[derive(Debug, Clone)]
+pub struct IntakeLimits {
+    /// Longest request body in bytes. Default 50 MiB.
+    pub body: usize,
+    /// Longest photo in bytes. Default 20 MiB, four times what a phone's camera makes.
+    pub photo: usize,
+    /// Most photos in a claim. Default 20.
+    pub photos: usize,
+    /// Longest `claim` part in bytes. Default 64 KiB.
+    pub claim: usize,
+    /// Time a body may take. Default 60 s.
+    pub body_time: Duration,
+    /// Claims that may wait or be worked on. Default 200, some minutes' work on two cores.
+    pub queue: usize,
+    /// Requests whose bodies may be held in memory at once. Default 8, at most 400 MiB together.
+    pub uploads: usize,
+    /// Limits on decoding.
+    pub decode: Limits,
+}
+
+impl Default for IntakeLimits {
+    fn default() -> Self {
+        Self {
+            body: 50 << 20,
+            photo: 20 << 20,
+            photos: 20,
+            claim: 64 << 10,
+            body_time: Duration::from_secs(60),
+            queue: 200,
+            uploads: 8,
+            decode: Limits { bytes: 20 << 20, pixels: 64_000_000, side: 16_384 },
+        }
+    }
+}
+
+/// Why a request cannot be accepted as it is. Photos are counted from 0.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no photo.
+    #[error("a claim needs at least one photo")]
+    PhotoMissing,
+    /// There are too many.
+    #[error("a claim may have at most {0} photos")]
+    TooManyPhotos(usize),
+    /// A photo has no bytes.
+    #[error("photo {0} is empty")]
+    PhotoEmpty(usize),
+    /// A photo has too many bytes.
+    #[error("photo {0} is longer than {1} bytes")]
+    PhotoTooLarge(usize, usize),
+    /// A photo is none by its first bytes.
+    #[error("photo {0} is not a JPEG, PNG or WebP picture")]
+    PhotoUnsupported(usize),
+    /// A photo cannot be decoded.
+    #[error("photo {0} cannot be read: {1}")]
+    PhotoUnreadable(usize, String),
+    /// The claim breaks a rule.
+    #[error("the claim is not valid: {0}")]
+    ClaimInvalid(String),
+    /// The idempotency key is not 1 to 255 visible ASCII characters.
+    #[error("an idempotency key is 1 to 255 visible ASCII characters")]
+    KeyInvalid,
+    /// The idempotency key came with another body before.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    /// A request with this idempotency key is being received.
+    #[error("a request with this idempotency key is under way")]
+    KeyInFlight,
+}
+
+/// A photo as it came in.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// Name as given by the sender; [`Service::submit`] cuts a path to its last part.
+    pub name: String,
+    /// As uploaded.
+    pub bytes: Vec<u8>,
+}
+
+/// What is submitted.
+#[derive(Debug, Clone, Default)]
+pub struct Submission {
+    /// What goes with the photos; without, checks against the claim do not apply.
+    pub claim: Option<Claim>,
+    /// In order.
+    pub photos: Vec<Upload>,
+    /// Decide as if it were this time.
+    pub now: Option<Timestamp>,
+}
+
+/// A place in the queue, taken before the body is read, so that a full house costs nobody an upload.
+pub struct Ticket {
+    queue: OwnedSemaphorePermit,
+    _upload: OwnedSemaphorePermit,
+    key: Option<KeyInUse>,
+}
+
+/// An idempotency key of a request under way; given back when dropped.
+struct KeyInUse {
+    key: String,
+    keys: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Drop for KeyInUse {
+    fn drop(&mut self) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+impl Service {
+    /// Admits a request.
+    ///
+    /// # Errors
+    /// [`ServiceError::Busy`] or [`ServiceError::Closing`] if there is no room; a [`Refusal`] about the key.
+    pub async fn admit(&self, idempotency_key: Option<&str>) -> Result<Ticket, ServiceError> {
+        if self.0.closing.load(Ordering::Acquire) {
+            return Err(ServiceError::Closing);
+        }
+        let key = idempotency_key.map(|key| self.take_key(key)).transpose()?;
+        let queue = self.0.queue.clone().try_acquire_owned().map_err(|_| ServiceError::Busy)?;
+        // Short bursts wait for memory; a line that does not move is told so.
+        let upload = tokio::time::timeout(Duration::from_secs(5), self.0.uploads.clone().acquire_owned());
+        let upload = upload.await.map_err(|_| ServiceError::Busy)?.map_err(|_| ServiceError::Closing)?;
+        Ok(Ticket { queue, _upload: upload, key })
+    }
+
+    fn take_key(&self, key: &str) -> Result<KeyInUse, Refusal> {
+        if key.is_empty() || key.len() > 255 || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Refusal::KeyInvalid);
+        }
+        let keys = self.0.keys.clone();
+        if !keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned()) {
+            return Err(Refusal::KeyInFlight);
+        }
+        Ok(KeyInUse { key: key.to_owned(), keys })
+    }
+
+    /// Checks and stores a claim and queues its work. With a key that came before with the same body: that claim.
+    ///
+    /// The same body means the same claim and the same photos in the same order; names of files do not count, since a
+    /// repeating client may make them up anew.
+    ///
+    /// # Errors
+    /// A [`Refusal`], or what kept it from being stored. In no case is there a claim then.
+    pub async fn submit(&self, ticket: Ticket, submission: Submission) -> Result<ClaimId, ServiceError> {
+        let service = self.clone();
+        // A task of its own: a client that hangs up must not come between the commit and the queue.
+        let task = self.0.runtime.spawn(async move { service.take_in(ticket, submission).await });
+        task.await.map_err(|_| ServiceError::Internal("intake panicked"))?
+    }
+
+    async fn take_in(&self, ticket: Ticket, mut submission: Submission) -> Result<ClaimId, ServiceError> {
+        check(&submission, &self.0.intake)?;
+        for (n, photo) in submission.photos.iter_mut().enumerate() {
+            photo.name = source(&photo.name, n);
+        }
+        let (submission, hashes) = off_thread(move || {
+            let hashes: Vec<ContentHash> = submission.photos.iter().map(|p| ContentHash::of(&p.bytes)).collect();
+            (submission, hashes)
+        })
+        .await?;
+        let key = ticket.key.as_ref().map(|k| KeyedBody {
+            key: ContentHash::of(k.key.as_bytes()),
+            body: ContentHash::of(&canonical_json(&(&submission.claim, &hashes))),
+        });
+        if let Some(keyed) = &key {
+            match self.0.records.store.by_key(keyed).await {
+                Ok(Some(id)) => return Ok(id),
+                Ok(None) => {}
+                Err(StoreError::KeyTaken) => return Err(Refusal::KeyReused.into()),
+                Err(other) => return Err(other.into()),
+            }
+        }
+        let submission = self.probe(submission).await?;
+        match self.store(submission, key).await? {
+            (id, Acceptance::Accepted) => {
+                tracing::info!(claim = %id, "claim accepted");
+                self.enqueue(id.clone(), Some(ticket.queue));
+                Ok(id)
+            }
+            (_, Acceptance::Repeated(first)) => Ok(first),
+        }
+    }
+
+    /// Decodes every photo once, so that what cannot be read is refused while the sender still listens.
+    async fn probe(&self, submission: Submission) -> Result<Submission, ServiceError> {
+        let permit = self.0.probes.clone().acquire_owned().await.map_err(|_| ServiceError::Closing)?;
+        let limits = self.0.intake.decode;
+        off_thread(move || {
+            let _permit = permit;
+            for (n, photo) in submission.photos.iter().enumerate() {
+                // Decoders of hostile input have panicked before; that is an unreadable photo, not our end.
+                match catch_unwind(AssertUnwindSafe(|| vision::decode(&photo.bytes, &limits).map(|_| ()))) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(why)) => return Err(Refusal::PhotoUnreadable(n, why.to_string()).into()),
+                    Err(_) => {
+                        tracing::error!(photo = n, "the decoder panicked");
+                        return Err(Refusal::PhotoUnreadable(n, "it is damaged".to_owned()).into());
+                    }
+                }
+            }
+            Ok(submission)
+        })
+        .await?
+    }
+
+    /// Stores photos, then rows; both have reached the disk when this returns.
+    pub(super) async fn store(
+        &self,
+        submission: Submission,
+        key: Option<KeyedBody>,
+    ) -> Result<(ClaimId, Acceptance), ServiceError> {
+        let blobs = self.0.records.blobs.clone();
+        let Submission { claim, photos, now } = submission;
+        let photos = off_thread(move || {
+            let row = |photo: Upload| {
+                let sha256 = blobs.put(&photo.bytes)?;
+                let media_type = media_type(&photo.bytes).unwrap_or("application/octet-stream").to_owned();
+                let bytes = photo.bytes.len() as u64;
+                Ok::<_, std::io::Error>(PhotoRow { source: photo.name, sha256, bytes, media_type, page: None })
+            };
+            photos.into_iter().map(row).collect::<Result<Vec<_>, _>>()
+        })
+        .await??;
+        let created = Timestamp::now();
+        let id = ClaimId::new(created.as_millisecond() as u64, rand::random());
+        let new = NewClaim {
+            id: id.clone(),
+            created_at: created.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            claim,
+            salt: rand::random(),
+            photos,
+            key,
+            now: now.map(|t| t.to_string()),
+        };
+        let acceptance = match self.0.records.store.accept(&new).await {
+            Err(StoreError::KeyTaken) => return Err(Refusal::KeyReused.into()),
+            other => other?,
+        };
+        Ok((id, acceptance))
+    }
+}
+
+fn check(submission: &Submission, limits: &IntakeLimits) -> Result<(), Refusal> {
+    if let Some(claim) = &submission.claim {
+        check_claim(claim).map_err(Refusal::ClaimInvalid)?;
+    }
+    if submission.photos.is_empty() {
+        return Err(Refusal::PhotoMissing);
+    }
+    if submission.photos.len() > limits.photos {
+        return Err(Refusal::TooManyPhotos(limits.photos));
+    }
+    for (n, photo) in submission.photos.iter().enumerate() {
+        if photo.bytes.is_empty() {
+            return Err(Refusal::PhotoEmpty(n));
+        }
+        if photo.bytes.len() > limits.photo {
+            return Err(Refusal::PhotoTooLarge(n, limits.photo));
+        }
+        if media_type(&photo.bytes).is_none() {
+            return Err(Refusal::PhotoUnsupported(n));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a claim's texts are what they must be.
+///
+/// # Errors
+/// Names the member and the form it must have.
+pub fn check_claim(claim: &Claim) -> Result<(), String> {
+    let text = |name: &str, value: &str| {
+        let fits = !value.trim().is_empty() && value.chars().count() <= 200 && !value.chars().any(char::is_control);
+        if fits { Ok(()) } else { Err(format!("`{name}` must be 1 to 200 characters, none of them a control")) }
+    };
+    let date = |name: &str, value: &Option<String>| match value.as_deref().map(str::parse::<Date>) {
+        None => Ok(None),
+        Some(Ok(date)) if value.as_deref() == Some(&date.to_string()) => Ok(Some(date)),
+        Some(_) => Err(format!("`{name}` must be a date such as 2026-05-12")),
+    };
+    text("id", &claim.id)?;
+    if let Some(insured) = &claim.insured {
+        text("insured.name", &insured.name)?;
+        insured.id_number.as_deref().map_or(Ok(()), |number| text("insured.id_number", number))?;
+    }
+    if let Some(term) = &claim.policy {
+        text("policy.number", &term.number)?;
+        let (from, to) = (date("policy.from", &term.from)?, date("policy.to", &term.to)?);
+        if from.zip(to).is_some_and(|(from, to)| from > to) {
+            return Err("`policy.from` must not be after `policy.to`".to_owned());
+        }
+    }
+    match claim.amount.as_deref().map(Fen::parse) {
+        None => Ok(()),
+        Some(Some(amount)) if amount.0 > 0 => Ok(()),
+        Some(_) => Err("`amount` must be a positive decimal with two digits such as \"993.54\"".to_owned()),
+    }
+}
+
+/// The media type of a picture by its first bytes, if it is one we read.
+pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+/// A name fit for the record: the last part of a path, without controls, at most 120 characters.
+fn source(name: &str, n: usize) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = last.chars().filter(|c| !c.is_control()).take(120).collect();
+    if clean.trim().is_empty() { format!("photo-{n}") } else { clean }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Insured, PolicyTerm};
+
+    fn claim() -> Claim {
+        Claim {
+            id: "A-1".to_owned(),
+            insured: Some(Insured { name: "张三".to_owned(), id_number: None }),
+            policy: Some(PolicyTerm {
+                number: "P-1".to_owned(),
+                from: Some("2026-01-01".to_owned()),
+                to: Some("2026-12-31".to_owned()),
+            }),
+            amount: Some("993.54".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_claim_is_checked_member_by_member() {
+        assert_eq!(check_claim(&claim()), Ok(()));
+        type Spoil = fn(&mut Claim);
+        let cases: [(&str, Spoil); 7] = [
+            ("`id`", |c| c.id = " ".to_owned()),
+            ("`id`", |c| c.id = "x".repeat(201)),
+            ("`amount`", |c| c.amount = Some("993.5".to_owned())),
+            ("`amount`", |c| c.amount = Some("-1.00".to_owned())),
+            ("`policy.from`", |c| c.policy.as_mut().unwrap().from = Some("2026-02-30".to_owned())),
+            ("`policy.from`", |c| c.policy.as_mut().unwrap().from = Some("2027-01-01".to_owned())),
+            ("`insured.name`", |c| c.insured.as_mut().unwrap().name = "a\nb".to_owned()),
+        ];
+        for (name, change) in cases {
+            let mut changed = claim();
+            change(&mut changed);
+            assert!(check_claim(&changed).unwrap_err().starts_with(name), "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_made_fit_for_the_record() {
+        assert_eq!(source("C:\\bills\\a.jpg", 0), "a.jpg");
+        assert_eq!(source("../../etc/x\n.jpg", 0), "x.jpg");
+        assert_eq!(source("", 3), "photo-3");
+    }
+
+    #[test]
+    fn pictures_are_told_by_their_first_bytes() {
+        assert_eq!(media_type(b"hello, I am a .jpg"), None);
+        assert_eq!(media_type(b"\xff\xd8\xff\xe0rest"), Some("image/jpeg"));
+        assert_eq!(media_type(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
+    }
+}

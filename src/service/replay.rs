@@ -1,0 +1,245 @@
+//! Deciding again. From evidence the same verdict must come out, byte for byte; from photos the same reading.
+//!
+//! Each decision is judged by the policy it was made under, whose text is kept with it. Readings made on another
+//! processor may differ in their last digits (inference floats are not bit-equal across processors); every difference
+//! is told by its place in the JSON.
+
+use super::{Records, ServiceError, off_thread, parse_record};
+use crate::decision::Policy;
+use crate::domain::{ClaimId, Decision, Reading, Record, canonical_json};
+use crate::pipeline::judge;
+use crate::service::work::LoadReader;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Differences told of one decision; the first ones say enough.
+const DIFFERENCES_TOLD: usize = 50;
+
+/// What to decide again.
+#[derive(Debug, Clone)]
+pub enum ReplayOf {
+    /// Every decision recorded.
+    All,
+    /// The decisions of these claims.
+    Claims(Vec<ClaimId>),
+}
+
+/// What to start from.
+#[derive(Clone)]
+pub enum ReplayFrom {
+    /// Evidence, by the policy it was decided under: must be identical.
+    Evidence,
+    /// Evidence, by another policy: what would have been decided.
+    Policy(Box<Policy>),
+    /// The stored photos, read again: must be the same reading.
+    Photos(LoadReader),
+}
+
+/// What came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct ReplayReport {
+    /// Decisions looked at.
+    pub checked: u64,
+    /// Of them the same.
+    pub identical: u64,
+    /// The others.
+    pub differing: Vec<Differing>,
+    /// Claims asked for that have no decision.
+    pub undecided: Vec<String>,
+}
+
+/// A decision that came out otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Differing {
+    /// The claim.
+    pub claim: String,
+    /// What was decided.
+    pub was: Option<Decision>,
+    /// What comes out now; `None` if nothing did, or if only the reading was compared.
+    pub now: Option<Decision>,
+    /// Where, as paths into the JSON such as `readings[0].fields.total.value`.
+    pub differences: Vec<String>,
+}
+
+impl Records {
+    /// Decides or reads again.
+    ///
+    /// # Errors
+    /// If the records or the readers cannot be used at all. A single damaged record is a difference, not an error.
+    pub async fn replay(&self, of: &ReplayOf, from: &ReplayFrom) -> Result<ReplayReport, ServiceError> {
+        let mut wanted: Option<BTreeSet<String>> = match of {
+            ReplayOf::All => None,
+            ReplayOf::Claims(ids) => Some(ids.iter().map(ToString::to_string).collect()),
+        };
+        let asked = wanted.clone();
+        let mut policies: HashMap<String, Option<Arc<Policy>>> = HashMap::new();
+        for (hash, text) in self.store.policies().await? {
+            let policy = Policy::parse(&text).ok().filter(|p| p.hash.to_string() == hash);
+            policies.insert(hash, policy.map(Arc::new));
+        }
+        let mut reader = match from {
+            ReplayFrom::Photos(load) => {
+                let load = load.clone();
+                Some(off_thread(move || load()).await??)
+            }
+            _ => None,
+        };
+        let mut report = ReplayReport::default();
+        let mut after = 0;
+        loop {
+            let page = self.store.decided(after, 100).await?;
+            let Some(last) = page.last() else { break };
+            after = last.0;
+            for (_, claim, bytes) in page {
+                if asked.as_ref().is_some_and(|ids| !ids.contains(&claim)) {
+                    continue;
+                }
+                if let Some(wanted) = &mut wanted {
+                    wanted.remove(&claim);
+                }
+                report.checked += 1;
+                let Ok(record) = parse_record(&bytes) else {
+                    let differences = vec!["the stored record is damaged".to_owned()];
+                    report.differing.push(Differing { claim, was: None, now: None, differences });
+                    continue;
+                };
+                let was = record.verdict.decision;
+                let (now, differences) = match (from, &mut reader) {
+                    (ReplayFrom::Policy(policy), _) => judge_by_other(policy, &record),
+                    (ReplayFrom::Photos(_), slot) => match slot.take() {
+                        None => (None, vec!["no reader is left".to_owned()]),
+                        Some(mut held) => {
+                            let blobs = self.blobs.clone();
+                            let (differences, held) = off_thread(move || {
+                                let differences = read_again(&blobs, held.as_mut(), &record);
+                                (differences, held)
+                            })
+                            .await?;
+                            *slot = Some(held);
+                            (None, differences)
+                        }
+                    },
+                    (ReplayFrom::Evidence, _) => judge_again(policies.get(&record.versions.policy), &record),
+                };
+                if differences.is_empty() {
+                    report.identical += 1;
+                } else {
+                    report.differing.push(Differing { claim, was: Some(was), now, differences });
+                }
+            }
+        }
+        report.undecided = wanted.unwrap_or_default().into_iter().collect();
+        Ok(report)
+    }
+}
+
+fn judge_again(policy: Option<&Option<Arc<Policy>>>, record: &Record) -> (Option<Decision>, Vec<String>) {
+    let Some(Some(policy)) = policy else {
+        return (None, vec!["the policy it was decided by is missing, altered or no longer valid".to_owned()]);
+    };
+    let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &record.evidence))) else {
+        return (None, vec!["judging panicked".to_owned()]);
+    };
+    let differences = if canonical_json(&verdict) == canonical_json(&record.verdict) {
+        Vec::new()
+    } else {
+        differences("verdict", &to_value(&record.verdict), &to_value(&verdict))
+    };
+    (Some(verdict.decision), differences)
+}
+
+/// What another policy changes: the decision and the codes of the reasons; their wording does not matter here.
+fn judge_by_other(policy: &Policy, record: &Record) -> (Option<Decision>, Vec<String>) {
+    let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &record.evidence))) else {
+        return (None, vec!["judging panicked".to_owned()]);
+    };
+    let mut told = Vec::new();
+    let (was, now) = (record.verdict.decision, verdict.decision);
+    if was != now {
+        told.push(format!("decision: {} → {}", was.as_str(), now.as_str()));
+    }
+    let codes =
+        |reasons: &[crate::domain::Reason]| -> BTreeSet<String> { reasons.iter().map(|r| r.code.clone()).collect() };
+    let (before, after) = (codes(&record.verdict.reasons), codes(&verdict.reasons));
+    told.extend(before.difference(&after).map(|code| format!("reason gone: {code}")));
+    told.extend(after.difference(&before).map(|code| format!("reason new: {code}")));
+    (Some(now), told)
+}
+
+fn read_again(
+    blobs: &crate::store::Blobs,
+    reader: &mut dyn crate::service::work::ReadPhotos,
+    record: &Record,
+) -> Vec<String> {
+    let mut told = Vec::new();
+    if *reader.models() != record.versions.models {
+        told.push("versions.models".to_owned());
+    }
+    if reader.runtime() != record.versions.runtime {
+        told.push("versions.runtime".to_owned());
+    }
+    for (n, before) in record.evidence.readings.iter().enumerate() {
+        let again = |reader: &mut dyn crate::service::work::ReadPhotos| -> Result<Reading, String> {
+            let bytes = blobs.get(&before.sha256).map_err(|e| e.kind().to_string())?;
+            let bytes = bytes.ok_or("its stored bytes are missing or altered")?;
+            let read = catch_unwind(AssertUnwindSafe(|| reader.read(&before.source, &bytes)));
+            Ok(read.map_err(|_| "the reader panicked")?.map_err(|e| e.to_string())?.reading)
+        };
+        match again(reader) {
+            Ok(after) => told.extend(differences(&format!("readings[{n}]"), &to_value(before), &to_value(&after))),
+            Err(why) => told.push(format!("readings[{n}]: {why}")),
+        }
+    }
+    told.truncate(DIFFERENCES_TOLD);
+    told
+}
+
+fn to_value<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// Where two JSON values differ, as paths; at most [`DIFFERENCES_TOLD`].
+fn differences(path: &str, a: &Value, b: &Value) -> Vec<String> {
+    let mut out = Vec::new();
+    walk(path, a, b, &mut out);
+    out.truncate(DIFFERENCES_TOLD);
+    out
+}
+
+fn walk(path: &str, a: &Value, b: &Value, out: &mut Vec<String>) {
+    match (a, b) {
+        _ if a == b || out.len() > DIFFERENCES_TOLD => {}
+        (Value::Object(x), Value::Object(y)) => {
+            let names: BTreeSet<&String> = x.keys().chain(y.keys()).collect();
+            for name in names {
+                let nothing = Value::Null;
+                let (a, b) = (x.get(name).unwrap_or(&nothing), y.get(name).unwrap_or(&nothing));
+                walk(&format!("{path}.{name}"), a, b, out);
+            }
+        }
+        (Value::Array(x), Value::Array(y)) if x.len() == y.len() => {
+            for (i, (a, b)) in x.iter().zip(y).enumerate() {
+                walk(&format!("{path}[{i}]"), a, b, out);
+            }
+        }
+        (Value::Array(x), Value::Array(y)) => out.push(format!("{path}: {} elements, now {}", x.len(), y.len())),
+        _ => out.push(path.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn differences_are_told_by_path() {
+        let a = json!({ "x": [1, { "y": "a" }], "z": 1, "w": [1] });
+        let b = json!({ "x": [1, { "y": "b" }], "w": [1, 2], "v": true });
+        assert_eq!(differences("r", &a, &b), ["r.v", "r.w: 1 elements, now 2", "r.x[1].y", "r.z"]);
+        assert!(differences("r", &a, &a).is_empty());
+    }
+}

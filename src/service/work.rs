@@ -1,0 +1,476 @@
+//! Read, look up, judge: what happens to one claim.
+//!
+//! Reading is CPU work: a permit first, then a blocking thread. An engine that fails, panics or takes too long becomes a
+//! failure among the facts, and so ends in review, never in approval and never in a lost claim.
+
+use super::intake::Submission;
+use super::{Service, ServiceError, off_thread, pictures};
+use crate::decision::Policy;
+use crate::domain::record::RECORD_SCHEMA;
+use crate::domain::result::Timing;
+use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Reading, Record, Versions};
+use crate::pipeline::{Pictures, ReadError, ReadOutcome, Reader, judge};
+use crate::store::{Job, PhotoRow, StoreError};
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Limits on the work.
+#[derive(Debug, Clone)]
+pub struct WorkLimits {
+    /// Photos read at once. Default: one a core.
+    pub readers: usize,
+    /// Time one photo may take. Default 60 s, forty times the usual.
+    pub photo_time: Duration,
+    /// Attempts that may begin before a claim goes to a person unread. Default 3.
+    pub attempts: u32,
+}
+
+impl Default for WorkLimits {
+    fn default() -> Self {
+        let readers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { readers, photo_time: Duration::from_secs(60), attempts: 3 }
+    }
+}
+
+/// Something that reads photos: [`Reader`], or a canned one in tests.
+pub trait ReadPhotos: Send {
+    /// Reads one photo. One that cannot be decoded is a reading, not an error.
+    ///
+    /// # Errors
+    /// Only if an engine failed.
+    fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, ReadError>;
+
+    /// SHA-256 of each model in use, by name.
+    fn models(&self) -> &BTreeMap<String, String>;
+
+    /// The runtime's name and version.
+    fn runtime(&self) -> &str;
+}
+
+impl ReadPhotos for Reader {
+    fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, ReadError> {
+        Reader::read(self, source, bytes)
+    }
+
+    fn models(&self) -> &BTreeMap<String, String> {
+        Reader::models(self)
+    }
+
+    fn runtime(&self) -> &str {
+        Reader::runtime(self)
+    }
+}
+
+/// How a reader is made. Called again for each further reader, and after one was lost.
+pub type LoadReader = Arc<dyn Fn() -> Result<Box<dyn ReadPhotos>, ReadError> + Send + Sync>;
+
+/// The version of this program, as recorded: package version, and the commit if the build was told one.
+pub fn build() -> String {
+    match option_env!("CLAIMLENS_COMMIT") {
+        Some(commit) if !commit.is_empty() => format!("{}+{commit}", env!("CARGO_PKG_VERSION")),
+        _ => env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The facts of a run that looks nothing up.
+pub fn stateless_facts(now: Timestamp) -> Facts {
+    // All of China keeps UTC+8 and has no summer time.
+    let china = TimeZone::fixed(Offset::constant(8));
+    Facts {
+        now: whole_seconds(now),
+        today: now.to_zoned(china).date().to_string(),
+        repeats_searched: false,
+        repeats: Vec::new(),
+        failures: Vec::new(),
+    }
+}
+
+fn whole_seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn versions(models: &BTreeMap<String, String>, runtime: &str, policy: &Policy) -> Versions {
+    Versions {
+        build: build(),
+        models: models.clone(),
+        policy: policy.hash.to_string(),
+        calibration: "none".to_owned(),
+        runtime: runtime.to_owned(),
+    }
+}
+
+fn not_read(source: &str, sha256: ContentHash) -> Reading {
+    Reading::unreadable(source, sha256, "it was not read: the work could not be done".to_owned())
+}
+
+/// Reads and judges the photos of one claim, remembering nothing and looking nothing up.
+///
+/// Never fails: what an engine could not do becomes a failure among the facts, and so ends in review. The pictures are
+/// in the order of the photos, `None` where one could not be decoded. A panic of the reader is the caller's to catch.
+pub fn decide_stateless(
+    reader: &mut dyn ReadPhotos,
+    policy: &Policy,
+    claim: Option<&Claim>,
+    photos: &[(String, Vec<u8>)],
+    now: Timestamp,
+) -> (Record, Timing, Vec<Option<Pictures>>) {
+    let mut timing = Timing::default();
+    let mut facts = stateless_facts(now);
+    let (mut readings, mut pictures) = (Vec::new(), Vec::new());
+    for (n, (source, bytes)) in photos.iter().enumerate() {
+        match reader.read(source, bytes) {
+            Ok(outcome) => {
+                timing.merge(&outcome.timing);
+                readings.push(outcome.reading);
+                pictures.push(outcome.pictures);
+            }
+            Err(error) => {
+                facts.failures.push(format!("photo {n}: {error}"));
+                readings.push(not_read(source, ContentHash::of(bytes)));
+                pictures.push(None);
+            }
+        }
+    }
+    let versions = versions(reader.models(), reader.runtime(), policy);
+    let evidence = Evidence { claim: claim.cloned(), readings, facts };
+    let verdict = judge(policy, &evidence);
+    (Record { schema: RECORD_SCHEMA, evidence, verdict, versions }, timing, pictures)
+}
+
+/// Readers and the permits to use them.
+pub(super) struct ReaderPool {
+    load: LoadReader,
+    permits: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Box<dyn ReadPhotos>>>>,
+    alive: Arc<AtomicUsize>,
+    models: BTreeMap<String, String>,
+    runtime: String,
+}
+
+/// A reader out of the pool. Goes back when dropped, unless it was lost.
+pub(super) struct Lease {
+    reader: Option<Box<dyn ReadPhotos>>,
+    idle: Arc<Mutex<Vec<Box<dyn ReadPhotos>>>>,
+    alive: Arc<AtomicUsize>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        match self.reader.take() {
+            Some(reader) => self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader),
+            None => {
+                self.alive.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+    }
+}
+
+impl Lease {
+    /// Reads a photo; a panic is a failure, and costs the pool this reader: it may be in any state.
+    pub(super) fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, String> {
+        let Some(mut reader) = self.reader.take() else { return Err("no reader".to_owned()) };
+        match catch_unwind(AssertUnwindSafe(|| (reader.read(source, bytes), reader))) {
+            Ok((outcome, reader)) => {
+                self.reader = Some(reader);
+                outcome.map_err(|e| e.to_string())
+            }
+            Err(_) => Err("the reader panicked".to_owned()),
+        }
+    }
+}
+
+impl ReaderPool {
+    pub(super) async fn load(load: LoadReader, count: usize) -> Result<Self, ServiceError> {
+        let make = load.clone();
+        let first = off_thread(move || make()).await??;
+        Ok(Self {
+            models: first.models().clone(),
+            runtime: first.runtime().to_owned(),
+            load,
+            permits: Arc::new(Semaphore::new(count.max(1))),
+            idle: Arc::new(Mutex::new(vec![first])),
+            alive: Arc::new(AtomicUsize::new(1)),
+        })
+    }
+
+    pub(super) fn usable(&self) -> bool {
+        self.alive.load(Ordering::Acquire) > 0
+    }
+
+    pub(super) fn close(&self) {
+        self.permits.close();
+    }
+
+    /// Waits for a turn and a reader. `None` if the pool was closed.
+    pub(super) async fn lease(&self) -> Result<Option<Lease>, ServiceError> {
+        let Ok(permit) = self.permits.clone().acquire_owned().await else { return Ok(None) };
+        let (idle, alive) = (self.idle.clone(), self.alive.clone());
+        let reader = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = match reader {
+            Some(reader) => reader,
+            None => {
+                let make = self.load.clone();
+                let reader = off_thread(move || make()).await??;
+                alive.fetch_add(1, Ordering::AcqRel);
+                reader
+            }
+        };
+        Ok(Some(Lease { reader: Some(reader), idle, alive, _permit: permit }))
+    }
+}
+
+/// What came of a claim.
+#[derive(Debug)]
+pub struct Decided {
+    /// Its name.
+    pub id: ClaimId,
+    /// What was recorded.
+    pub record: Record,
+    /// Wall time by stage.
+    pub timing: Timing,
+    /// Uploads and pages, in the order of the photos; all `None` unless asked for.
+    pub pictures: Vec<Option<Pictures>>,
+}
+
+enum Ended {
+    Decided(Box<Decided>),
+    /// No decision could be made; recorded.
+    Failed,
+    /// Somebody else ended it.
+    Already,
+    /// The service is closing; the job remains.
+    Closed,
+}
+
+/// What was read of a claim.
+struct Read {
+    readings: Vec<Reading>,
+    pictures: Vec<Option<Pictures>>,
+    pages: Vec<Option<ContentHash>>,
+    failures: Vec<String>,
+    timing: Timing,
+}
+
+impl Service {
+    /// Stores a claim, decides it here and now, and gives what came of it. For the command line: photos that cannot be
+    /// decoded are accepted, as readings that say so.
+    ///
+    /// # Errors
+    /// If it could not be stored or recorded.
+    pub async fn submit_and_wait(&self, submission: Submission) -> Result<Decided, ServiceError> {
+        let (id, _) = self.store(submission, None).await?;
+        match self.process(&id, true).await? {
+            Ended::Decided(decided) => Ok(*decided),
+            Ended::Closed => Err(ServiceError::Closing),
+            Ended::Failed | Ended::Already => Err(ServiceError::Internal("the claim could not be decided")),
+        }
+    }
+
+    /// Queues a claim's work. `place` is given back when it has ended.
+    pub(super) fn enqueue(&self, id: ClaimId, place: Option<OwnedSemaphorePermit>) {
+        let (done, receiver) = watch::channel(());
+        self.waiting().insert(id.clone(), receiver);
+        let service = self.clone();
+        self.0.runtime.spawn(async move {
+            service.work_off(&id).await;
+            service.waiting().remove(&id);
+            drop((done, place));
+        });
+    }
+
+    async fn work_off(&self, id: &ClaimId) {
+        for pause in [1, 5, 30].into_iter().chain(std::iter::repeat(60)) {
+            match self.process(id, false).await {
+                Ok(Ended::Decided(decided)) => {
+                    let decision = decided.record.verdict.decision.as_str();
+                    tracing::info!(claim = %id, decision, "claim decided");
+                    return;
+                }
+                Ok(Ended::Failed) => {
+                    tracing::error!(claim = %id, "no decision could be made; the claim waits for a person");
+                    return;
+                }
+                Ok(Ended::Already | Ended::Closed) => return,
+                Err(error) => {
+                    tracing::error!(claim = %id, %error, "the work was interrupted; trying again in {pause} s");
+                    tokio::time::sleep(Duration::from_secs(pause)).await;
+                }
+            }
+        }
+    }
+
+    async fn process(&self, id: &ClaimId, keep_pictures: bool) -> Result<Ended, ServiceError> {
+        let lease = match self.0.readers.lease().await {
+            Ok(None) => return Ok(Ended::Closed),
+            Ok(Some(lease)) => Some(lease),
+            Err(error) => {
+                tracing::error!(claim = %id, %error, "no reader could be loaded; the claim goes to a person unread");
+                None
+            }
+        };
+        self.0.active.send_modify(|n| *n += 1);
+        let _active = Active(&self.0.active);
+        let store = &self.0.records.store;
+        let Some(job) = store.begin_job(id).await? else { return Ok(Ended::Already) };
+        let start = Instant::now();
+        let most = self.0.work.attempts;
+        let mut read = match lease {
+            _ if job.attempts > most => {
+                unread(&job, format!("given up after {most} attempts that did not come to an end"))
+            }
+            Some(lease) => self.read(lease, &job, keep_pictures).await,
+            None => unread(&job, "no reader could be loaded".to_owned()),
+        };
+        let now = match &job.now {
+            Some(text) => text.parse().map_err(|_| StoreError::Corrupt("a job's time is malformed".to_owned()))?,
+            None => Timestamp::now(),
+        };
+        let Some(mut decision) = store.begin_decision(id).await? else { return Ok(Ended::Already) };
+        let mut facts = stateless_facts(now);
+        facts.repeats_searched = true;
+        facts.repeats = decision.repeats(&read.readings).await?;
+        facts.failures = std::mem::take(&mut read.failures);
+        let evidence = Evidence { claim: job.claim, readings: read.readings, facts };
+        let decided_at = whole_seconds(Timestamp::now());
+        let policy = &self.0.policy;
+        let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &evidence))) else {
+            decision.fail(&decided_at, "judging_panicked").await?;
+            return Ok(Ended::Failed);
+        };
+        let versions = versions(&self.0.readers.models, &self.0.readers.runtime, policy);
+        let record = Record { schema: RECORD_SCHEMA, evidence, verdict, versions };
+        read.timing.0.entry("total".to_owned()).or_insert(start.elapsed().as_micros() as u64);
+        let timing = serde_json::to_string(&read.timing).map_err(|_| ServiceError::Internal("timing"))?;
+        decision.commit(&decided_at, &record, &timing, &read.pages).await?;
+        let decided = Decided { id: id.clone(), record, timing: read.timing, pictures: read.pictures };
+        Ok(Ended::Decided(Box::new(decided)))
+    }
+
+    /// Reads the photos of a job, each within its time.
+    async fn read(&self, lease: Lease, job: &Job, keep_pictures: bool) -> Read {
+        let mut read = Read::of(job.photos.len());
+        let mut lease = Some(lease);
+        for (n, photo) in job.photos.iter().enumerate() {
+            let outcome = match lease.take() {
+                None => Err("it was not read, since the reader was lost at an earlier photo".to_owned()),
+                Some(mut held) => {
+                    let (blobs, photo) = (self.0.records.blobs.clone(), photo.clone());
+                    let task = off_thread(move || {
+                        let outcome = read_photo(&blobs, &mut held, &photo, keep_pictures);
+                        (outcome, held)
+                    });
+                    match tokio::time::timeout(self.0.work.photo_time, task).await {
+                        Ok(Ok((outcome, held))) => {
+                            lease = Some(held).filter(|l| l.reader.is_some());
+                            outcome
+                        }
+                        Ok(Err(_)) => Err("reading it panicked".to_owned()),
+                        // The thread cannot be stopped. It keeps permit and reader until it ends, so that no more
+                        // threads compute than there are permits.
+                        Err(_) => Err(format!("reading it took longer than {} s", self.0.work.photo_time.as_secs())),
+                    }
+                }
+            };
+            match outcome {
+                Ok(one) => read.add(one),
+                Err(why) => {
+                    tracing::error!(photo = n, %why, "a photo could not be read");
+                    read.failures.push(format!("photo {n}: {why}"));
+                    read.add(PhotoRead::none(photo));
+                }
+            }
+        }
+        read
+    }
+}
+
+/// Counts work under way, also when it is given up half way.
+struct Active<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n -= 1);
+    }
+}
+
+fn unread(job: &Job, why: String) -> Read {
+    let mut read = Read::of(job.photos.len());
+    job.photos.iter().for_each(|photo| read.add(PhotoRead::none(photo)));
+    read.failures.push(why);
+    read
+}
+
+struct PhotoRead {
+    reading: Reading,
+    timing: Timing,
+    pictures: Option<Pictures>,
+    page: Option<ContentHash>,
+}
+
+impl PhotoRead {
+    fn none(photo: &PhotoRow) -> Self {
+        let reading = not_read(&photo.source, photo.sha256);
+        Self { reading, timing: Timing::default(), pictures: None, page: None }
+    }
+}
+
+impl Read {
+    fn of(photos: usize) -> Self {
+        Self {
+            readings: Vec::with_capacity(photos),
+            pictures: Vec::with_capacity(photos),
+            pages: Vec::with_capacity(photos),
+            failures: Vec::new(),
+            timing: Timing::default(),
+        }
+    }
+
+    fn add(&mut self, one: PhotoRead) {
+        self.readings.push(one.reading);
+        self.timing.merge(&one.timing);
+        self.pictures.push(one.pictures);
+        self.pages.push(one.page);
+    }
+}
+
+fn read_photo(
+    blobs: &crate::store::Blobs,
+    lease: &mut Lease,
+    photo: &PhotoRow,
+    keep_pictures: bool,
+) -> Result<PhotoRead, String> {
+    let bytes = blobs.get(&photo.sha256).map_err(|e| format!("its bytes cannot be read: {}", e.kind()))?;
+    let bytes = bytes.ok_or("its stored bytes are missing or altered")?;
+    let outcome = lease.read(&photo.source, &bytes)?;
+    if outcome.reading.sha256 != photo.sha256 {
+        return Err("the reading is of another photo".to_owned());
+    }
+    // Only for viewing: a decision does not wait on it, so a full disk here costs the picture and no more.
+    let page = outcome.pictures.as_ref().and_then(|p| {
+        let stored = pictures::jpeg(&p.page).and_then(|jpeg| blobs.put(&jpeg).ok());
+        if stored.is_none() {
+            tracing::warn!("a normalised page could not be kept for viewing");
+        }
+        stored
+    });
+    let pictures = outcome.pictures.filter(|_| keep_pictures);
+    Ok(PhotoRead { reading: outcome.reading, timing: outcome.timing, pictures, page })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_is_that_of_china() {
+        let facts = stateless_facts("2026-03-01T17:30:00.25Z".parse().unwrap());
+        assert_eq!((facts.now.as_str(), facts.today.as_str()), ("2026-03-01T17:30:00Z", "2026-03-02"));
+    }
+}
