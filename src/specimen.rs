@@ -1,0 +1,302 @@
+//! The lab: labelled synthetic documents. Paint one flat, photograph it as a phone would, forge a copy.
+//!
+//! Off the service's path: nothing that reads or decides uses it. Everything is drawn from a seed; the same seed,
+//! fonts and build give the same bytes. Contents are made up and say so, bills carry the words 样张 (specimen), and
+//! no payload names a registered bill. Not promised: that a specimen looks like any one province's print, or that a
+//! forgery is hard to find.
+//!
+//! Coordinates are pixels of the specimen's own picture, which is the one to upload; hence the space [`Upload`].
+
+mod bill;
+mod canvas;
+mod content;
+mod dice;
+mod fonts;
+mod forge;
+mod photograph;
+mod receipt;
+mod samples;
+
+pub use canvas::Style;
+pub use fonts::{Face, FontError, Fonts};
+pub use forge::{forge, forge_field};
+pub use photograph::{CameraParams, photograph};
+pub use samples::{SAMPLE_QUALITY, write_samples, write_set, write_specimen};
+
+use crate::domain::{DocumentKind, FieldName, Quad, Upload};
+use canvas::Bounds;
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use unicode_normalization::UnicodeNormalization;
+
+/// What can be painted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SpecimenKind {
+    /// 医疗门诊收费票据（电子）.
+    OutpatientBill,
+    /// 医疗住院收费票据（电子）.
+    InpatientBill,
+    /// An English till receipt.
+    TillReceipt,
+}
+
+impl SpecimenKind {
+    /// All of them.
+    pub const ALL: [SpecimenKind; 3] = [Self::OutpatientBill, Self::InpatientBill, Self::TillReceipt];
+
+    /// The name used for folders and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OutpatientBill => "outpatient_bill",
+            Self::InpatientBill => "inpatient_bill",
+            Self::TillReceipt => "till_receipt",
+        }
+    }
+
+    /// The kind of document it shows.
+    pub fn document_kind(self) -> DocumentKind {
+        match self {
+            Self::OutpatientBill => DocumentKind::MedicalOutpatientBill,
+            Self::InpatientBill => DocumentKind::MedicalInpatientBill,
+            Self::TillReceipt => DocumentKind::TillReceipt,
+        }
+    }
+}
+
+/// What to paint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaintSpec {
+    /// Which document.
+    pub kind: SpecimenKind,
+    /// Decides content, layout and type.
+    pub seed: u64,
+}
+
+/// One row of the truth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TruthItem {
+    /// As printed.
+    pub name: String,
+    /// As printed, if printed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub quantity: Option<String>,
+    /// As printed, if printed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unit: Option<String>,
+    /// Decimal string with two digits.
+    pub amount: String,
+}
+
+/// What is true of a picture, in the contract's form of truth files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Truth {
+    /// What the page is.
+    pub kind: DocumentKind,
+    /// What is printed, after any alteration; `None` for a field of this kind that is not on the paper.
+    pub fields: BTreeMap<FieldName, Option<String>>,
+    /// The rows, in the order of the national list or of the receipt.
+    pub items: Vec<TruthItem>,
+    /// Whether nothing was altered.
+    pub genuine: bool,
+    /// Where it was altered, corners in pixels of the picture.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub altered: Vec<[[f64; 2]; 4]>,
+    /// How it was altered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attack: Option<String>,
+    /// Always `specimen`.
+    pub source: String,
+}
+
+/// What a printed text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// The value of a field.
+    Field(FieldName),
+    /// The name of a row, counted from 0 as in [`Truth::items`].
+    ItemName(usize),
+    /// The amount of a row, counted likewise.
+    ItemAmount(usize),
+}
+
+/// Where a value is printed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// What it is.
+    pub mark: Mark,
+    /// As printed.
+    pub text: String,
+    /// The box around its ink.
+    pub quad: Quad<Upload>,
+    /// How it was set on the flat picture; sizes are in flat pixels even on a photo.
+    pub style: Style,
+    /// Where its baseline starts on the flat picture.
+    pub origin: [f64; 2],
+}
+
+/// A picture and what is true of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Specimen {
+    /// The pixels.
+    pub image: RgbImage,
+    /// What is true.
+    pub truth: Truth,
+    /// Where the values are.
+    pub places: Vec<Place>,
+}
+
+/// Paints a document flat, as a renderer or a scanner would give it.
+pub fn paint(spec: &PaintSpec, fonts: &Fonts) -> Specimen {
+    match spec.kind {
+        SpecimenKind::TillReceipt => receipt::paint(&content::receipt(spec.seed), spec.seed, fonts),
+        kind => {
+            let kind = kind.document_kind();
+            bill::paint(kind, &content::bill(kind, spec.seed), spec.seed, fonts)
+        }
+    }
+}
+
+/// Keeps what is printed while it is printed, so that the truth cannot differ from the paper.
+struct Ledger {
+    truth: Truth,
+    places: Vec<Place>,
+}
+
+impl Ledger {
+    fn new(kind: DocumentKind, absent: &[FieldName]) -> Self {
+        let truth = Truth {
+            kind,
+            fields: absent.iter().map(|f| (*f, None)).collect(),
+            items: Vec::new(),
+            genuine: true,
+            altered: Vec::new(),
+            attack: None,
+            source: "specimen".to_owned(),
+        };
+        Self { truth, places: Vec::new() }
+    }
+
+    /// Notes that `text` was printed and what it says; the value is kept in NFKC.
+    fn field(&mut self, name: FieldName, value: &str, text: &str, set: &canvas::Set, baseline: f64) {
+        self.truth.fields.insert(name, Some(value.nfkc().collect()));
+        self.place(Mark::Field(name), text, set, baseline);
+    }
+
+    fn place(&mut self, mark: Mark, text: &str, set: &canvas::Set, baseline: f64) {
+        let [left, top, right, bottom]: Bounds = set.bounds;
+        self.places.push(Place {
+            mark,
+            text: text.to_owned(),
+            quad: Quad::rect(left, top, right, bottom),
+            style: set.style,
+            origin: [set.start, baseline],
+        });
+    }
+
+    fn finish(self, image: RgbImage) -> Specimen {
+        Specimen { image, truth: self.truth, places: self.places }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::domain::Fen;
+
+    /// The fonts, or `None` with a word on stderr where they are not installed.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    pub(super) fn fonts() -> Option<Fonts> {
+        Fonts::find(None).inspect_err(|e| eprintln!("painting is not tested here: {e}")).ok()
+    }
+
+    fn inside(s: &Specimen) {
+        let (w, h) = (f64::from(s.image.width()), f64::from(s.image.height()));
+        for [x, y] in s.places.iter().flat_map(|p| p.quad.to_px()).chain(s.truth.altered.iter().flatten().copied()) {
+            assert!((0.0..=w).contains(&x) && (0.0..=h).contains(&y), "{x},{y} outside {w}x{h}");
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_picture_and_every_place_is_inside() {
+        let Some(fonts) = fonts() else { return };
+        for kind in SpecimenKind::ALL {
+            let spec = PaintSpec { kind, seed: 11 };
+            let flat = paint(&spec, &fonts);
+            assert!(flat == paint(&spec, &fonts), "{kind:?} differs from itself");
+            let forged = forge(&flat, 3, &fonts);
+            let photo = photograph(&forged, 5, &CameraParams::default());
+            assert!(photo == photograph(&forge(&flat, 3, &fonts), 5, &CameraParams::default()));
+            inside(&flat);
+            inside(&forged);
+            inside(&photo);
+            assert!(flat.truth.genuine && flat.truth.altered.is_empty());
+            assert!(!photo.truth.genuine && photo.truth.altered.len() == 1);
+        }
+    }
+
+    #[test]
+    fn what_is_printed_says_what_is_true() {
+        let Some(fonts) = fonts() else { return };
+        for seed in 0..6 {
+            for kind in SpecimenKind::ALL {
+                let s = paint(&PaintSpec { kind, seed }, &fonts);
+                let money = |f: FieldName| Fen::parse(s.truth.fields[&f].as_deref().unwrap()).unwrap().0;
+                let items: i64 = s.truth.items.iter().map(|i| Fen::parse(&i.amount).unwrap().0).sum();
+                let base = if kind == SpecimenKind::TillReceipt { FieldName::Subtotal } else { FieldName::Total };
+                assert_eq!(items, money(base));
+                for p in &s.places {
+                    if let Mark::Field(f) = p.mark {
+                        assert!(s.truth.fields[&f].is_some(), "{f} is printed but not in the truth");
+                    }
+                }
+                let json = serde_json::to_value(&s.truth).unwrap();
+                assert_eq!(json["source"], "specimen");
+                assert_eq!(json["genuine"], true);
+                assert!(json.get("altered").is_none() && json["fields"]["issue_date"].is_string());
+            }
+        }
+    }
+
+    #[test]
+    fn the_code_says_what_is_printed() {
+        let Some(fonts) = fonts() else { return };
+        for seed in 0..3 {
+            for kind in [SpecimenKind::OutpatientBill, SpecimenKind::InpatientBill] {
+                let flat = paint(&PaintSpec { kind, seed }, &fonts);
+                let photo = photograph(&flat, seed, &CameraParams::default());
+                for picture in [&flat.image, &photo.image] {
+                    let mut grey = rqrr::PreparedImage::prepare_from_greyscale(
+                        picture.width() as usize,
+                        picture.height() as usize,
+                        |x, y| picture.get_pixel(x as u32, y as u32).0[1],
+                    );
+                    let payloads: Vec<_> =
+                        grey.detect_grids().iter().filter_map(|g| g.decode().ok()).map(|(_, text)| text).collect();
+                    let field = |name| flat.truth.fields[&name].clone().unwrap();
+                    let parts = [FieldName::BillCode, FieldName::BillNumber, FieldName::CheckCode].map(field);
+                    let day = field(FieldName::IssueDate).replace('-', "");
+                    let tail = format!("{},{day},{}", parts.join(","), field(FieldName::Total));
+                    assert!(payloads.len() == 1 && payloads[0].ends_with(&tail), "seed {seed}: {payloads:?} {tail}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_of_one_paper_do_not_overlap() {
+        let Some(fonts) = fonts() else { return };
+        for seed in 0..12 {
+            for kind in SpecimenKind::ALL {
+                let s = paint(&PaintSpec { kind, seed }, &fonts);
+                for (i, a) in s.places.iter().enumerate() {
+                    for b in &s.places[i + 1..] {
+                        let (p, q) = (a.quad.bounds(), b.quad.bounds());
+                        let apart = p.2 <= q.0 || q.2 <= p.0 || p.3 <= q.1 || q.3 <= p.1;
+                        assert!(apart, "seed {seed}: {:?} and {:?} overlap", a.text, b.text);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Made-up content that adds up. Every name says that it is an example; no hospital, shop or person is real.
+
+use super::dice::Dice;
+use crate::domain::money::to_capital;
+use crate::domain::{DocumentKind, Fen};
+use jiff::{ToSpan, civil::Date};
+
+/// One row: what, how many of which unit, how much.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) quantity: i64,
+    pub(super) unit: &'static str,
+    pub(super) amount: Fen,
+}
+
+/// What only one of the two bills carries.
+pub(super) enum Visit {
+    Outpatient { number: String, date: Date },
+    Inpatient(Stay),
+}
+
+/// The hospital stay: 预缴 + 补缴 − 退费 = 个人现金支付.
+pub(super) struct Stay {
+    pub(super) case_number: String,
+    pub(super) admission_number: String,
+    pub(super) department: &'static str,
+    pub(super) admitted: Date,
+    pub(super) discharged: Date,
+    pub(super) deposit: Fen,
+    pub(super) top_up: Fen,
+    pub(super) refund: Fen,
+}
+
+/// A fiscal medical e-bill.
+pub(super) struct Bill {
+    pub(super) province: &'static str,
+    pub(super) hospital: String,
+    pub(super) code: String,
+    pub(super) number: String,
+    pub(super) check: String,
+    pub(super) payer: String,
+    pub(super) payer_id: String,
+    pub(super) issued: Date,
+    pub(super) rows: Vec<Row>,
+    pub(super) total: Fen,
+    pub(super) serial: String,
+    pub(super) institution: &'static str,
+    pub(super) insurance: &'static str,
+    pub(super) insurance_number: String,
+    pub(super) sex: &'static str,
+    pub(super) fund: Fen,
+    pub(super) other: Fen,
+    pub(super) account: Fen,
+    pub(super) cash: Fen,
+    pub(super) self_paid: Fen,
+    pub(super) self_funded: Fen,
+    pub(super) reviewer: String,
+    pub(super) cashier: String,
+    pub(super) visit: Visit,
+}
+
+/// A till receipt: rows + tax + rounding = total, cash − total = change.
+pub(super) struct Receipt {
+    pub(super) shop: &'static str,
+    pub(super) address: [&'static str; 3],
+    pub(super) number: String,
+    pub(super) date: Date,
+    pub(super) time: String,
+    pub(super) rows: Vec<Row>,
+    pub(super) subtotal: Fen,
+    pub(super) tax: Fen,
+    pub(super) rounding: Fen,
+    pub(super) total: Fen,
+    pub(super) cash: Fen,
+    pub(super) change: Fen,
+}
+
+/// GB/T 2260 code and name; the title, the bill code and the hospital's province must agree.
+const PROVINCES: [(&str, &str); 8] = [
+    ("13", "河北省"),
+    ("32", "江苏省"),
+    ("33", "浙江省"),
+    ("37", "山东省"),
+    ("41", "河南省"),
+    ("42", "湖北省"),
+    ("51", "四川省"),
+    ("61", "陕西省"),
+];
+const TOWNS: [&str; 4] = ["示例市", "样例市", "虚构市", "范例县"];
+const HOSPITALS: [(&str, &str); 5] = [
+    ("第一人民医院", "综合医院"),
+    ("第二人民医院", "综合医院"),
+    ("中心医院", "综合医院"),
+    ("中医医院", "中医医院"),
+    ("妇幼保健院", "妇幼保健院"),
+];
+const SURNAMES: [&str; 8] = ["赵", "钱", "孙", "李", "周", "吴", "郑", "王"];
+const GIVEN: [&str; 7] = ["样例", "示范", "某某", "小样", "试例", "例一", "范文"];
+/// Name, unit, greatest amount in fen.
+const OUTPATIENT: [(&str, &str, i64); 11] = [
+    ("诊察费", "次", 5_000),
+    ("检查费", "项", 38_000),
+    ("化验费", "项", 38_000),
+    ("治疗费", "次", 30_000),
+    ("手术费", "次", 38_000),
+    ("卫生材料费", "件", 20_000),
+    ("西药费", "盒", 36_000),
+    ("中药饮片", "付", 30_000),
+    ("中成药费", "盒", 30_000),
+    ("一般诊疗费", "次", 2_000),
+    ("挂号费", "次", 2_000),
+];
+const INPATIENT: [(&str, &str, i64); 12] = [
+    ("床位费", "日", 12_000),
+    ("诊察费", "日", 4_000),
+    ("检查费", "项", 300_000),
+    ("化验费", "项", 300_000),
+    ("治疗费", "次", 250_000),
+    ("手术费", "次", 600_000),
+    ("护理费", "日", 8_000),
+    ("卫生材料费", "件", 400_000),
+    ("西药费", "项", 500_000),
+    ("中药饮片", "付", 150_000),
+    ("中成药费", "盒", 200_000),
+    ("其他住院收费", "项", 120_000),
+];
+const DEPARTMENTS: [&str; 6] = ["普通外科", "心血管内科", "呼吸内科", "骨科", "消化内科", "神经内科"];
+
+/// A day between 2026-01-05 and 2026-10-20.
+fn issue_day(dice: &mut Dice) -> Date {
+    later(jiff::civil::date(2026, 1, 5), dice.between(0, 288))
+}
+
+/// `days` after `day`; negative for before.
+pub(super) fn later(day: Date, days: i64) -> Date {
+    day.saturating_add(days.days())
+}
+
+fn person(dice: &mut Dice) -> String {
+    format!("{}{}", dice.pick(&SURNAMES), dice.pick(&GIVEN))
+}
+
+fn share(total: Fen, of: f64) -> Fen {
+    Fen((total.0 as f64 * of).round() as i64)
+}
+
+/// The content of a bill of this kind.
+pub(super) fn bill(kind: DocumentKind, seed: u64) -> Bill {
+    let mut dice = Dice::new(seed, kind.as_str());
+    let inpatient = kind == DocumentKind::MedicalInpatientBill;
+    let (region, province) = dice.pick(&PROVINCES);
+    let (hospital, institution) = dice.pick(&HOSPITALS);
+    let issued = issue_day(&mut dice);
+    let days = dice.between(2, 14);
+    let (n, categories): (i64, &[_]) =
+        if inpatient { (dice.between(6, 11), &INPATIENT) } else { (dice.between(4, 8), &OUTPATIENT) };
+    let rows: Vec<Row> = dice
+        .choose(categories, n as usize)
+        .into_iter()
+        .map(|(name, unit, most)| {
+            let quantity = match unit {
+                "日" => days,
+                "次" => 1,
+                _ => dice.between(1, 6),
+            };
+            // Eight outpatient rows stay under 3,000 yuan; six inpatient rows have three that are not by the day,
+            // each of 1,000 or more, and come to over 3,000.
+            let amount = match (inpatient, unit) {
+                (true, "日") => dice.between(most / 4, most) / 100 * 100 * days,
+                (true, _) => dice.between(100_000, most),
+                (false, _) => dice.between(most / 10, most),
+            };
+            Row { name: name.to_owned(), quantity, unit, amount: Fen(amount) }
+        })
+        .collect();
+    let total = Fen(rows.iter().map(|r| r.amount.0).sum());
+
+    let insurance =
+        dice.pick(&["职工基本医疗保险", "职工基本医疗保险", "城乡居民基本医疗保险", "城乡居民基本医疗保险", "自费"]);
+    let insured = insurance != "自费";
+    let fund = if insured { share(total, dice.real(0.25, 0.7)) } else { Fen(0) };
+    let other = if insured && dice.chance(0.3) { share(total, dice.real(0.02, 0.1)) } else { Fen(0) };
+    let own = Fen(total.0 - fund.0 - other.0);
+    let from_account = if !insured || inpatient { 0.0 } else { dice.pick(&[0.0, 0.4, 1.0]) };
+    let account = share(own, from_account);
+    let cash = Fen(own.0 - account.0);
+    let self_funded = if insured { share(own, dice.real(0.0, 0.45)) } else { own };
+    let self_paid = Fen(own.0 - self_funded.0);
+
+    let visit = if inpatient {
+        let discharged = later(issued, -dice.between(0, 1));
+        let deposit = Fen(cash.0 * dice.between(70, 150) / 100 / 50_000 * 50_000);
+        Visit::Inpatient(Stay {
+            case_number: dice.digits(8),
+            admission_number: format!("ZY{}", dice.digits(8)),
+            department: dice.pick(&DEPARTMENTS),
+            admitted: later(discharged, -days),
+            discharged,
+            deposit,
+            top_up: Fen((cash.0 - deposit.0).max(0)),
+            refund: Fen((deposit.0 - cash.0).max(0)),
+        })
+    } else {
+        let date = later(issued, -dice.pick(&[0, 0, 1]));
+        Visit::Outpatient { number: format!("MZ{}", dice.digits(8)), date }
+    };
+    Bill {
+        province,
+        hospital: format!("{}{hospital}", dice.pick(&TOWNS)),
+        code: format!("{region}06{}{}", if inpatient { "02" } else { "01" }, dice.pick(&["25", "26"])),
+        number: format!("00{}", dice.digits(8)),
+        // Without l and o, which the free Song face prints as 1 and nearly as 0.
+        check: (0..6).map(|_| dice.pick(b"0123456789abcdefghijkmnpqrstuvwxyz") as char).collect(),
+        payer: person(&mut dice),
+        payer_id: format!("{region}0199********{}", dice.digits(4)),
+        rows,
+        total,
+        serial: format!("{}{}", issued.strftime("%Y%m%d"), dice.digits(8)),
+        issued,
+        institution,
+        insurance,
+        insurance_number: if insured && dice.chance(0.6) { dice.digits(10) } else { String::new() },
+        sex: dice.pick(&["男", "女"]),
+        fund,
+        other,
+        account,
+        cash,
+        self_paid,
+        self_funded,
+        reviewer: if dice.chance(0.5) { person(&mut dice) } else { dice.digits(4) },
+        cashier: if dice.chance(0.5) { person(&mut dice) } else { dice.digits(4) },
+        visit,
+    }
+}
+
+impl Bill {
+    /// The total in capital characters.
+    pub(super) fn words(&self) -> String {
+        to_capital(self.total)
+    }
+
+    /// The payload of the bill's QR code, after the text family of published samples.
+    pub(super) fn qr(&self) -> String {
+        let region = &self.code[..2];
+        let day = self.issued.strftime("%Y%m%d");
+        format!("CZ-EI-{region},1.1.0,{},{},{},{day},{}", self.code, self.number, self.check, self.total)
+    }
+}
+
+const SHOPS: [(&str, [&str; 3]); 4] = [
+    ("EXAMPLE CORNER MART", ["12 SAMPLE STREET,", "TAMAN CONTOH,", "99000 EXAMPLETON"]),
+    ("SPECIMEN PHARMACY", ["LOT 7, JALAN CONTOH 3,", "PLACEHOLDER PARK,", "99010 SAMPLE TOWN"]),
+    ("SAMPLE HEALTH & CARE", ["NO. 28, DUMMY ROAD,", "FICTION GARDENS,", "99020 NOWHERE CITY"]),
+    ("PLACEHOLDER TRADING", ["3A-1, MODEL LANE,", "TEST SQUARE,", "99030 EXAMPLETON"]),
+];
+const GOODS: [(&str, i64); 14] = [
+    ("ADHESIVE PLASTER 20S", 450),
+    ("COTTON WOOL 100G", 380),
+    ("VITAMIN C 500MG 30S", 1890),
+    ("DIGITAL THERMOMETER", 2490),
+    ("HAND SANITIZER 250ML", 790),
+    ("FACE MASK 3PLY 50S", 1290),
+    ("SALINE SOLUTION 500ML", 650),
+    ("GAUZE BANDAGE 5CM", 320),
+    ("COUGH SYRUP 120ML", 1150),
+    ("MINERAL WATER 1.5L", 240),
+    ("THROAT LOZENGES 12S", 720),
+    ("MUSCLE RUB 50G", 980),
+    ("ELASTIC KNEE SUPPORT", 3690),
+    ("ANTISEPTIC CREAM 30G", 1075),
+];
+
+/// The content of a till receipt.
+pub(super) fn receipt(seed: u64) -> Receipt {
+    let mut dice = Dice::new(seed, "receipt");
+    let (shop, address) = dice.pick(&SHOPS);
+    let n = dice.between(3, 8) as usize;
+    let rows: Vec<Row> = dice
+        .choose(&GOODS, n)
+        .into_iter()
+        .map(|(name, price)| {
+            let quantity = dice.pick(&[1, 1, 1, 2, 3]);
+            Row { name: name.to_owned(), quantity, unit: "", amount: Fen(price * quantity) }
+        })
+        .collect();
+    let subtotal = Fen(rows.iter().map(|r| r.amount.0).sum());
+    // 6 % sales tax, then to the nearest 5 cents, as in the receipts this kind is modelled on.
+    let tax = Fen((subtotal.0 * 6 + 50) / 100);
+    let exact = subtotal.0 + tax.0;
+    let total = Fen((exact + 2) / 5 * 5);
+    let note = dice.pick(&[1_000, 5_000, 10_000]);
+    let cash = Fen((total.0 + note - 1) / note * note);
+    Receipt {
+        shop,
+        address,
+        number: format!("{:06}", dice.between(1_000, 999_999)),
+        date: issue_day(&mut dice),
+        time: format!("{:02}:{:02}", dice.between(9, 21), dice.between(0, 59)),
+        rows,
+        subtotal,
+        tax,
+        rounding: Fen(total.0 - exact),
+        total,
+        cash,
+        change: Fen(cash.0 - total.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Fen;
+
+    #[test]
+    fn bills_add_up() {
+        for seed in 0..200 {
+            for kind in [DocumentKind::MedicalOutpatientBill, DocumentKind::MedicalInpatientBill] {
+                let b = bill(kind, seed);
+                assert_eq!(b.rows.iter().map(|r| r.amount.0).sum::<i64>(), b.total.0, "seed {seed}");
+                assert_eq!(b.fund.0 + b.other.0 + b.account.0 + b.cash.0, b.total.0, "seed {seed}");
+                assert_eq!(b.self_paid.0 + b.self_funded.0, b.account.0 + b.cash.0, "seed {seed}");
+                for part in [b.fund, b.other, b.account, b.cash, b.self_paid, b.self_funded] {
+                    assert!(part.0 >= 0, "seed {seed}");
+                }
+                assert!(b.issued >= jiff::civil::date(2026, 1, 1) && b.issued < jiff::civil::date(2026, 11, 1));
+                assert!(b.code.len() == 8 && b.code.bytes().all(|c| c.is_ascii_digit()));
+                assert_eq!(&b.code[2..4], "06");
+                assert!([0, 1].contains(&(26 - b.code[6..].parse::<i32>().unwrap())));
+                assert!(b.number.len() == 10 && b.number.bytes().all(|c| c.is_ascii_digit()));
+                assert!(b.check.len() == 6 && b.check.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase()));
+                assert!(b.payer_id.len() == 18 && &b.payer_id[6..14] == "********");
+                let qr: Vec<String> = b.qr().split(',').map(str::to_owned).collect();
+                assert_eq!(qr[2..5], [b.code.clone(), b.number.clone(), b.check.clone()]);
+                assert_eq!(Fen::parse(&qr[6]), Some(b.total));
+                match &b.visit {
+                    Visit::Outpatient { date, .. } => {
+                        assert!(*date <= b.issued && b.total.0 < 300_000, "seed {seed}");
+                    }
+                    Visit::Inpatient(s) => {
+                        assert!(s.admitted <= s.discharged && s.discharged <= b.issued, "seed {seed}");
+                        assert_eq!(s.deposit.0 + s.top_up.0 - s.refund.0, b.cash.0, "seed {seed}");
+                        assert!(b.total.0 > 300_000, "seed {seed}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn receipts_add_up() {
+        for seed in 0..200 {
+            let r = receipt(seed);
+            assert_eq!(r.rows.iter().map(|row| row.amount.0).sum::<i64>(), r.subtotal.0, "seed {seed}");
+            assert_eq!(r.subtotal.0 + r.tax.0 + r.rounding.0, r.total.0, "seed {seed}");
+            assert_eq!(r.cash.0 - r.change.0, r.total.0, "seed {seed}");
+            assert!(r.rounding.0.abs() <= 2 && r.total.0 % 5 == 0 && r.change.0 >= 0 && r.total.0 < 300_000);
+        }
+    }
+
+    #[test]
+    fn words_are_spelt() {
+        for (fen, words) in [
+            (99_354, "玖佰玖拾叁元伍角肆分"),
+            (1_600_100, "壹万陆仟零壹元整"),
+            (30_005, "叁佰元零伍分"),
+            (10_050_010, "壹拾万零伍佰元壹角整"),
+            (748_410, "柒仟肆佰捌拾肆元壹角整"),
+        ] {
+            assert_eq!(to_capital(Fen(fen)).replace('零', ""), words.replace('零', ""));
+        }
+    }
+
+    #[test]
+    fn the_same_seed_says_the_same() {
+        let (a, b) = (bill(DocumentKind::MedicalOutpatientBill, 7), bill(DocumentKind::MedicalOutpatientBill, 7));
+        assert_eq!((a.qr(), a.payer, a.hospital), (b.qr(), b.payer, b.hospital));
+        assert_ne!(bill(DocumentKind::MedicalOutpatientBill, 8).qr(), a_qr(7));
+        fn a_qr(seed: u64) -> String {
+            bill(DocumentKind::MedicalOutpatientBill, seed).qr()
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Photographs a flat document: a table, a hand-held camera, a lamp, a lens, a sensor.
+
+use super::canvas::smooth_noise;
+use super::dice::Dice;
+use super::{Place, Specimen};
+use crate::domain::{Homography, Quad, Upload};
+use image::RgbImage;
+
+/// How a photo is taken. Pairs are ranges a seed draws from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CameraParams {
+    /// Longer side in pixels; the shorter is three quarters of it. Default 1840, 2.5 megapixels.
+    pub long_side: u32,
+    /// Angle between the sheet and the sensor, degrees. Default 2 to 6, a careful hand.
+    pub tilt: [f64; 2],
+    /// Greatest turn in the picture plane either way, degrees. Default 3.
+    pub roll: f64,
+    /// Share of the frame that the sheet spans in its tighter direction. Default 0.90 to 0.96.
+    pub fill: [f64; 2],
+    /// How much darker the far side of the lamp is, 0..1. Default 0.08 to 0.25.
+    pub falloff: [f64; 2],
+    /// How likely a soft shadow falls over the sheet. Default 0.5.
+    pub shadow: f64,
+    /// Standard deviation of the lens blur, pixels. Default 0.4 to 0.65.
+    pub blur: [f64; 2],
+    /// Standard deviation of the sensor's luma noise, grey levels. Default 1.2 to 2.4.
+    pub noise: [f64; 2],
+}
+
+impl Default for CameraParams {
+    fn default() -> Self {
+        Self {
+            long_side: 1840,
+            tilt: [2.0, 6.0],
+            roll: 3.0,
+            fill: [0.90, 0.96],
+            falloff: [0.08, 0.25],
+            shadow: 0.5,
+            blur: [0.4, 0.65],
+            noise: [1.2, 2.4],
+        }
+    }
+}
+
+/// A photo of `flat`. Its places and alterations are mapped along; its truth is otherwise unchanged.
+pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen {
+    let mut dice = Dice::new(seed, "camera");
+    let [fw, fh] = [f64::from(flat.image.width()), f64::from(flat.image.height())];
+    let short = camera.long_side * 3 / 4;
+    let (w, h) = if fw >= fh { (camera.long_side, short) } else { (short, camera.long_side) };
+    let sheet = [[0.0, 0.0], [fw, 0.0], [fw, fh], [0.0, fh]];
+    let corners = stand(&mut dice, camera, [fw, fh], [f64::from(w), f64::from(h)]);
+    let identity = Homography::identity();
+    let there = Homography::<Upload, Upload>::between(sheet, corners).unwrap_or(identity);
+    let back = there.inverse().unwrap_or(identity);
+
+    let scene = Scene::set(&mut dice, camera);
+    let mut light = scene.expose(&flat.image, &back, w, h);
+    blur(&mut light, w as usize, h as usize, dice.real(camera.blur[0], camera.blur[1]));
+    let image = sensor(&light, w, h, dice.real(camera.noise[0], camera.noise[1]), dice.bits());
+
+    let mut truth = flat.truth.clone();
+    truth.altered =
+        truth.altered.iter().map(|q| q.map(|c| there.apply(c).map(|v| (v * 16.0).round() / 16.0))).collect();
+    let quad = |q: &Quad<Upload>| there.quad(q);
+    let places = flat.places.iter().map(|p| Place { quad: quad(&p.quad), ..p.clone() }).collect();
+    Specimen { image, truth, places }
+}
+
+/// Where the sheet's corners come to lie: a pinhole camera about 1.2 sheet lengths away.
+fn stand(dice: &mut Dice, camera: &CameraParams, [fw, fh]: [f64; 2], frame: [f64; 2]) -> [[f64; 2]; 4] {
+    let roll = dice.real(-camera.roll, camera.roll).to_radians();
+    let tilt = dice.real(camera.tilt[0], camera.tilt[1]).to_radians();
+    let (axis_sin, axis_cos) = dice.real(0.0, std::f64::consts::TAU).sin_cos();
+    let distance = 1.2 * fw.max(fh);
+    let corners = [[-fw, -fh], [fw, -fh], [fw, fh], [-fw, fh]].map(|[x, y]| {
+        let (x, y) = (x / 2.0, y / 2.0);
+        let (x, y) = (x * roll.cos() - y * roll.sin(), x * roll.sin() + y * roll.cos());
+        let (along, across) = (x * axis_cos + y * axis_sin, y * axis_cos - x * axis_sin);
+        let (across, depth) = (across * tilt.cos(), across * tilt.sin());
+        let k = distance / (distance + depth);
+        [(along * axis_cos - across * axis_sin) * k, (along * axis_sin + across * axis_cos) * k]
+    });
+    let low = |i: usize| corners.iter().map(|c| c[i]).fold(f64::INFINITY, f64::min);
+    let high = |i: usize| corners.iter().map(|c| c[i]).fold(f64::NEG_INFINITY, f64::max);
+    let size = [high(0) - low(0), high(1) - low(1)];
+    let fill = dice.real(camera.fill[0], camera.fill[1]);
+    let k = fill * (frame[0] / size[0]).min(frame[1] / size[1]);
+    // Off centre by up to a third of the room there is on either side.
+    let mut shift = |i: usize| frame[i] / 2.0 + (frame[i] - k * size[i]) / 2.0 * dice.real(-0.33, 0.33);
+    let centre = [shift(0), shift(1)];
+    corners.map(|c| [0, 1].map(|i| (c[i] - (low(i) + high(i)) / 2.0) * k + centre[i]))
+}
+
+/// Table and light.
+struct Scene {
+    table: [f64; 3],
+    grain: [f64; 2],
+    contrast: f64,
+    seed: u64,
+    /// Shadow the sheet throws, in sheet pixels.
+    cast: [f64; 2],
+    /// Direction of the falloff, and how much.
+    lamp: [f64; 2],
+    falloff: f64,
+    /// A soft edge: direction, place in -1..1, how dark.
+    edge: [f64; 2],
+    edge_at: f64,
+    edge_dark: f64,
+    balance: [f64; 3],
+}
+
+impl Scene {
+    fn set(dice: &mut Dice, camera: &CameraParams) -> Self {
+        let (table, grain, contrast) = dice.pick(&[
+            ([96.0, 66.0, 44.0], [90.0, 5.0], 0.45),
+            ([70.0, 52.0, 40.0], [6.0, 120.0], 0.4),
+            ([74.0, 78.0, 84.0], [14.0, 14.0], 0.22),
+            ([52.0, 62.0, 72.0], [4.0, 4.0], 0.3),
+        ]);
+        let mut direction = || {
+            let (sin, cos) = dice.real(0.0, std::f64::consts::TAU).sin_cos();
+            [cos, sin]
+        };
+        let (lamp, edge) = (direction(), direction());
+        let warm = dice.real(-0.035, 0.05);
+        Self {
+            table,
+            grain,
+            contrast,
+            seed: dice.bits(),
+            cast: [dice.real(-9.0, 9.0), dice.real(3.0, 12.0)],
+            lamp,
+            falloff: dice.real(camera.falloff[0], camera.falloff[1]),
+            edge,
+            edge_at: dice.real(-0.5, 0.7),
+            edge_dark: if dice.chance(camera.shadow) { dice.real(0.08, 0.22) } else { 0.0 },
+            balance: [1.0 + warm, 1.0, 1.0 - warm],
+        }
+    }
+
+    /// What falls on the sensor, interleaved RGB in grey levels.
+    fn expose(&self, sheet: &RgbImage, back: &Homography<Upload, Upload>, w: u32, h: u32) -> Vec<f32> {
+        let (sw, sh) = (f64::from(sheet.width()), f64::from(sheet.height()));
+        let mut out = Vec::with_capacity(w as usize * h as usize * 3);
+        for y in 0..h {
+            for x in 0..w {
+                let (px, py) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
+                let [u, v] = back.apply([px, py]);
+                let light = self.light(px / f64::from(w) * 2.0 - 1.0, py / f64::from(h) * 2.0 - 1.0);
+                // How much of this pixel the sheet covers; a sheet pixel is about as large as one of ours.
+                let cover = (u.min(v).min(sw - u).min(sh - v) + 0.5).clamp(0.0, 1.0) as f32;
+                let mut colour = [0.0_f32; 3];
+                if cover < 1.0 {
+                    let shade = self.under([u, v], [sw, sh]) * self.texture(px, py);
+                    colour = self.table.map(|c| (c * shade) as f32);
+                }
+                if cover > 0.0 {
+                    let paper = sample(sheet, u - 0.5, v - 0.5);
+                    colour = [0, 1, 2].map(|c| colour[c] + (paper[c] - colour[c]) * cover);
+                }
+                out.extend(colour.iter().zip(self.balance).map(|(c, b)| c * (light * b) as f32));
+            }
+        }
+        out
+    }
+
+    /// Light at a place of the frame, each coordinate in -1..1.
+    fn light(&self, x: f64, y: f64) -> f64 {
+        let away = (1.0 + self.lamp[0] * x + self.lamp[1] * y) / 2.0;
+        let mut light = 0.97 * (1.0 - self.falloff * away.clamp(0.0, 1.2)) * (1.0 - 0.03 * (x * x + y * y));
+        if self.edge_dark > 0.0 {
+            let d = (self.edge[0] * x + self.edge[1] * y - self.edge_at) / 0.18;
+            light *= 1.0 - self.edge_dark / (1.0 + (-d).exp());
+        }
+        light
+    }
+
+    fn texture(&self, x: f64, y: f64) -> f64 {
+        let [gx, gy] = self.grain;
+        let coarse = smooth_noise(x / (gx * 4.0), y / (gy * 4.0), self.seed);
+        let fine = smooth_noise(x / gx, y / gy, self.seed ^ 0x55);
+        1.0 + self.contrast * (0.6 * coarse + 0.4 * fine - 0.5)
+    }
+
+    /// The sheet's own soft shadow on the table.
+    fn under(&self, [u, v]: [f64; 2], [sw, sh]: [f64; 2]) -> f64 {
+        let off = |p: f64, size: f64| (-p).max(p - size).max(0.0);
+        let (dx, dy) = (off(u - self.cast[0], sw), off(v - self.cast[1], sh));
+        1.0 - 0.5 * (-(dx * dx + dy * dy) / 200.0).exp()
+    }
+}
+
+/// The sheet's colour between pixel centres; beyond the edge the edge's own.
+fn sample(sheet: &RgbImage, u: f64, v: f64) -> [f32; 3] {
+    let (w, h) = (sheet.width() as usize, sheet.height() as usize);
+    let (u, v) = (u.clamp(0.0, w as f64 - 1.001), v.clamp(0.0, h as f64 - 1.001));
+    let (i, j) = (u as usize, v as usize);
+    let (fu, fv) = ((u - i as f64) as f32, (v - j as f64) as f32);
+    let raw = sheet.as_raw();
+    let a = (j * w + i) * 3;
+    let b = a + w * 3;
+    [0, 1, 2].map(|c| {
+        let at = |k: usize| f32::from(raw[k + c]);
+        let top = at(a) + (at(a + 3) - at(a)) * fu;
+        let low = at(b) + (at(b + 3) - at(b)) * fu;
+        top + (low - top) * fv
+    })
+}
+
+/// Gaussian blur, five taps each way, in place; edges are left as they are.
+fn blur(light: &mut [f32], w: usize, h: usize, sigma: f64) {
+    let tap = |d: f64| (-d * d / (2.0 * sigma * sigma)).exp();
+    let sum = 1.0 + 2.0 * (tap(1.0) + tap(2.0));
+    let [k0, k1, k2] = [0.0, 1.0, 2.0].map(|d| (tap(d) / sum) as f32);
+    let row = w * 3;
+    let mut copy = vec![0.0; row];
+    for line in light.chunks_exact_mut(row) {
+        copy.copy_from_slice(line);
+        for (i, out) in line.iter_mut().enumerate().take(row - 6).skip(6) {
+            *out = k0 * copy[i] + k1 * (copy[i - 3] + copy[i + 3]) + k2 * (copy[i - 6] + copy[i + 6]);
+        }
+    }
+    // The two rows above, as they were before they were blurred.
+    let mut above = [light[..row].to_vec(), light[row..2 * row].to_vec()];
+    for y in 2..h.saturating_sub(2) {
+        let (done, rest) = light.split_at_mut((y + 1) * row);
+        let here = &mut done[y * row..];
+        copy.copy_from_slice(here);
+        for (i, out) in here.iter_mut().enumerate() {
+            *out = k0 * copy[i] + k1 * (above[1][i] + rest[i]) + k2 * (above[0][i] + rest[row + i]);
+        }
+        above.swap(0, 1);
+        above[1].copy_from_slice(&copy);
+    }
+}
+
+/// Adds noise, mostly luma as after a phone's own denoising, and rounds to 8 bit.
+fn sensor(light: &[f32], w: u32, h: u32, sigma: f64, seed: u64) -> RgbImage {
+    let mut dice = Dice::new(seed, "noise");
+    // Sum of four uniforms: near enough to a Gaussian, with a variance of 4/12.
+    let table: Vec<f32> = (0..4096)
+        .map(|_| ((0..4).map(|_| dice.real(-0.5, 0.5)).sum::<f64>() * 3.0_f64.sqrt() * sigma) as f32)
+        .collect();
+    let mut state = seed | 1;
+    let mut raw = Vec::with_capacity(light.len());
+    for pixel in light.chunks_exact(3) {
+        // xorshift64*: four table places from one step.
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        let bits = state.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        let draw = |n: u32| table[(bits >> (n * 12 + 10)) as usize & 4095];
+        let luma = draw(0);
+        raw.extend((0_u32..3).map(|c| {
+            let v = pixel[c as usize] + luma + 0.3 * draw(c + 1);
+            v.round().clamp(0.0, 255.0) as u8
+        }));
+    }
+    RgbImage::from_raw(w, h, raw).unwrap_or_else(|| RgbImage::new(w, h))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{DocumentKind, FieldName};
+    use crate::specimen::{Face, Mark, Style, Truth};
+    use image::Rgb;
+    use std::collections::BTreeMap;
+
+    fn sheet() -> Specimen {
+        let mut image = RgbImage::from_pixel(600, 400, Rgb([250, 250, 250]));
+        for (x, y) in (300..340).flat_map(|x| (200..220).map(move |y| (x, y))) {
+            image.put_pixel(x, y, Rgb([10, 10, 10]));
+        }
+        let truth = Truth {
+            kind: DocumentKind::TillReceipt,
+            fields: BTreeMap::new(),
+            items: vec![],
+            genuine: true,
+            altered: vec![[[300.0, 200.0], [340.0, 200.0], [340.0, 220.0], [300.0, 220.0]]],
+            attack: None,
+            source: "specimen".to_owned(),
+        };
+        let style = Style { face: Face::Mono, em: 20.0, ink: [0; 3], weight: 0.0 };
+        let quad = Quad::rect(300.0, 200.0, 340.0, 220.0);
+        let mark = Mark::Field(FieldName::Total);
+        Specimen {
+            image,
+            truth,
+            places: vec![Place { mark, text: "1.00".into(), quad, style, origin: [300.0, 220.0] }],
+        }
+    }
+
+    #[test]
+    fn places_follow_the_ink() {
+        for seed in 0..20 {
+            let camera = CameraParams { long_side: 800, ..CameraParams::default() };
+            let photo = photograph(&sheet(), seed, &camera);
+            assert_eq!(photo.image.dimensions(), (800, 600));
+            let (l, t, r, b) = photo.places[0].quad.bounds();
+            let luma = |x: f64, y: f64| photo.image.get_pixel(x as u32, y as u32).0[1];
+            assert!(luma((l + r) / 2.0, (t + b) / 2.0) < 60, "seed {seed}: the middle is ink");
+            for (x, y) in [(l - 8.0, t), (r + 8.0, b), (l, t - 8.0), (r, b + 8.0)] {
+                assert!(luma(x, y) > 110, "seed {seed}: beside it is paper");
+            }
+            let q = photo.places[0].quad.to_px();
+            for (a, b) in photo.truth.altered[0].iter().zip(q) {
+                assert!((a[0] - b[0]).abs() < 0.1 && (a[1] - b[1]).abs() < 0.1);
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_sheet_is_in_the_frame() {
+        let camera = CameraParams { tilt: [6.0, 10.0], roll: 8.0, ..CameraParams::default() };
+        for seed in 0..200 {
+            let mut dice = Dice::new(seed, "camera");
+            for [x, y] in stand(&mut dice, &camera, [600.0, 900.0], [1380.0, 1840.0]) {
+                assert!((0.0..=1380.0).contains(&x) && (0.0..=1840.0).contains(&y), "seed {seed}: {x},{y}");
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Writes specimens: single ones, numbered sets, and the project's own `samples/`.
+
+use super::{CameraParams, Fonts, PaintSpec, Specimen, SpecimenKind, forge, forge_field, paint, photograph};
+use crate::domain::FieldName;
+use crate::domain::evidence::{Claim, Insured, PolicyTerm};
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+use serde::Serialize;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// JPEG quality of the samples: what phones write.
+pub const SAMPLE_QUALITY: u8 = 88;
+
+/// Writes `STEM.jpg` and `STEM.truth.json`, and hands their paths back.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_specimen(stem: &Path, specimen: &Specimen, jpeg_quality: u8) -> io::Result<[PathBuf; 2]> {
+    let named = |suffix: &str| {
+        let mut name = stem.file_name().unwrap_or_default().to_owned();
+        name.push(suffix);
+        stem.with_file_name(name)
+    };
+    let (picture, truth) = (named(".jpg"), named(".truth.json"));
+    let mut jpeg = Vec::new();
+    let image = &specimen.image;
+    JpegEncoder::new_with_quality(&mut jpeg, jpeg_quality)
+        .encode(image, image.width(), image.height(), ExtendedColorType::Rgb8)
+        .map_err(io::Error::other)?;
+    fs::write(&picture, jpeg)?;
+    write_json(&truth, &specimen.truth)?;
+    Ok([picture, truth])
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+    text.push('\n');
+    fs::write(path, text)
+}
+
+/// Writes `KIND_SEED_{flat,photo,altered}` for every kind and seed into `out`; for measuring, not for the project.
+///
+/// The altered ones are photos of [`forge`]d copies.
+///
+/// # Errors
+/// If the folder or a file cannot be written.
+pub fn write_set(out: &Path, kinds: &[SpecimenKind], seeds: Range<u64>, fonts: &Fonts) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(out)?;
+    let camera = CameraParams::default();
+    let mut written = Vec::new();
+    for (kind, seed) in kinds.iter().flat_map(|kind| seeds.clone().map(move |seed| (*kind, seed))) {
+        let flat = paint(&PaintSpec { kind, seed }, fonts);
+        let photo = photograph(&flat, photo_seed(kind, seed), &camera);
+        let altered = photograph(&forge(&flat, seed, fonts), photo_seed(kind, seed) ^ ALTERED, &camera);
+        for (view, specimen) in [("flat", &flat), ("photo", &photo), ("altered", &altered)] {
+            let stem = out.join(format!("{}_{seed:04}_{view}", kind.as_str()));
+            written.extend(write_specimen(&stem, specimen, SAMPLE_QUALITY)?);
+        }
+    }
+    Ok(written)
+}
+
+/// Makes the altered copy's photo another photo than the genuine one's.
+const ALTERED: u64 = 0x5eed;
+
+/// Another table and pose for each kind.
+fn photo_seed(kind: SpecimenKind, seed: u64) -> u64 {
+    seed ^ ((kind as u64 + 1) << 32)
+}
+
+/// Writes `samples/`: for each kind the flat picture, a photo, a photo of a copy with the total retyped, and a claim.
+///
+/// # Errors
+/// If a folder or a file cannot be written.
+pub fn write_samples(out: &Path, seed: u64, fonts: &Fonts) -> io::Result<Vec<PathBuf>> {
+    let camera = CameraParams::default();
+    let mut written = Vec::new();
+    for kind in SpecimenKind::ALL {
+        let folder = out.join(kind.as_str());
+        fs::create_dir_all(&folder)?;
+        let flat = paint(&PaintSpec { kind, seed }, fonts);
+        let forged = forge_field(&flat, FieldName::Total, seed, fonts)
+            .ok_or_else(|| io::Error::other("a specimen without a total"))?;
+        let photo = photograph(&flat, photo_seed(kind, seed), &camera);
+        let altered = photograph(&forged, photo_seed(kind, seed) ^ ALTERED, &camera);
+        for (view, specimen) in [("flat", &flat), ("photo", &photo), ("altered", &altered)] {
+            written.extend(write_specimen(&folder.join(view), specimen, SAMPLE_QUALITY)?);
+        }
+        let path = folder.join("claim.json");
+        write_json(&path, &claim(kind, &flat))?;
+        written.push(path);
+    }
+    let readme = out.join("README.md");
+    fs::write(&readme, README.replace("{seed}", &seed.to_string()))?;
+    written.push(readme);
+    Ok(written)
+}
+
+/// A claim that the genuine specimen bears out: its payer, its total, a policy year around its date.
+fn claim(kind: SpecimenKind, flat: &Specimen) -> Claim {
+    let field = |name| flat.truth.fields.get(&name).cloned().flatten();
+    Claim {
+        id: format!("sample-{}", kind.as_str().replace('_', "-")),
+        insured: Some(Insured {
+            name: field(FieldName::PayerName).unwrap_or_else(|| "Sample Person".to_owned()),
+            id_number: None,
+        }),
+        policy: Some(PolicyTerm {
+            number: "SAMPLE-2026-0001".to_owned(),
+            from: Some("2026-01-01".to_owned()),
+            to: Some("2026-12-31".to_owned()),
+        }),
+        amount: field(FieldName::Total),
+    }
+}
+
+const README: &str = "\
+# Samples
+
+Painted by `claimlens specimen paint --out samples --seed {seed}`. Nobody's real papers: people, hospitals, shops,
+numbers and codes are made up, and every paper says that it is a specimen (样张).
+
+| folder | what | total |
+|---|---|---|
+| `outpatient_bill` | 医疗门诊收费票据（电子） | under 3,000 yuan |
+| `inpatient_bill` | 医疗住院收费票据（电子） | over 3,000 yuan |
+| `till_receipt` | English till receipt | under 3,000 |
+
+In each:
+
+- `flat.jpg`: as a renderer gives it.
+- `photo.jpg`: as a phone would take it: table, perspective, uneven light, lens blur, sensor noise.
+- `altered.jpg`: another photo, of a copy whose total was erased and retyped in another face.
+- `NAME.truth.json`: what is printed, in the contract's truth form; `null` for a field of the kind that the paper does
+  not carry. In an altered copy the truth of `total` is the altered amount, and `altered` gives its place in the photo.
+- `claim.json`: a claim that the genuine paper bears out.
+
+Painting needs the Debian packages fonts-arphic-gkai00mp, fonts-arphic-gbsn00lp, fonts-wqy-zenhei and
+fonts-dejavu-core; using the samples needs none.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::specimen::{Truth, tests::fonts};
+
+    #[test]
+    fn samples_are_complete_and_the_same_each_time() {
+        let Some(fonts) = fonts() else { return };
+        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = write_samples(a.path(), 5, &fonts).unwrap();
+        let second = write_samples(b.path(), 5, &fonts).unwrap();
+        assert_eq!(first.len(), 3 * 7 + 1);
+        for (x, y) in first.iter().zip(&second) {
+            assert_eq!(x.strip_prefix(a.path()).unwrap(), y.strip_prefix(b.path()).unwrap());
+            assert!(fs::read(x).unwrap() == fs::read(y).unwrap(), "{} differs", x.display());
+        }
+        let read = |name: &str| fs::read_to_string(a.path().join("outpatient_bill").join(name)).unwrap();
+        let (photo, altered): (Truth, Truth) = (
+            serde_json::from_str(&read("photo.truth.json")).unwrap(),
+            serde_json::from_str(&read("altered.truth.json")).unwrap(),
+        );
+        let claim: Claim = serde_json::from_str(&read("claim.json")).unwrap();
+        assert_eq!(claim.amount, photo.fields[&FieldName::Total]);
+        assert!(photo.genuine && !altered.genuine);
+        assert_ne!(photo.fields[&FieldName::Total], altered.fields[&FieldName::Total]);
+    }
+}
