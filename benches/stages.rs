@@ -1,0 +1,102 @@
+//! The stages one by one. Names read stage/operation/case; every answer is asserted before it is timed.
+
+use claimlens::decision::Policy;
+use claimlens::domain::record::RECORD_SCHEMA;
+use claimlens::domain::text::Line;
+use claimlens::domain::{
+    DocumentKind, Evidence, Facts, FieldName, PageText, Reading, Record, Versions, canonical_json,
+};
+use claimlens::extract::extract;
+use claimlens::pipeline::judge;
+use claimlens::vision::{Limits, decode, normalise};
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+/// A photo of an outpatient bill of about 2 megapixels.
+const PHOTO: &str = "samples/outpatient_bill/photo.jpg";
+
+fn vision(c: &mut Criterion) {
+    let bytes = std::fs::read(PHOTO).expect("the samples lie in the project");
+    let limits = Limits::default();
+    let photo = decode(&bytes, &limits).expect("a sample decodes");
+    assert!(photo.image.width() >= 1000 && photo.image.height() >= 1000);
+    c.bench_function("vision/decode/outpatient-photo", |b| b.iter(|| decode(black_box(&bytes), &limits)));
+    c.bench_function("vision/refuse/text", |b| {
+        assert!(decode(b"this is no picture", &limits).is_err());
+        b.iter(|| decode(black_box(b"this is no picture"), &limits));
+    });
+
+    let upright = |_: &image::RgbImage| 0;
+    let page = normalise(&photo, &upright);
+    let round = page.page_to_upload.apply(page.upload_to_page.apply([700.0, 500.0]));
+    assert!((round[0] - 700.0).abs() < 0.1 && (round[1] - 500.0).abs() < 0.1, "the page maps back to the photo");
+    c.bench_function("vision/normalise/outpatient-photo", |b| b.iter(|| normalise(black_box(&photo), &upright)));
+}
+
+/// A till receipt as the engines hand it on: one line a row, made-up content that adds up.
+fn receipt() -> PageText {
+    let rows = [
+        "BLUE FERN GROCERS",
+        "12 Example Street",
+        "Date: 12/05/2026 10:31",
+        "Oat biscuits            4.20",
+        "Green tea 50 bags       6.80",
+        "Rice 5 kg              18.90",
+        "Subtotal               29.90",
+        "TOTAL                  29.90",
+        "Cash                   30.00",
+        "Change                  0.10",
+    ];
+    let lines = rows
+        .iter()
+        .enumerate()
+        .map(|(i, text)| Line::at(text, 40.0, 40.0 + 50.0 * i as f64, 560.0, 74.0 + 50.0 * i as f64))
+        .collect();
+    PageText { width: 600, height: 600, lines }
+}
+
+fn understanding(c: &mut Criterion) {
+    let page = receipt();
+    let found = extract(&page);
+    assert_eq!(found.kind, DocumentKind::TillReceipt);
+    assert_eq!(found.fields.get(&FieldName::Total).and_then(|f| f.value.as_deref()), Some("29.90"));
+    c.bench_function("extract/page/till-receipt", |b| b.iter(|| extract(black_box(&page))));
+}
+
+/// The evidence of a photo that could not be decoded: the least there can be to judge.
+fn evidence() -> Evidence {
+    let hash = claimlens::domain::ContentHash::of(b"photo");
+    Evidence {
+        claim: None,
+        readings: vec![Reading::unreadable("photo.jpg", hash, "not a picture".to_owned())],
+        facts: Facts {
+            now: "2026-05-12T01:30:00Z".to_owned(),
+            today: "2026-05-12".to_owned(),
+            repeats_searched: false,
+            repeats: Vec::new(),
+            failures: Vec::new(),
+        },
+    }
+}
+
+fn judging(c: &mut Criterion) {
+    let (policy, evidence) = (Policy::default(), evidence());
+    let verdict = judge(&policy, &evidence);
+    assert_eq!(verdict.decision, claimlens::domain::Decision::HumanReview);
+    c.bench_function("judge/claim/unreadable", |b| b.iter(|| judge(&policy, black_box(&evidence))));
+
+    let versions = Versions {
+        build: "bench".to_owned(),
+        models: BTreeMap::new(),
+        policy: policy.hash.to_string(),
+        calibration: "none".to_owned(),
+        runtime: "none".to_owned(),
+    };
+    let record = Record { schema: RECORD_SCHEMA, evidence, verdict, versions };
+    assert_eq!(canonical_json(&record), canonical_json(&record.clone()));
+    c.bench_function("record/canonical/unreadable", |b| b.iter(|| black_box(&record).canonical()));
+}
+
+criterion_group!(benches, vision, understanding, judging);
+criterion_main!(benches);

@@ -1,0 +1,169 @@
+//! The command line. Results go to standard output, everything else to standard error.
+//!
+//! Exit status of every command: 0 it was done (whatever was decided), 1 something could not be done or did not hold,
+//! 2 wrong usage.
+
+mod audit;
+mod doctor;
+mod eval;
+mod places;
+mod policy;
+mod replay;
+mod serve;
+mod show;
+mod specimen;
+mod verify;
+mod workers;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Reads photos of medical bills, invoices and receipts, checks them, and answers auto_approve or human_review.
+///
+/// Every decision comes with its reasons and with the places on the photo that they speak of. There is no automatic
+/// rejection: what does not clearly hold goes to a person.
+#[derive(Debug, Parser)]
+#[command(name = "claimlens", version, styles = STYLES, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  claimlens verify bill.jpg                      decide on one photo
+  claimlens verify bills/ --format jsonl         one JSON object a photo
+  claimlens serve                                the HTTP service on 127.0.0.1:8080
+  claimlens doctor                               what is missing, and how to mend it
+
+Exit status: 0 done, 1 something could not be done or did not hold, 2 wrong usage.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Verify(verify::VerifyArgs),
+    Eval(eval::EvalArgs),
+    Replay(replay::ReplayArgs),
+    Audit(audit::AuditArgs),
+    Policy(policy::PolicyArgs),
+    Specimen(specimen::SpecimenArgs),
+    Show(show::ShowArgs),
+    Doctor(doctor::DoctorArgs),
+}
+
+impl Cli {
+    /// What to log when `RUST_LOG` is not set.
+    pub fn default_log(&self) -> &'static str {
+        match self.command {
+            Command::Serve(_) => "info",
+            _ => "warn",
+        }
+    }
+}
+
+/// Where the models and the inference library are; both are found on their own from the project's folder.
+#[derive(Debug, Clone, Args)]
+struct EngineArgs {
+    /// Folder with manifest.toml and the models [default: models/ here or beside the program]
+    #[arg(long, value_name = "DIR", env = "CLAIMLENS_MODELS", hide_env_values = true, help_heading = "Engines")]
+    models: Option<PathBuf>,
+    /// The ONNX Runtime library [default: the pinned one in native/ here or beside the program]
+    #[arg(long, value_name = "FILE", env = "CLAIMLENS_ONNXRUNTIME", hide_env_values = true, help_heading = "Engines")]
+    onnxruntime: Option<PathBuf>,
+}
+
+/// How to decide, and as of when.
+#[derive(Debug, Clone, Args)]
+struct DecisionArgs {
+    /// Decide by this policy instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Decide as if it were this time, such as 2026-05-12T09:30:00Z
+    #[arg(long, value_name = "RFC3339")]
+    now: Option<Timestamp>,
+}
+
+/// What became of a command.
+enum Ending {
+    /// Done.
+    Done,
+    /// Ran to its end, and something could not be done or did not hold.
+    NotAll,
+}
+
+/// The command was called in a way that cannot work: exit status 2.
+#[derive(Debug)]
+struct Usage(String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An error that says the usage was wrong.
+fn usage(message: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Usage(message.into()))
+}
+
+/// Runs a command and gives its exit status.
+pub fn run(cli: Cli) -> ExitCode {
+    let ending = match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Policy(args) => policy::run(&args),
+        Command::Specimen(args) => specimen::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+    };
+    match ending {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::NotAll) => ExitCode::from(1),
+        // Whoever read our output has had enough; that is no fault.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|e| e.downcast_ref::<std::io::Error>()).any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Writes a line to standard error; if even that is closed there is nobody left to tell.
+fn complain(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_clock_can_be_fixed() {
+        assert!(Cli::try_parse_from(["claimlens", "verify", "a.jpg", "--now", "2026-05-12T09:30:00Z"]).is_ok());
+        assert!(Cli::try_parse_from(["claimlens", "verify", "a.jpg", "--now", "yesterday"]).is_err());
+        assert!(Cli::try_parse_from(["claimlens", "verify"]).is_err());
+    }
+}

@@ -1,0 +1,253 @@
+//! `doctor`: what works, what is missing, and how to mend it.
+
+use super::show::Paint;
+use super::{Ending, EngineArgs};
+use crate::decision::Policy;
+use crate::models::{MANIFEST, Manifest};
+use crate::pipeline::Reader;
+use crate::specimen::Fonts;
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::io::Write;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+
+/// Say what works, what is missing, and how to mend it
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 everything needed is there, 1 something is missing.")]
+pub struct DoctorArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Where records are to be kept
+    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
+    data: PathBuf,
+    #[command(flatten)]
+    engines: EngineArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    /// Works.
+    Ok,
+    /// Works, but not as measured, or only specimens need it.
+    Note,
+    /// Missing or wrong; nothing can be decided.
+    Missing,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: String,
+    state: State,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mend: Option<String>,
+}
+
+impl Finding {
+    fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { what: what.into(), state: State::Ok, detail: detail.into(), mend: None }
+    }
+
+    fn note(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { what: what.into(), state: State::Note, detail: detail.into(), mend: Some(mend.into()) }
+    }
+
+    fn missing(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { what: what.into(), state: State::Missing, detail: detail.into(), mend: Some(mend.into()) }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &DoctorArgs) -> Result<Ending> {
+    let mut findings = models(&args.engines);
+    findings.push(tesseract());
+    // Loading with a file missing would only say the same again.
+    if findings.iter().all(|f| f.state != State::Missing) {
+        findings.push(reader(&args.engines));
+    }
+    findings.push(policy());
+    findings.push(data(&args.data));
+    findings.push(fonts());
+    let missing = findings.iter().filter(|f| f.state == State::Missing).count();
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Json => {
+            let report = serde_json::json!({
+                "version": env!("CARGO_PKG_VERSION"), "healthy": missing == 0, "findings": findings,
+            });
+            writeln!(out, "{report:#}")?;
+        }
+        Format::Text => out.write_all(text(&findings, missing, Paint::for_stdout()).as_bytes())?,
+    }
+    Ok(if missing == 0 { Ending::Done } else { Ending::NotAll })
+}
+
+fn text(findings: &[Finding], missing: usize, paint: Paint) -> String {
+    let mut out = format!("claimlens {}\n\n", env!("CARGO_PKG_VERSION"));
+    for f in findings {
+        let mark = match f.state {
+            State::Ok => paint.green("✓"),
+            State::Note => paint.yellow("○"),
+            State::Missing => paint.red("✗"),
+        };
+        out += &format!("{mark} {}: {}\n", paint.bold(&f.what), f.detail);
+        if let Some(mend) = &f.mend {
+            out += &format!("    → {mend}\n");
+        }
+    }
+    out + &match missing {
+        0 => paint.green("\neverything needed is there\n"),
+        1 => paint.red("\n1 thing is missing; see the arrow\n"),
+        n => paint.red(&format!("\n{n} things are missing; see the arrows\n")),
+    }
+}
+
+const RESTORE_MODELS: &str =
+    "restore models/ from the repository, or name the folder with --models or CLAIMLENS_MODELS";
+
+fn models(engines: &EngineArgs) -> Vec<Finding> {
+    let dir = engines.models_dir();
+    let manifest = match Manifest::parse(&dir) {
+        Ok(manifest) => manifest,
+        Err(e) => {
+            let what = format!("models ({})", dir.join(MANIFEST).display());
+            return vec![Finding::missing(what, e.to_string(), RESTORE_MODELS), library(engines, None)];
+        }
+    };
+    let mut out: Vec<Finding> = manifest
+        .models()
+        .iter()
+        .map(|m| {
+            let (what, path) = (format!("model {}", m.name), dir.join(&m.file));
+            match m.verify(&path) {
+                Ok(()) => Finding::ok(what, format!("{} ({})", m.version, path.display())),
+                Err(e) => Finding::missing(what, e.to_string(), RESTORE_MODELS),
+            }
+        })
+        .collect();
+    out.push(library(engines, Some(&manifest)));
+    out
+}
+
+fn library(engines: &EngineArgs, manifest: Option<&Manifest>) -> Finding {
+    let (what, path) = ("inference library", engines.library());
+    if !path.is_file() {
+        let detail = format!("{} is not there", path.display());
+        return Finding::missing(what, detail, "run `make setup`, or name yours with CLAIMLENS_ONNXRUNTIME");
+    }
+    match manifest.map(|m| (m.runtime(), m.runtime().verify(&path))) {
+        Some((pinned, Ok(()))) => Finding::ok(what, format!("{} ({})", pinned.version, path.display())),
+        Some((pinned, Err(_))) if engines.onnxruntime.is_some() => Finding::note(
+            what,
+            format!("{} is not the pinned {}", path.display(), pinned.version),
+            "it may read slightly differently; measure with `make eval`",
+        ),
+        Some((_, Err(e))) => Finding::missing(what, e.to_string(), "delete it and run `make setup`"),
+        None => Finding::note(what, format!("{} (not checked)", path.display()), "restore the models first"),
+    }
+}
+
+/// The second reader's language data, where Debian, Fedora, Arch and a build from source put it.
+fn tesseract() -> Finding {
+    let mut places: Vec<PathBuf> = std::env::var_os("TESSDATA_PREFIX").map(PathBuf::from).into_iter().collect();
+    if let Ok(versions) = std::fs::read_dir("/usr/share/tesseract-ocr") {
+        places.extend(versions.flatten().map(|v| v.path().join("tessdata")));
+    }
+    places.extend(
+        ["/usr/share/tessdata", "/usr/share/tesseract/tessdata", "/usr/local/share/tessdata"].map(PathBuf::from),
+    );
+    match places.iter().map(|p| p.join("eng.traineddata")).find(|p| p.is_file()) {
+        Some(path) => Finding::ok("Tesseract language data", path.display().to_string()),
+        None => Finding::missing(
+            "Tesseract language data",
+            "eng.traineddata is not in any of the usual places",
+            "run `make setup`, or install tesseract-ocr-eng, or set TESSDATA_PREFIX",
+        ),
+    }
+}
+
+fn reader(engines: &EngineArgs) -> Finding {
+    let config = engines.reader();
+    match catch_unwind(|| Reader::load(&config).map(|r| r.runtime().to_owned())) {
+        Ok(Ok(runtime)) => Finding::ok("reading", format!("all engines load ({runtime})")),
+        Ok(Err(e)) => Finding::missing("reading", e.to_string(), "run `make setup`, then `claimlens doctor` again"),
+        Err(_) => Finding::missing(
+            "reading",
+            "an engine failed while loading",
+            "run `make setup`; if that changes nothing, report it",
+        ),
+    }
+}
+
+fn policy() -> Finding {
+    match catch_unwind(Policy::default) {
+        Ok(policy) => Finding::ok("policy", format!("built in, sha256 {}", policy.hash)),
+        Err(_) => Finding::missing("policy", "the built-in policy is not valid", "rebuild from an unchanged checkout"),
+    }
+}
+
+fn data(dir: &Path) -> Finding {
+    // The folder itself if it is there, else the first one above it that is: it would be made in there.
+    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let home = absolute.ancestors().find(|d| d.exists()).unwrap_or(Path::new("/"));
+    let probe = home.join(format!(".claimlens-doctor-{}", std::process::id()));
+    let written = std::fs::write(&probe, b"probe");
+    let _ = std::fs::remove_file(&probe);
+    match written {
+        Ok(()) if dir.exists() => Finding::ok("records", format!("{} can be written", dir.display())),
+        Ok(()) => Finding::ok("records", format!("{} can be made", dir.display())),
+        Err(e) => {
+            Finding::missing("records", format!("{}: {e}", home.display()), "choose a folder you may write with --data")
+        }
+    }
+}
+
+/// Only `specimen` needs fonts.
+fn fonts() -> Finding {
+    let what = "fonts for specimens";
+    match Fonts::find(None) {
+        Ok(_) => Finding::ok(what, "found"),
+        Err(e) => Finding::note(what, "only `claimlens specimen` needs them", e.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_library_is_named_with_its_mending() {
+        let engines = EngineArgs { models: None, onnxruntime: Some("no/such.so".into()) };
+        let found = library(&engines, None);
+        assert_eq!(found.state, State::Missing);
+        let text = text(&[found], 1, Paint(false));
+        assert!(text.contains("✗ inference library: no/such.so is not there\n    → run `make setup`"), "{text}");
+    }
+
+    #[test]
+    fn another_library_than_the_pinned_one_is_told() {
+        let engines = EngineArgs { models: None, onnxruntime: Some("Cargo.toml".into()) };
+        let manifest = Manifest::parse(Path::new("models")).unwrap();
+        assert_eq!(library(&engines, Some(&manifest)).state, State::Note);
+    }
+
+    #[test]
+    fn a_folder_that_can_be_made_is_enough_and_nothing_is_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(data(&dir.path().join("a/b")).state, State::Ok);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}

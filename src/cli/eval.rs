@@ -1,0 +1,242 @@
+//! `eval`: run labelled photos and tell how well they were read and decided.
+
+mod html;
+mod table;
+
+use super::places::{photos, read_claim};
+use super::show::Paint;
+use super::workers::{Case, Shop, Worked, work};
+use super::{DecisionArgs, Ending, EngineArgs, complain, usage};
+use crate::domain::{Claim, Record};
+use crate::service::evaluate::{CaseScore, Report, Truth, report, score};
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Measure reading and deciding on labelled photos
+#[derive(Debug, Args)]
+#[command(
+    after_help = "NAME.truth.json beside NAME.jpg tells what the photo shows; a photo without one is run and counted all
+the same. Sets are the sub-folders. A claim.json in a folder is the claim of each photo in it, one by one.
+
+How values are compared: money, dates and identifiers exactly (identifiers without spaces), text after folding case,
+width and punctuation; \"loose\" also counts text where one contains the other. A truth of null means: must be absent.
+
+Examples:
+  claimlens eval samples
+  claimlens eval bills/ --report eval.html
+  claimlens eval bills/ --errors | grep total
+
+Exit status: 0 all photos were processed, 1 some could not be, 2 wrong usage."
+)]
+pub struct EvalArgs {
+    /// Folder of labelled photos
+    dir: PathBuf,
+    /// Write a report to look at in a browser; one file that needs nothing else
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Also print every miss: photo, field, truth, what was read, how sure
+    #[arg(long)]
+    errors: bool,
+    /// Read so many photos at once [default: one a core]
+    #[arg(long, short, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    jobs: usize,
+    #[command(flatten)]
+    decision: DecisionArgs,
+    #[command(flatten)]
+    engines: EngineArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum Format {
+    /// Tables for people
+    #[default]
+    Text,
+    /// One JSON object with everything
+    Json,
+}
+
+/// A photo to run, with what is known of it.
+struct Labelled {
+    set: String,
+    /// Path under the folder.
+    name: String,
+    truth: Option<Truth>,
+    case: Case,
+}
+
+/// Runs the command.
+pub fn run(args: &EvalArgs) -> Result<Ending> {
+    if !args.dir.is_dir() {
+        return Err(usage(format!("{} is not a folder", args.dir.display())));
+    }
+    let labelled = collect(&args.dir)?;
+    let policy = args.decision.policy()?;
+    let shop = Shop {
+        reader: args.engines.reader(),
+        policy: &policy,
+        now: args.decision.now(),
+        jobs: args.jobs,
+        noun: "photos",
+    };
+    let cases: Vec<Case> = labelled.iter().map(|l| l.case.clone()).collect();
+    let mut scores = Vec::with_capacity(cases.len());
+    let map = |i: usize, worked: Worked| judge(&labelled[i], &worked);
+    work(&shop, &cases, map, |_, score| {
+        if let Some(why) = &score.failed {
+            complain(&format!("error: {}: {why}", score.photos.first().map_or("", |p| p.source.as_str())));
+        }
+        scores.push(score);
+        Ok(())
+    })?;
+    let report = report(&scores);
+    print(args, &report)?;
+    if let Some(path) = &args.report {
+        std::fs::write(path, html::page(&report)).with_context(|| path.display().to_string())?;
+        complain(&format!("report written to {}", path.display()));
+    }
+    Ok(if scores.iter().any(|s| s.failed.is_some()) { Ending::NotAll } else { Ending::Done })
+}
+
+fn print(args: &EvalArgs, report: &Report) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Json => {
+            let mut all = serde_json::to_value(report)?;
+            all["peak_memory_mib"] = serde_json::json!(peak_memory_mib());
+            writeln!(out, "{all}")?;
+        }
+        Format::Text => {
+            out.write_all(table::tables(report, Paint::for_stdout()).as_bytes())?;
+            if let Some(mib) = peak_memory_mib() {
+                writeln!(out, "peak memory: {mib} MiB")?;
+            }
+        }
+    }
+    if args.errors {
+        for miss in &report.misses {
+            let sure = miss.confidence.map_or_else(|| "-".to_owned(), |c| c.to_string());
+            let value = |v: &Option<String>| v.as_ref().map_or_else(|| "-".to_owned(), |v| format!("{v:?}"));
+            let (truth, got) = (value(&miss.truth), value(&miss.got));
+            writeln!(out, "miss\t{}\t{}\ttruth {truth}\tgot {got}\tsure {sure}", miss.photo, miss.field)?;
+        }
+    }
+    Ok(())
+}
+
+/// The pictures under `dir`, each a case of its own, with its truth and the claim of its folder.
+fn collect(dir: &Path) -> Result<Vec<Labelled>> {
+    let mut claims: BTreeMap<PathBuf, Option<Claim>> = BTreeMap::new();
+    let mut out = Vec::new();
+    for path in photos(&[dir.to_owned()])? {
+        let folder = path.parent().unwrap_or(dir).to_owned();
+        let claim = match claims.get(&folder) {
+            Some(claim) => claim.clone(),
+            None => {
+                let file = folder.join("claim.json");
+                let claim = if file.is_file() { Some(read_claim(&file)?) } else { None };
+                claims.insert(folder.clone(), claim.clone());
+                claim
+            }
+        };
+        out.push(Labelled {
+            set: set_name(dir, &folder),
+            name: path.strip_prefix(dir).unwrap_or(&path).display().to_string(),
+            truth: truth(&path)?,
+            case: Case { photos: vec![path], claim },
+        });
+    }
+    Ok(out)
+}
+
+/// The folder's path under `dir`, or the name of `dir` itself.
+fn set_name(dir: &Path, folder: &Path) -> String {
+    let under = folder.strip_prefix(dir).unwrap_or(folder);
+    let name = if under.as_os_str().is_empty() { dir.file_name().map_or(dir, Path::new) } else { under };
+    name.display().to_string()
+}
+
+/// The truth file beside a photo. One that does not parse is an error: measuring on would measure something else.
+fn truth(photo: &Path) -> Result<Option<Truth>> {
+    let path = photo.with_extension("truth.json");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| path.display().to_string()),
+    };
+    let truth = Truth::parse(&text).map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?;
+    if !truth.unknown_fields.is_empty() {
+        complain(&format!("{}: not scored, no such fields: {}", path.display(), truth.unknown_fields.join(", ")));
+    }
+    Ok(Some(truth))
+}
+
+fn judge(labelled: &Labelled, worked: &Worked) -> CaseScore {
+    let truth = labelled.truth.as_ref();
+    let Record { evidence, verdict, .. } = &worked.record;
+    CaseScore {
+        set: labelled.set.clone(),
+        photos: evidence.readings.iter().map(|r| score(&labelled.name, r, truth)).collect(),
+        genuine: truth.and_then(|t| t.genuine),
+        attack: truth.and_then(|t| t.attack.clone()),
+        decision: verdict.decision,
+        reasons: verdict.reasons.iter().map(|r| r.code.clone()).collect(),
+        failed: worked.failed.clone(),
+        stages: worked.timing.0.clone(),
+        wall_us: worked.wall_us,
+    }
+}
+
+/// The most memory this process ever held, where the system tells (Linux).
+fn peak_memory_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn folders_are_sets_and_lend_their_claim() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["bills", "claims/one"] {
+            fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        for name in ["bills/a.jpg", "bills/b.png", "claims/one/1.jpg", "top.jpg"] {
+            fs::write(dir.path().join(name), b"x").unwrap();
+        }
+        fs::write(dir.path().join("claims/one/claim.json"), r#"{"id":"one"}"#).unwrap();
+        fs::write(dir.path().join("bills/a.truth.json"), r#"{"fields":{"total":"1.00"},"genuine":true}"#).unwrap();
+        let found = collect(dir.path()).unwrap();
+        let seen: Vec<_> = found
+            .iter()
+            .map(|l| (l.set.as_str(), l.name.as_str(), l.case.claim.is_some(), l.truth.is_some()))
+            .collect();
+        let top = dir.path().file_name().unwrap().to_str().unwrap();
+        assert_eq!(
+            seen,
+            [
+                ("bills", "bills/a.jpg", false, true),
+                ("bills", "bills/b.png", false, false),
+                ("claims/one", "claims/one/1.jpg", true, false),
+                (top, "top.jpg", false, false),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_broken_truth_stops_the_measurement() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.jpg"), b"x").unwrap();
+        fs::write(dir.path().join("a.truth.json"), "{").unwrap();
+        assert!(collect(dir.path()).is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! Where things are: models, the inference library, the photos that a path stands for.
+
+use super::{DecisionArgs, EngineArgs, usage};
+use crate::decision::Policy;
+use crate::domain::Claim;
+use crate::models::Manifest;
+use crate::pipeline::ReaderConfig;
+use crate::vision::Limits;
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Extensions that a picture goes by. Whether one can be read is the decoder's affair, not the name's.
+pub const PICTURES: &[&str] =
+    &["jpg", "jpeg", "jpe", "jfif", "png", "webp", "heic", "heif", "avif", "tif", "tiff", "gif", "bmp", "ico", "pdf"];
+
+/// Files above this are not opened at all: 256 MiB, far above what any upload may be.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// `name` under the working folder, or else under the folder of the program or one of those around it.
+fn near(name: &str) -> PathBuf {
+    let here = PathBuf::from(name);
+    if here.exists() {
+        return here;
+    }
+    let program = std::env::current_exe().and_then(|p| p.canonicalize()).unwrap_or_default();
+    // target/release/claimlens lies three folders below the project's root; one more for target/<triple>/release.
+    program.ancestors().skip(1).take(4).map(|dir| dir.join(name)).find(|p| p.exists()).unwrap_or(here)
+}
+
+impl EngineArgs {
+    /// The folder of the models.
+    pub fn models_dir(&self) -> PathBuf {
+        self.models.clone().unwrap_or_else(|| near("models"))
+    }
+
+    /// The inference library: the one told, else the one the manifest pins.
+    pub fn library(&self) -> PathBuf {
+        self.onnxruntime.clone().unwrap_or_else(|| {
+            let file = Manifest::parse(&self.models_dir())
+                .map_or_else(|_| "libonnxruntime.so".to_owned(), |m| m.runtime().file.clone());
+            near("native").join(file)
+        })
+    }
+
+    /// What a reader is made of.
+    pub fn reader(&self) -> ReaderConfig {
+        ReaderConfig { models: self.models_dir(), runtime: self.library(), limits: Limits::default(), threads: 1 }
+    }
+}
+
+impl DecisionArgs {
+    /// The policy to decide by.
+    pub fn policy(&self) -> Result<Policy> {
+        policy_or_default(self.policy.as_deref())
+    }
+
+    /// The time to decide as of, to the second.
+    pub fn now(&self) -> Timestamp {
+        self.now.unwrap_or_else(Timestamp::now)
+    }
+}
+
+/// The policy in a file, or the built-in one.
+pub fn policy_or_default(path: Option<&Path>) -> Result<Policy> {
+    path.map_or_else(|| Ok(Policy::default()), read_policy)
+}
+
+/// Reads a policy file; a bad one is wrong usage, with every fault told.
+pub fn read_policy(path: &Path) -> Result<Policy> {
+    let text = fs::read_to_string(path).map_err(|e| usage(format!("{}: {e}", path.display())))?;
+    Policy::parse(&text).map_err(|e| usage(format!("{}: {e}", path.display())))
+}
+
+/// Reads a claim file; a bad one is wrong usage.
+pub fn read_claim(path: &Path) -> Result<Claim> {
+    let text = fs::read_to_string(path).map_err(|e| usage(format!("{}: {e}", path.display())))?;
+    serde_json::from_str(&text).map_err(|e| usage(format!("{} is not a claim: {e}", path.display())))
+}
+
+/// The photos that paths stand for: a folder for the pictures under it, sorted by path; a file for itself.
+pub fn photos(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut out = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let before = out.len();
+            walk(path, &mut out)?;
+            if out.len() == before {
+                return Err(usage(format!("no pictures under {}", path.display())));
+            }
+            out[before..].sort();
+        } else {
+            out.push(path.clone());
+        }
+    }
+    Ok(out)
+}
+
+fn walk(dir: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = fs::read_dir(dir).with_context(|| dir.display().to_string())?;
+    for entry in entries {
+        let path = entry.with_context(|| dir.display().to_string())?.path();
+        // A link to a folder is not followed: it may lead in a circle.
+        if path.is_dir() && !path.is_symlink() {
+            walk(&path, out)?;
+        } else if path.is_file() && is_picture(&path) {
+            out.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_picture(path: &Path) -> bool {
+    path.extension()
+        .and_then(|e| e.to_str())
+        .is_some_and(|e| PICTURES.iter().any(|known| known.eq_ignore_ascii_case(e)))
+}
+
+/// The bytes of a photo, or why there are none.
+pub fn photo_bytes(path: &Path) -> std::result::Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|e| e.to_string())?;
+    if !file.metadata().map_err(|e| e.to_string())?.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(format!("it is larger than {} MiB", MOST_BYTES >> 20));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_stands_for_its_pictures_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("b")).unwrap();
+        for name in ["b/2.PNG", "b/1.jpg", "a.heic", "notes.txt", "c.truth.json"] {
+            fs::write(dir.path().join(name), b"x").unwrap();
+        }
+        let found = photos(&[dir.path().to_owned(), dir.path().join("notes.txt")]).unwrap();
+        let names: Vec<_> = found.iter().map(|p| p.strip_prefix(dir.path()).unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["a.heic", "b/1.jpg", "b/2.PNG", "notes.txt"]);
+    }
+
+    #[test]
+    fn a_folder_without_pictures_is_wrong_usage() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(photos(&[dir.path().to_owned()]).unwrap_err().is::<super::super::Usage>());
+    }
+
+    #[test]
+    fn a_missing_photo_says_so() {
+        assert!(photo_bytes(Path::new("no/such.jpg")).is_err());
+    }
+}

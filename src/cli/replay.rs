@@ -1,0 +1,141 @@
+//! `replay`: decide again from recorded evidence; the answer must be the same, byte for byte.
+
+use super::places::read_policy;
+use super::serve::{existing_records, load_reader, on_runtime};
+use super::show::Paint;
+use super::{Ending, EngineArgs, usage};
+use crate::domain::{ClaimId, Decision};
+use crate::service::replay::{ReplayFrom, ReplayOf, ReplayReport};
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Decide recorded claims again and tell what differs
+#[derive(Debug, Args)]
+#[command(
+    after_help = "From evidence, the recorded policy must give the same bytes again. With --policy it shows what another
+policy would have decided; differences are then the answer and no fault.
+
+Examples:
+  claimlens replay --all
+  claimlens replay clm_06aphnm2vqs6b0m3c5n0u0k4ts
+  claimlens replay --all --from photos           read the kept photos again
+  claimlens replay --all --policy stricter.toml
+
+Exit status: 0 every decision came out the same, 1 one did not, 2 wrong usage."
+)]
+pub struct ReplayArgs {
+    /// Claims to decide again
+    #[arg(value_name = "CLAIM", required_unless_present = "all", conflicts_with = "all")]
+    claims: Vec<String>,
+    /// Every recorded decision
+    #[arg(long)]
+    all: bool,
+    /// Start from what was read, or read the kept photos again
+    #[arg(long, value_enum, default_value_t)]
+    from: From,
+    /// Decide by this policy instead of the recorded one
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Where the records are
+    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
+    data: PathBuf,
+    #[command(flatten)]
+    engines: EngineArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum From {
+    /// What was read and looked up
+    #[default]
+    Evidence,
+    /// The photos: the readings must come out the same
+    Photos,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// Runs the command.
+pub fn run(args: &ReplayArgs) -> Result<Ending> {
+    let from = match (&args.policy, args.from) {
+        (Some(_), From::Photos) => return Err(usage("--policy decides again on evidence, not on photos")),
+        (Some(policy), From::Evidence) => ReplayFrom::Policy(Box::new(read_policy(policy)?)),
+        (None, From::Photos) => ReplayFrom::Photos(load_reader(args.engines.reader())),
+        (None, From::Evidence) => ReplayFrom::Evidence,
+    };
+    let claims = args.claims.iter().map(|c| c.parse().map_err(|_| usage(format!("{c:?} is no claim's name"))));
+    let claims: Vec<ClaimId> = claims.collect::<Result<_>>()?;
+    let of = if args.all { ReplayOf::All } else { ReplayOf::Claims(claims) };
+    let report = on_runtime(async {
+        let records = existing_records(&args.data).await?;
+        let report = records.replay(&of, &from).await?;
+        records.close().await;
+        Ok(report)
+    })?;
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string(&report)?)?,
+        Format::Text => out.write_all(text(&report, Paint::for_stdout()).as_bytes())?,
+    }
+    // What another policy would do is no fault, whatever it is.
+    let same = args.policy.is_some() || report.differing.is_empty();
+    Ok(if same && report.undecided.is_empty() { Ending::Done } else { Ending::NotAll })
+}
+
+fn text(report: &ReplayReport, paint: Paint) -> String {
+    let mut out = String::new();
+    let decision = |d: Option<Decision>| d.map_or("nothing", Decision::as_str);
+    for d in &report.differing {
+        let change = match (d.was, d.now) {
+            (was, now) if now.is_some() && was != now => format!("{} → {}", decision(was), decision(now)),
+            (was, _) => format!("decided as {}", decision(was)),
+        };
+        out += &format!("{} {}: {change}\n", paint.yellow("≠"), d.claim);
+        for difference in &d.differences {
+            out += &format!("    {difference}\n");
+        }
+    }
+    for claim in &report.undecided {
+        out += &format!("{} {claim}: no decision is recorded\n", paint.yellow("?"));
+    }
+    let line = format!("{} of {} decisions came out identical\n", report.identical, report.checked);
+    out + &if report.identical == report.checked { paint.green(&line) } else { paint.yellow(&line) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::replay::Differing;
+
+    #[test]
+    fn what_differs_is_told_with_its_place() {
+        let report = ReplayReport {
+            checked: 2,
+            identical: 1,
+            differing: vec![Differing {
+                claim: "clm_1".to_owned(),
+                was: Some(Decision::AutoApprove),
+                now: Some(Decision::HumanReview),
+                differences: vec!["verdict.reasons[0].code".to_owned()],
+            }],
+            undecided: vec!["clm_2".to_owned()],
+        };
+        let text = text(&report, Paint(false));
+        assert_eq!(
+            text,
+            "≠ clm_1: auto_approve → human_review\n    verdict.reasons[0].code\n? clm_2: no decision is recorded\n\
+             1 of 2 decisions came out identical\n"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! `serve`: the HTTP service; and the recorded form of `verify`.
+
+use super::places::{photo_bytes, policy_or_default};
+use super::workers::{Case, Shop, Worked, failed, progress};
+use super::{Ending, EngineArgs, complain, usage};
+use crate::http::server::bind;
+use crate::pipeline::{Reader, ReaderConfig};
+use crate::service::intake::{Submission, Upload};
+use crate::service::work::{LoadReader, ReadPhotos};
+use crate::service::{Records, Service, ServiceConfig, ServiceError};
+use anyhow::{Context, Result};
+use clap::Args;
+use jiff::Timestamp;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Run the HTTP service
+#[derive(Debug, Args)]
+#[command(after_help = "Records, photos and the audit log are kept under --data.
+
+Examples:
+  claimlens serve
+  claimlens serve --listen 127.0.0.1:9000 --data /var/lib/claimlens
+  curl -F claim='{\"id\":\"A-1\"};type=application/json' -F photo=@bill.jpg http://127.0.0.1:8080/v1/claims")]
+pub struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "CLAIMLENS_LISTEN")]
+    listen: SocketAddr,
+    /// Where records and photos are kept; made if missing
+    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
+    data: PathBuf,
+    /// Read so many photos at once [default: one a core]
+    #[arg(long, short, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    jobs: usize,
+    /// Decide by this policy instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    #[command(flatten)]
+    engines: EngineArgs,
+}
+
+/// Time that work under way has to end.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// Runs the command.
+pub fn run(args: &ServeArgs) -> Result<Ending> {
+    let policy = policy_or_default(args.policy.as_deref())?;
+    let load = load_reader(args.engines.reader());
+    let mut config = ServiceConfig::new(args.data.clone(), policy.text().to_owned(), load);
+    if args.jobs > 0 {
+        config.work.readers = args.jobs;
+    }
+    on_runtime(async {
+        let service = Service::open(config).await?;
+        let waiting = service.resume().await?;
+        if waiting > 0 {
+            complain(&format!("taking up {waiting} claims that were not decided before"));
+        }
+        let server = bind(args.listen, service).with_context(|| args.listen.to_string())?;
+        let address = SocketAddr::new(args.listen.ip(), server.port);
+        complain(&format!("claimlens listens on http://{address}, records in {}", args.data.display()));
+        server.run().await?;
+        Ok(Ending::Done)
+    })
+}
+
+/// How the service makes its readers.
+pub fn load_reader(config: ReaderConfig) -> LoadReader {
+    // Every reader may use every core: one client is answered sooner, and under load the system shares them out.
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let config = ReaderConfig { threads, ..config };
+    Arc::new(move || Ok(Box::new(Reader::load(&config)?) as Box<dyn ReadPhotos>))
+}
+
+/// Runs async work to its end, on a runtime of its own.
+pub fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Opens records that must exist.
+pub async fn existing_records(data: &Path) -> Result<Records> {
+    Records::open_existing(data).await.map_err(|e| match e {
+        ServiceError::NotFound => usage(format!("there are no records in {}", data.display())),
+        other => other.into(),
+    })
+}
+
+/// `verify --data`: decides like the service does, with repeats looked up and the decisions recorded under `data`.
+///
+/// One case after the other, since each may repeat the one before. `now` fixes the clock, if given.
+pub fn recorded<T>(
+    data: &Path,
+    now: Option<Timestamp>,
+    shop: &Shop<'_>,
+    cases: &[Case],
+    map: impl Fn(usize, Worked) -> T,
+    mut sink: impl FnMut(usize, T) -> Result<()>,
+) -> Result<()> {
+    let mut config =
+        ServiceConfig::new(data.to_owned(), shop.policy.text().to_owned(), load_reader(shop.reader.clone()));
+    config.work.readers = 1;
+    on_runtime(async {
+        let service = Service::open(config).await?;
+        let bar = progress(cases.len(), shop.noun);
+        let mut outcome = Ok(());
+        for (i, case) in cases.iter().enumerate() {
+            let start = Instant::now();
+            let mut worked = match submit(&service, case, now).await {
+                Ok(worked) => worked,
+                Err(why) => failed(shop, case, why),
+            };
+            worked.wall_us = start.elapsed().as_micros() as u64;
+            outcome = bar.suspend(|| sink(i, map(i, worked)));
+            if outcome.is_err() {
+                break;
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        service.drain(DRAIN).await;
+        outcome
+    })
+}
+
+async fn submit(service: &Service, case: &Case, now: Option<Timestamp>) -> Result<Worked, String> {
+    let mut photos = Vec::new();
+    for path in &case.photos {
+        let bytes = photo_bytes(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        photos.push(Upload { name: path.display().to_string(), bytes });
+    }
+    let submission = Submission { claim: case.claim.clone(), photos, now };
+    let decided = service.submit_and_wait(submission).await.map_err(|e| e.to_string())?;
+    let failures = &decided.record.evidence.facts.failures;
+    let failed = (!failures.is_empty()).then(|| failures.join("; "));
+    Ok(Worked { record: decided.record, timing: decided.timing, pictures: decided.pictures, wall_us: 0, failed })
+}

@@ -1,0 +1,126 @@
+//! `verify`: decide on photos from files, remembering nothing.
+
+use super::places::{photos, read_claim};
+use super::show::{Lang, Paint, render};
+use super::workers::{Case, Shop, Worked, work};
+use super::{DecisionArgs, Ending, EngineArgs, complain, usage};
+use crate::domain::result::result_json;
+use crate::pipeline::overlay;
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Decide on photos: one result each, or one for all of them with --claim
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A folder stands for the pictures under it, sorted by path; a file named outright is always tried. Without --data
+nothing is remembered from photo to photo, and repeats are not looked for.
+
+Examples:
+  claimlens verify bill.jpg
+  claimlens verify page1.jpg page2.jpg --claim claim.json
+  claimlens verify bills/ --format jsonl > results.jsonl
+  claimlens verify bill.jpg --overlay seen/       what was read, drawn on the photo
+
+Exit status: 0 all photos were processed (whatever was decided, unreadable ones included), 1 some could not be,
+2 wrong usage."
+)]
+pub struct VerifyArgs {
+    /// Photos, or folders of photos
+    #[arg(value_name = "PHOTO|DIR", required = true)]
+    paths: Vec<PathBuf>,
+    /// All photos belong to this claim (JSON: id, insured, policy, amount)
+    #[arg(long, value_name = "FILE")]
+    claim: Option<PathBuf>,
+    #[command(flatten)]
+    decision: DecisionArgs,
+    /// Read so many photos at once [default: one a core]
+    #[arg(long, short, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    jobs: usize,
+    /// How to print results
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Language of the reasons in the text format
+    #[arg(long, value_enum, default_value_t)]
+    lang: Lang,
+    /// Draw what was read on each photo and write it here as PNG
+    #[arg(long, value_name = "DIR")]
+    overlay: Option<PathBuf>,
+    /// Look for repeats in these records, and record the decisions there
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    engines: EngineArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line, in the order of the photos
+    Jsonl,
+}
+
+/// Runs the command.
+pub fn run(args: &VerifyArgs) -> Result<Ending> {
+    let photos = photos(&args.paths)?;
+    let claim = args.claim.as_deref().map(read_claim).transpose()?;
+    let policy = args.decision.policy()?;
+    if let Some(dir) = &args.overlay {
+        std::fs::create_dir_all(dir).map_err(|e| usage(format!("{}: {e}", dir.display())))?;
+    }
+    // Where each case's first photo stands among all photos, to name the overlays by.
+    let cases: Vec<Case> = match claim {
+        Some(claim) => vec![Case { photos, claim: Some(claim) }],
+        None => photos.into_iter().map(|photo| Case { photos: vec![photo], claim: None }).collect(),
+    };
+    let shop = Shop {
+        reader: args.engines.reader(),
+        policy: &policy,
+        now: args.decision.now(),
+        jobs: args.jobs,
+        noun: "photos",
+    };
+    let paint = Paint::for_stdout();
+    let mut ending = Ending::Done;
+    let finish = |i: usize, worked: Worked| {
+        let drawn = args.overlay.as_deref().map_or(Ok(()), |dir| draw(dir, i, &worked));
+        let result = result_json(&worked.record, &worked.timing);
+        let text = match args.format {
+            Format::Jsonl => format!("{result}\n"),
+            Format::Text => render(&result, args.lang, paint),
+        };
+        (text, worked.failed, drawn)
+    };
+    let print = |_: usize, (text, failed, drawn): (String, Option<String>, Result<()>)| {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        for fault in failed.into_iter().chain(drawn.err().map(|e| format!("overlay: {e:#}"))) {
+            complain(&format!("error: {fault}"));
+            ending = Ending::NotAll;
+        }
+        Ok(())
+    };
+    match &args.data {
+        None => work(&shop, &cases, finish, print)?,
+        Some(data) => super::serve::recorded(data, args.decision.now, &shop, &cases, finish, print)?,
+    }
+    Ok(ending)
+}
+
+/// Writes the overlays of one case: `0001-name.png`, or `0001-2-name.png` for a claim's second photo.
+fn draw(dir: &Path, case: usize, worked: &Worked) -> Result<()> {
+    let readings = &worked.record.evidence.readings;
+    for (n, (reading, pictures)) in readings.iter().zip(&worked.pictures).enumerate() {
+        let Some(pictures) = pictures else { continue };
+        let stem = Path::new(&reading.source).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let number =
+            if readings.len() == 1 { format!("{:04}", case + 1) } else { format!("{:04}-{}", case + 1, n + 1) };
+        let path = dir.join(format!("{number}-{stem}.png"));
+        overlay(&pictures.upload, reading).save(&path).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,349 @@
+//! The service as its callers see it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use crate::support::{CLAIM, Running, TestServer, canned, config, photo, policy};
+use claimlens::service::{Records, Service, ServiceConfig, Submission, Upload};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+fn png(server: &TestServer, seed: u8, name: &str, headers: &[(&str, &str)]) -> crate::support::Answer {
+    server.post(&[CLAIM, ("photo", Some(name), &photo(seed))], headers)
+}
+
+#[test]
+fn a_claim_goes_in_and_its_decision_comes_out() {
+    let server = TestServer::start();
+    let (one, two) = (photo(1), photo(2));
+    let answer = server.post(&[CLAIM, ("photo", Some("dir/one.png"), &one), ("photo", None, &two)], &[]);
+    assert_eq!(answer.status, 200);
+    let claim = answer.json();
+    let id = claim["id"].as_str().unwrap();
+    assert!(id.starts_with("clm_") && id.len() == 30);
+    assert_eq!(answer.headers["location"], format!("/v1/claims/{id}"));
+    assert_eq!(claim["status"], "decided");
+    assert_eq!(claim["claim"], json!({ "id": "A-1" }));
+    assert_eq!(claim["decision"], "human_review");
+    assert!(!claim["reasons"].as_array().unwrap().is_empty());
+    assert_eq!(claim["documents"].as_array().unwrap().len(), 2);
+    assert_eq!(claim["documents"][0]["source"], "one.png");
+    assert_eq!(claim["documents"][1]["source"], "photo-1");
+    assert_eq!(claim["versions"]["models"]["canned"], "00".repeat(32));
+    assert_eq!(claim["versions"]["calibration"], "none");
+    assert_eq!(claim["timing_ms"]["recognise"], 3.0);
+    assert_eq!(claim["evidence_sha256"].as_str().unwrap().len(), 64);
+    for member in ["created_at", "decided_at", "risk"] {
+        assert!(claim.get(member).is_some(), "{member}");
+    }
+    assert_eq!(server.get(&format!("/v1/claims/{id}")).json(), claim);
+
+    for (header, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        assert_eq!(answer.headers[header], value);
+    }
+    let original = server.get(&format!("/v1/claims/{id}/photos/0/original"));
+    assert_eq!((original.status, original.headers["content-type"].as_str()), (200, "image/png"));
+    assert_eq!(original.bytes, one);
+    let page = server.get(&format!("/v1/claims/{id}/photos/1/page"));
+    assert_eq!((page.status, page.headers["content-type"].as_str()), (200, "image/jpeg"));
+    assert!(image::load_from_memory(&page.bytes).is_ok());
+    let overlay = server.get(&format!("/v1/claims/{id}/photos/1/overlay"));
+    assert_eq!((overlay.status, overlay.headers["content-type"].as_str()), (200, "image/jpeg"));
+    assert_eq!(server.get(&format!("/v1/claims/{id}/photos/2/original")).status, 404);
+}
+
+#[test]
+fn waiting_is_as_long_as_preferred() {
+    let server = TestServer::start();
+    let start = Instant::now();
+    let answer = png(&server, 1, "slow.png", &[("Prefer", "wait=0")]);
+    assert_eq!(answer.status, 202);
+    let claim = answer.json();
+    assert_eq!(claim["status"], "processing");
+    assert!(claim.get("decision").is_none() && claim.get("decided_at").is_none());
+    assert!(start.elapsed() < Duration::from_millis(290));
+    let at = &answer.headers["location"];
+    while server.get(at).json()["status"] == "processing" {
+        assert!(start.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(server.get(at).json()["decision"], "human_review");
+    assert_eq!(png(&server, 2, "slow.png", &[("Prefer", "wait=5")]).status, 200);
+}
+
+#[test]
+fn a_repeated_key_gives_the_first_claim() {
+    let server = TestServer::start();
+    let key = [("Idempotency-Key", "retry-1"), ("Prefer", "wait=0")];
+    let first = png(&server, 1, "slow.png", &key);
+    let id = first.json()["id"].clone();
+    // The same claim and photo under another file name: a client that builds its form anew.
+    assert_eq!(png(&server, 1, "again.png", &key).json()["id"], id);
+    let waited = png(&server, 1, "slow.png", &[("Idempotency-Key", "retry-1")]);
+    assert_eq!((waited.status, &waited.json()["id"]), (200, &id));
+    assert_eq!(png(&server, 2, "slow.png", &key).problem(), (422, "idempotency_key_reused".to_owned()));
+    assert_eq!(server.claims(), 1);
+    // Another key is another claim; and the photo is now one seen before.
+    let other = png(&server, 1, "slow.png", &[("Idempotency-Key", "retry-2")]).json();
+    assert_ne!(other["id"], id);
+    assert!(repeats(&other) > 0, "{}", other["documents"][0]["findings"]);
+}
+
+#[test]
+fn the_same_key_at_the_same_time_makes_one_claim() {
+    let server = TestServer::start();
+    let statuses: Vec<(u16, Value)> = std::thread::scope(|scope| {
+        let post = || {
+            let answer = png(&server, 1, "a.png", &[("Idempotency-Key", "race")]);
+            (answer.status, answer.json())
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(post)).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    assert_eq!(server.claims(), 1);
+    let id = statuses.iter().find(|(s, _)| *s == 200).unwrap().1["id"].clone();
+    for (status, body) in statuses {
+        match status {
+            200 => assert_eq!(body["id"], id),
+            409 => assert_eq!(body["code"], "idempotency_key_in_flight"),
+            other => panic!("{other}: {body}"),
+        }
+    }
+}
+
+/// Documents whose repeat check failed.
+fn repeats(claim: &Value) -> usize {
+    let findings = claim["documents"].as_array().unwrap().iter().flat_map(|d| d["findings"].as_array().unwrap());
+    findings.filter(|f| f["check"] == "repeat" && f["outcome"] == "fail").count()
+}
+
+#[test]
+fn of_claims_with_one_photo_at_the_same_time_all_but_one_are_told_as_repeats() {
+    let server = TestServer::start();
+    let claims: Vec<Value> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(|| png(&server, 1, "a.png", &[]).json())).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    assert_eq!(claims.iter().filter(|c| repeats(c) == 0).count(), 1);
+}
+
+#[test]
+fn claims_are_listed_page_by_page_newest_first() {
+    let server = TestServer::start();
+    let mut ids: Vec<Value> = (0..5).map(|n| png(&server, n, "a.png", &[]).json()["id"].clone()).collect();
+    ids.sort_by_key(|id| std::cmp::Reverse(id.as_str().unwrap().to_owned()));
+    let (mut seen, mut path) = (Vec::new(), "/v1/claims?limit=2".to_owned());
+    for size in [2, 2, 1] {
+        let page = server.get(&path).json();
+        let claims = page["claims"].as_array().unwrap();
+        assert_eq!(claims.len(), size);
+        for claim in claims {
+            assert_eq!(claim["decision"], "human_review");
+            assert!(claim.get("reasons").is_some() && claim.get("documents").is_none());
+            seen.push(claim["id"].clone());
+        }
+        match page["next"].as_str() {
+            Some(next) => path = format!("/v1/claims?limit=2&cursor={next}"),
+            None => assert_eq!(seen.len(), 5),
+        }
+    }
+    assert_eq!(seen, ids);
+}
+
+#[test]
+fn a_full_queue_says_when_to_come_again() {
+    let server = TestServer::start_with(|c| {
+        c.intake.queue = 1;
+        c.work.readers = 1;
+    });
+    let first = png(&server, 1, "slow.png", &[("Prefer", "wait=0")]);
+    assert_eq!(first.status, 202);
+    let second = png(&server, 2, "a.png", &[]);
+    assert_eq!(second.problem(), (503, "busy".to_owned()));
+    assert_eq!(second.headers["retry-after"], "10");
+    let start = Instant::now();
+    while png(&server, 2, "a.png", &[]).status != 200 {
+        assert!(start.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(server.claims(), 2);
+}
+
+#[test]
+fn the_interface_describes_itself() {
+    let server = TestServer::start();
+    let document = server.get("/openapi.json").json();
+    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(
+        paths,
+        [
+            "/",
+            "/healthz",
+            "/openapi.json",
+            "/readyz",
+            "/v1/claims",
+            "/v1/claims/{id}",
+            "/v1/claims/{id}/photos/{n}/{picture}"
+        ]
+    );
+    let form = &document["paths"]["/v1/claims"]["post"]["requestBody"]["content"]["multipart/form-data"];
+    assert!(form["schema"]["$ref"].as_str().unwrap().ends_with("ClaimForm"), "{form}");
+    assert!(server.get("/").bytes.starts_with(b"<!doctype html>"));
+    assert_eq!(server.get("/healthz").json(), json!({ "status": "ok" }));
+    let answer = server.get("/readyz");
+    assert_eq!((answer.status, answer.json()), (200, json!({ "status": "ready" })));
+    assert_eq!(answer.headers["x-request-id"].len(), 16);
+}
+
+#[test]
+fn a_service_that_cannot_store_says_so_and_accepts_nothing() {
+    let server = TestServer::start();
+    // A file where the folder for new photos should be; works also for a user who may write everywhere.
+    let tmp = server.data.join("photos/tmp");
+    std::fs::remove_dir(&tmp).unwrap();
+    std::fs::write(&tmp, b"").unwrap();
+    assert_eq!(server.get("/readyz").problem(), (503, "store_unavailable".to_owned()));
+    let answer = png(&server, 1, "a.png", &[]);
+    assert_eq!(answer.problem(), (503, "store_unavailable".to_owned()));
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(server.claims(), 0);
+    std::fs::remove_file(&tmp).unwrap();
+    std::fs::create_dir(&tmp).unwrap();
+    assert_eq!(png(&server, 1, "a.png", &[]).status, 200);
+}
+
+#[test]
+fn stopping_lets_reading_end_and_keeps_what_waits() {
+    let mut server = TestServer::start_with(|c| c.work.readers = 1);
+    for n in 0..4 {
+        assert_eq!(png(&server, n, "slow.png", &[("Prefer", "wait=0")]).status, 202);
+    }
+    server.stop();
+    let running = Running::open(config(&server.data));
+    let (claims, _) = running.wait(running.service.list(None, 10)).unwrap();
+    assert_eq!(claims.len(), 4);
+    assert!(claims.iter().any(|c| c.result.is_some()), "what was being read has ended");
+    let waiting = claims.iter().filter(|c| c.result.is_none()).count();
+    assert_eq!(running.wait(running.service.resume()).unwrap(), waiting);
+    for claim in claims {
+        running.wait(running.service.wait(&claim.id, Duration::from_secs(10)));
+        assert!(running.wait(running.service.get(&claim.id)).unwrap().result.is_some());
+    }
+}
+
+fn submission(name: &str, seed: u8) -> Submission {
+    Submission { photos: vec![Upload { name: name.to_owned(), bytes: photo(seed) }], ..Submission::default() }
+}
+
+#[test]
+fn work_that_a_crash_cut_off_is_taken_up_again_and_given_up_after_three_attempts() {
+    let dir = tempfile::tempdir().unwrap();
+    let id = {
+        let running = Running::open(config(dir.path()));
+        running.wait(async {
+            let ticket = running.service.admit(None).await.unwrap();
+            let id = running.service.submit(ticket, submission("stuck.png", 1)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            id
+        })
+    };
+    let state = |running: &Running| running.wait(running.service.get(&id)).unwrap();
+    for _ in 0..2 {
+        let running = Running::open(config(dir.path()));
+        assert!(state(&running).result.is_none());
+        assert_eq!(running.wait(running.service.resume()).unwrap(), 1);
+        running.wait(running.service.wait(&id, Duration::from_millis(300)));
+        assert!(state(&running).result.is_none());
+    }
+    let running = Running::open(config(dir.path()));
+    running.wait(running.service.resume()).unwrap();
+    running.wait(running.service.wait(&id, Duration::from_secs(10)));
+    let result = state(&running).result.unwrap();
+    assert_eq!(result["decision"], "human_review");
+    assert!(result["documents"][0]["unreadable"].is_string());
+    let report = running.wait(running.service.records().audit_verify(None)).unwrap();
+    assert_eq!((report.entries, report.faults), (2, vec![]));
+    assert_eq!(running.wait(running.service.resume()).unwrap(), 0);
+}
+
+#[test]
+fn work_cut_off_once_is_simply_done_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let id = {
+        let running = Running::open(config(dir.path()));
+        running.wait(async {
+            let ticket = running.service.admit(Some("k")).await.unwrap();
+            running.service.submit(ticket, submission("slow.png", 1)).await.unwrap()
+        })
+    };
+    let running = Running::open(config(dir.path()));
+    assert_eq!(running.wait(running.service.resume()).unwrap(), 1);
+    running.wait(running.service.wait(&id, Duration::from_secs(10)));
+    let result = running.wait(running.service.get(&id)).unwrap().result.unwrap();
+    assert_eq!(result["documents"][0]["unreadable"], Value::Null);
+    // The key still stands for it.
+    let again = running.wait(async {
+        let ticket = running.service.admit(Some("k")).await.unwrap();
+        running.service.submit(ticket, submission("slow.png", 1)).await.unwrap()
+    });
+    assert_eq!(again, id);
+}
+
+#[test]
+fn the_command_line_records_undecodable_photos_and_a_fixed_time() {
+    let dir = tempfile::tempdir().unwrap();
+    // Its reader is asked, like the real one, to read what is no picture.
+    let running = Running::open(config(dir.path()));
+    let mut odd = submission("broken.jpg", 1);
+    odd.photos[0].bytes = b"no picture".to_vec();
+    odd.now = Some("2026-03-01T17:30:00Z".parse().unwrap());
+    let decided = running.wait(running.service.submit_and_wait(odd)).unwrap();
+    assert_eq!(decided.record.evidence.facts.now, "2026-03-01T17:30:00Z");
+    assert_eq!(decided.record.evidence.facts.today, "2026-03-02");
+    assert!(decided.record.evidence.facts.repeats_searched);
+    assert_eq!(decided.record.verdict.decision.as_str(), "human_review");
+    let fine = running.wait(running.service.submit_and_wait(submission("fine.png", 2))).unwrap();
+    assert!(fine.pictures[0].is_some());
+    let report = running.wait(running.service.records().audit_verify(None)).unwrap();
+    assert_eq!((report.claims, report.faults), (2, vec![]));
+}
+
+#[test]
+fn opening_what_is_not_there_or_not_valid_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    assert!(runtime.block_on(Records::open_existing(dir.path())).is_err());
+    let bad = ServiceConfig::new(dir.path().to_owned(), "nonsense = 1".to_owned(), canned(1));
+    assert!(runtime.block_on(Service::open(bad)).is_err());
+    let mut none = ServiceConfig::new(dir.path().to_owned(), policy(), canned(1));
+    none.load_reader = std::sync::Arc::new(|| Err(claimlens::ocr::OcrError::Runtime("no model".to_owned()).into()));
+    assert!(runtime.block_on(Service::open(none)).is_err());
+}
+
+#[test]
+fn readers_that_are_lost_and_cannot_be_loaded_again_send_claims_to_a_person() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static GONE: AtomicBool = AtomicBool::new(false);
+    let server = TestServer::start_with(|c| {
+        c.work.readers = 1;
+        let load = c.load_reader.clone();
+        c.load_reader = std::sync::Arc::new(move || match GONE.load(Ordering::SeqCst) {
+            true => Err(claimlens::ocr::OcrError::Runtime("no model".to_owned()).into()),
+            false => load(),
+        });
+    });
+    GONE.store(true, Ordering::SeqCst);
+    for (seed, name) in [(1, "panic.png"), (2, "fine.png")] {
+        let claim = png(&server, seed, name, &[]).json();
+        assert_eq!((&claim["status"], &claim["decision"]), (&json!("decided"), &json!("human_review")));
+        assert!(claim["documents"][0]["unreadable"].is_string());
+    }
+    assert_eq!(server.get("/readyz").problem(), (503, "readers_unavailable".to_owned()));
+    GONE.store(false, Ordering::SeqCst);
+    assert_eq!(server.get("/readyz").status, 200);
+    assert_eq!(png(&server, 3, "fine.png", &[]).json()["documents"][0]["unreadable"], Value::Null);
+}

@@ -1,0 +1,134 @@
+//! The built program from the outside: exit status, what goes to which stream.
+
+#![allow(clippy::unwrap_used, reason = "in a test, the panic is the message")]
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn claimlens(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_claimlens"))
+        .args(args)
+        .env("NO_COLOR", "1")
+        .env_remove("RUST_LOG")
+        .output()
+        .expect("the program starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_why() {
+    let empty = tempfile::tempdir().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    for (args, says) in [
+        (&[][..], "Usage"),
+        (&["paint"], "unrecognized subcommand"),
+        (&["verify"], "required"),
+        (&["verify", "a.jpg", "--now", "yesterday"], "--now"),
+        (&["verify", "a.jpg", "--policy", "no/such.toml"], "no/such.toml"),
+        (&["verify", "a.jpg", "--claim", "Cargo.toml"], "not a claim"),
+        (&["verify", "a.jpg", "--format", "yaml"], "jsonl"),
+        (&["verify", empty], "no pictures"),
+        (&["eval", "no/such/folder"], "not a folder"),
+        (&["replay"], "required"),
+        (&["replay", "clm_1", "--all"], "cannot be used with"),
+        (&["show", "Cargo.toml"], "no JSON"),
+    ] {
+        let output = claimlens(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{args:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn help_and_version_end_with_0() {
+    for command in ["serve", "verify", "eval", "replay", "audit", "policy", "specimen", "show", "doctor"] {
+        let output = claimlens(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        assert!(stdout(&output).contains("Usage: claimlens"), "{command}");
+    }
+    assert!(stdout(&claimlens(&["--version"])).starts_with("claimlens "));
+}
+
+#[test]
+fn a_text_called_jpg_gets_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["b.jpg", "a.jpg"] {
+        std::fs::write(dir.path().join(name), "this is no picture").unwrap();
+    }
+    let output = claimlens(&["verify", dir.path().to_str().unwrap(), "--format", "jsonl"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines: Vec<Value> = stdout(&output).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let names: Vec<_> = lines
+        .iter()
+        .map(|l| Path::new(l["documents"][0]["source"].as_str().unwrap()).file_name().unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(names, ["a.jpg", "b.jpg"]);
+    for line in &lines {
+        assert_eq!(line["decision"], "human_review");
+        let codes: Vec<_> = line["reasons"].as_array().unwrap().iter().map(|r| r["code"].as_str().unwrap()).collect();
+        assert!(codes.contains(&"photo_unreadable"), "{codes:?}");
+    }
+}
+
+#[test]
+fn a_missing_photo_gets_its_line_and_ends_with_1() {
+    let output = claimlens(&["verify", "no/such.jpg", "--format", "jsonl"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let line: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(line["decision"], "human_review");
+    assert!(stderr(&output).contains("no/such.jpg"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_verify_prints_show_can_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let photo = dir.path().join("a.jpg");
+    std::fs::write(&photo, "this is no picture").unwrap();
+    let json = claimlens(&["verify", photo.to_str().unwrap(), "--format", "jsonl"]);
+    let file = dir.path().join("results.jsonl");
+    std::fs::write(&file, &json.stdout).unwrap();
+    let shown = claimlens(&["show", file.to_str().unwrap()]);
+    assert_eq!(shown.status.code(), Some(0), "{}", stderr(&shown));
+    assert!(
+        stdout(&shown).contains("human_review") && stdout(&shown).contains("[photo_unreadable]"),
+        "{}",
+        stdout(&shown)
+    );
+    assert!(!stdout(&shown).contains('\x1b'));
+}
+
+#[test]
+fn eval_counts_a_photo_without_a_truth() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.jpg"), "this is no picture").unwrap();
+    let report = dir.path().join("report.html");
+    let args = ["eval", dir.path().to_str().unwrap(), "--format", "json", "--report", report.to_str().unwrap()];
+    let output = claimlens(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let all: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&all["overall"]["photos"], &all["overall"]["unreadable"]), (&1.into(), &1.into()));
+    assert!(std::fs::read_to_string(&report).unwrap().starts_with("<!doctype html>"));
+}
+
+#[test]
+fn doctor_finds_everything_here_and_names_what_is_missing_elsewhere() {
+    let well = claimlens(&["doctor", "--format", "json"]);
+    let report: Value = serde_json::from_str(&stdout(&well)).unwrap();
+    assert_eq!(well.status.code(), Some(0), "{report:#}");
+    assert_eq!(report["healthy"], true);
+
+    let empty = tempfile::tempdir().unwrap();
+    let ill = claimlens(&["doctor", "--models", empty.path().to_str().unwrap(), "--onnxruntime", "no/such.so"]);
+    assert_eq!(ill.status.code(), Some(1));
+    let text = stdout(&ill);
+    assert!(text.contains("✗ models") && text.contains("✗ inference library") && text.contains("→"), "{text}");
+}

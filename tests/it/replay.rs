@@ -1,0 +1,94 @@
+//! Deciding again gives the same bytes; where it does not, it says where.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use crate::support::{Running, canned, config, photo, policy};
+use claimlens::decision::Policy;
+use claimlens::domain::{ClaimId, Record};
+use claimlens::service::{ReplayFrom, ReplayOf, ReplayReport, Submission, Upload};
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnectOptions;
+
+fn filled(dir: &std::path::Path, claims: u8) -> (Running, Vec<ClaimId>) {
+    let running = Running::open(config(dir));
+    let decide = |n| {
+        let photos = vec![Upload { name: format!("{n}.png"), bytes: photo(n) }];
+        running.wait(running.service.submit_and_wait(Submission { photos, ..Submission::default() })).unwrap().id
+    };
+    let ids = (0..claims).map(decide).collect();
+    (running, ids)
+}
+
+fn replay(running: &Running, of: ReplayOf, from: ReplayFrom) -> ReplayReport {
+    running.wait(running.service.records().replay(&of, &from)).unwrap()
+}
+
+#[test]
+fn every_decision_comes_out_the_same_from_evidence_and_from_photos() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, ids) = filled(dir.path(), 5);
+    for from in [ReplayFrom::Evidence, ReplayFrom::Photos(canned(320))] {
+        let report = replay(&running, ReplayOf::All, from);
+        assert_eq!(report, ReplayReport { checked: 5, identical: 5, ..ReplayReport::default() });
+    }
+    let unknown = ClaimId::new(0, [0; 10]);
+    let report = replay(&running, ReplayOf::Claims(vec![ids[3].clone(), unknown.clone()]), ReplayFrom::Evidence);
+    assert_eq!((report.checked, report.identical, report.undecided), (1, 1, vec![unknown.to_string()]));
+}
+
+#[test]
+fn old_decisions_are_judged_by_their_own_policy() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(filled(dir.path(), 2));
+    let mut other = config(dir.path());
+    other.policy = policy().replace("max_documents = 10", "max_documents = 9");
+    assert_ne!(other.policy, policy());
+    let running = Running::open(other);
+    let photos = vec![Upload { name: "9.png".to_owned(), bytes: photo(9) }];
+    running.wait(running.service.submit_and_wait(Submission { photos, ..Submission::default() })).unwrap();
+    let report = replay(&running, ReplayOf::All, ReplayFrom::Evidence);
+    assert_eq!((report.checked, report.identical), (3, 3));
+}
+
+#[test]
+fn a_changed_verdict_is_told_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, ids) = filled(dir.path(), 3);
+    running.wait(async {
+        let options = SqliteConnectOptions::new().filename(dir.path().join("claimlens.sqlite"));
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let row = sqlx::query("SELECT record FROM decisions WHERE claim = ?").bind(ids[1].as_str());
+        let bytes: Vec<u8> = row.fetch_one(&pool).await.unwrap().get(0);
+        let mut record: Record = serde_json::from_slice(&bytes).unwrap();
+        record.verdict.reasons[0].message.en.push('!');
+        let update = sqlx::query("UPDATE decisions SET record = ? WHERE claim = ?");
+        update.bind(record.canonical()).bind(ids[1].as_str()).execute(&pool).await.unwrap();
+    });
+    let report = replay(&running, ReplayOf::All, ReplayFrom::Evidence);
+    assert_eq!((report.checked, report.identical, report.differing.len()), (3, 2, 1));
+    assert_eq!(report.differing[0].claim, ids[1].to_string());
+    assert_eq!(report.differing[0].differences, ["verdict.reasons[0].message.en"]);
+}
+
+#[test]
+fn another_reading_is_told_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = filled(dir.path(), 2);
+    let report = replay(&running, ReplayOf::All, ReplayFrom::Photos(canned(321)));
+    assert_eq!((report.checked, report.identical), (2, 0));
+    assert_eq!(report.differing[0].differences, ["readings[0].quality.text_height"]);
+}
+
+#[test]
+fn another_policy_tells_what_it_would_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = filled(dir.path(), 2);
+    let same = ReplayFrom::Policy(Box::new(Policy::parse(&policy()).unwrap()));
+    assert_eq!(replay(&running, ReplayOf::All, same).identical, 2);
+    // A text height of 20 pixels is enough for the default and too little for this one.
+    let strict = policy().replace("min_text_height = 10", "min_text_height = 30");
+    let strict = ReplayFrom::Policy(Box::new(Policy::parse(&strict).unwrap()));
+    let report = replay(&running, ReplayOf::All, strict);
+    assert_eq!(report.differing.len(), 2);
+    assert!(report.differing[0].differences.iter().any(|d| d.starts_with("reason new: ")), "{report:?}");
+}
