@@ -4,6 +4,8 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 CARGO := cargo
+# Recorded with every decision, beside the package's version.
+export CLAIMLENS_COMMIT := $(shell git describe --always --dirty --exclude '*' --abbrev=12 2>/dev/null)
 # Where `make serve` listens and keeps its records.
 LISTEN ?= 127.0.0.1:8080
 DATA ?= ./data

@@ -75,15 +75,14 @@ fn whole_claim(policy: &Policy, evidence: &Evidence, reasons: &mut Reasons) {
     if !evidence.facts.failures.is_empty() {
         reasons.block(Draft::new(Code::ProcessingFailed));
     }
+    let limit = policy.amount_limit();
     let total = claim_total(evidence);
-    if total > policy.amount_limit() {
-        let limit = policy.amount_limit();
-        reasons.block(Draft::new(Code::AmountAboveLimit).figure("total", total).figure("limit", limit));
-    }
     let asked = evidence.claim.as_ref().and_then(|claim| claim.amount.as_deref()).and_then(Fen::parse);
-    if let Some(asked) = asked.filter(|asked| *asked > policy.amount_limit()) {
-        let limit = policy.amount_limit();
-        reasons.block(Draft::new(Code::AmountAboveLimit).figure("total", asked).figure("limit", limit));
+    // A document that is above the limit by itself says so at its total.
+    if !evidence.readings.iter().any(|reading| total_of(reading).is_some_and(|total| total > limit))
+        && let Some(above) = Some(total).max(asked).filter(|above| *above > limit)
+    {
+        reasons.block(Draft::new(Code::AmountAboveLimit).figure("total", above).figure("limit", limit));
     }
 }
 
@@ -117,13 +116,13 @@ impl Rules<'_> {
             return;
         }
         self.quality(reasons);
+        self.amount(reasons);
         let Some(kind) = self.kind else {
             reasons.block(self.draft(Code::UnknownDocument));
             return;
         };
         self.kind(kind, reasons);
         self.fields(kind, reasons);
-        self.amount(reasons);
         self.required_checks(kind, reasons);
     }
 
@@ -224,7 +223,6 @@ impl Rules<'_> {
     }
 
     fn fields(&self, kind: &KindRules, reasons: &mut Reasons) {
-        let least = self.above_band(kind.min_confidence);
         for name in FieldName::ALL.iter().copied() {
             let (required, decisive) = (kind.required.contains(&name), kind.decisive.contains(&name));
             match self.reading.fields.get(&name) {
@@ -232,11 +230,14 @@ impl Rules<'_> {
                 Some(field) if (required || decisive) && !understood(name, field) => {
                     reasons.block(self.field_draft(Code::FieldNotUnderstood, name));
                 }
-                Some(field) if decisive && field.confidence < least => reasons.block(
-                    self.field_draft(Code::LowConfidence, name)
-                        .figure("confidence", field.confidence)
-                        .figure("least", least),
-                ),
+                Some(field) if required || decisive => {
+                    let least = if decisive { kind.min_confidence } else { self.policy.min_required_confidence() };
+                    let least = self.above_band(least);
+                    if field.confidence < least {
+                        let draft = self.field_draft(Code::LowConfidence, name);
+                        reasons.block(draft.figure("confidence", field.confidence).figure("least", least));
+                    }
+                }
                 _ => {}
             }
         }
@@ -402,6 +403,8 @@ mod tests {
         unclear_kind.kind_confidence = Bp(6_099);
         let mut unsure = bill();
         unsure.fields.get_mut(&Total).unwrap().confidence = Bp(9_099);
+        let mut guessed = bill();
+        guessed.fields.get_mut(&IssuerName).unwrap().confidence = Bp(6_099);
         let mut disagreeing = bill();
         disagreeing.fields.get_mut(&Total).unwrap().readers.insert("tesseract".into(), "820.50".into());
         let mut wrong_row = bill();
@@ -436,6 +439,7 @@ mod tests {
             ("required_field_missing", one(bill().without(IssuerName))),
             ("field_not_understood", one(bill().unclear(IssueDate))),
             ("low_confidence", one(unsure)),
+            ("low_confidence", one(guessed)),
             ("readers_disagree", one(disagreeing)),
             ("total_not_positive", one(bill().set(Total, "-320.50"))),
             ("amount_above_limit", one(bill().set(Total, "3000.01"))),
@@ -514,6 +518,15 @@ mod tests {
         let above = verdict.reasons.iter().find(|r| r.code == "amount_above_limit").unwrap();
         assert_eq!(above.document, None);
         assert!(above.message.en.contains("3000.01"), "{}", above.message.en);
+    }
+
+    #[test]
+    fn an_amount_above_the_limit_is_said_once_where_it_stands() {
+        let mut evidence = with_claim(vec![bill().set(Total, "3000.01")]);
+        evidence.claim = Some(Claim { amount: Some("4000.00".into()), ..claim() });
+        let said: Vec<Option<usize>> =
+            judge(&evidence).reasons.iter().filter(|r| r.code == "amount_above_limit").map(|r| r.document).collect();
+        assert_eq!(said, [Some(0)]);
     }
 
     #[test]

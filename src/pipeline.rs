@@ -8,6 +8,7 @@ mod overlay;
 use crate::decision::Policy;
 use crate::domain::document::ValueType;
 use crate::domain::evidence::ReadLine;
+use crate::domain::identifier::alike_faces;
 use crate::domain::result::Timing;
 use crate::domain::text::{Bp, Line};
 use crate::domain::{
@@ -336,18 +337,11 @@ fn field(name: FieldName, found: Found, polygon: Quad<Upload>, second: Option<&s
 /// Lets a QR code decide between characters of one face (1, l, i; 0, o) in a check code, which is random letters and
 /// digits: no reader can tell them apart there. Any other difference is left for the checks to find.
 fn settle_faces(code: &mut Field, qr: &[QrCode]) {
-    let face = |text: &str| -> String {
-        text.chars()
-            .map(|c| match c.to_ascii_lowercase() {
-                'l' | 'i' => '1',
-                'o' => '0',
-                other => other,
-            })
-            .collect()
-    };
     let Some(read) = code.value.clone() else { return };
     let parts = qr.iter().flat_map(|q| q.text.split([',', '/']));
-    let Some(coded) = parts.into_iter().find(|part| part.len() == read.len() && face(part) == face(&read)) else {
+    let Some(coded) =
+        parts.into_iter().find(|part| part.len() == read.len() && alike_faces(part) == alike_faces(&read))
+    else {
         return;
     };
     if coded != read {

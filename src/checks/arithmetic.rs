@@ -43,6 +43,8 @@ pub(super) fn items_sum(case: &Case) -> Answer {
     let tax = tax(case).unwrap_or_default();
     let holds = match kind {
         VatInvoice => sum == total || add(&[sum, tax]) == total,
+        // A lone row that is the total's own size proves nothing where the subtotal is another.
+        TillReceipt if items.len() == 1 && case.money(Subtotal).read().is_some_and(|subtotal| subtotal != sum) => false,
         TillReceipt => sum == total || case.money(Subtotal).read() == Some(sum) && subtotal_leads_to(case, total),
         _ => sum == total,
     };
@@ -127,8 +129,29 @@ pub(super) fn subtotal_sum(case: &Case) -> Answer {
         None => answer.why("total_unclear"),
         Some(_) if case.same_place(Subtotal, Total) => answer.why("same_place"),
         Some(total) if subtotal_leads_to(case, total) => Answer { outcome: Pass, ..answer },
-        Some(_) => answer.why("no_combination_holds"),
+        // Less than the subtotal, more than a rounding could take off, and no discount on the paper is the difference.
+        Some(total) => match case.money(Subtotal).read().map(|subtotal| add(&[subtotal, Fen(-total.0)])) {
+            Some(less) if less > MOST_ROUNDING && !printed(case, less) => {
+                Answer { outcome: Fail, ..answer }.why("total_below_subtotal")
+            }
+            _ => answer.why("no_combination_holds"),
+        },
     }
+}
+
+/// Cash is rounded to 5 or 10 of the smallest unit; more than this is no rounding.
+const MOST_ROUNDING: Fen = Fen(10);
+
+/// Whether an amount stands anywhere on the paper, with or without a minus.
+fn printed(case: &Case, amount: Fen) -> bool {
+    let number = amount.to_string();
+    let bounded = |text: &str| {
+        text.match_indices(&number).any(|(at, _)| {
+            let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+            !digit(text[..at].chars().next_back()) && !digit(text[at + number.len()..].chars().next())
+        })
+    };
+    case.reading.lines.iter().any(|line| bounded(&line.text))
 }
 
 /// Whether subtotal [+ tax] [+ rounding] is `total`.
@@ -267,6 +290,11 @@ mod tests {
             r.items[0].amount = Some("1.00".into());
             r
         };
+        let lone: Change = |mut r| {
+            r.items.truncate(1);
+            r.items[0].amount = r.fields[&Total].value.clone();
+            r.set(Subtotal, "45.00")
+        };
         let twice: Change = |mut r| {
             r.items.extend(r.items.clone());
             r
@@ -283,6 +311,7 @@ mod tests {
                 ("invoice, wrong", wrong_item(invoice()), Fail),
                 ("receipt", receipt(), Pass),
                 ("receipt, wrong", wrong_item(receipt()), Inconclusive),
+                ("receipt, a lone row that is no subtotal", lone(receipt()), Inconclusive),
             ],
         );
     }
@@ -340,6 +369,7 @@ mod tests {
             r.fields.get_mut(&Subtotal).unwrap().polygon = r.fields[&Total].polygon;
             r
         };
+        let discounted = with(receipt(), &[(Subtotal, Some("21.20"))]);
         table(
             CheckId::SubtotalSum,
             &[
@@ -347,6 +377,9 @@ mod tests {
                 ("net + tax + rounding", with(receipt(), &[(Tax, Some("0.62")), (Rounding, Some("-0.02"))]), Pass),
                 ("incl. + rounding", with(receipt(), &[(Subtotal, Some("10.58")), (Rounding, Some("0.02"))]), Pass),
                 ("nothing holds", with(receipt(), &[(Subtotal, Some("9.00"))]), Inconclusive),
+                ("total far below", with(receipt(), &[(Subtotal, Some("21.20"))]), Fail),
+                ("total far below, discount seen", discounted.clone().line("COUPON 10.60-"), Inconclusive),
+                ("total far below, a longer number", discounted.line("110.600"), Fail),
                 ("the same place twice", one_place, Inconclusive),
                 ("no subtotal", with(receipt(), &[(Subtotal, None)]), NotApplicable),
                 ("bill", bill(), NotApplicable),

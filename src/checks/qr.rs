@@ -5,7 +5,7 @@ use crate::domain::FieldName::{
     AmountWithoutTax, BillCode, BillNumber, CheckCode, InvoiceCode, InvoiceNumber, IssueDate, Total,
 };
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
-use crate::domain::identifier::crc16_umts;
+use crate::domain::identifier::{alike_faces, crc16_umts};
 use crate::domain::{Day, Fen, FieldName};
 
 /// What a payload of a known form holds. Empty parts are `None`.
@@ -136,17 +136,6 @@ fn compare(case: &Case, payload: &Payload) -> Vec<(FieldName, Compared)> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// Lower case, with characters of the same face put as one.
-fn alike_faces(code: &str) -> String {
-    code.chars()
-        .map(|c| match c.to_ascii_lowercase() {
-            'l' | 'i' => '1',
-            'o' => '0',
-            other => other,
-        })
-        .collect()
 }
 
 /// Every part of the QR code that is also printed says the same.

@@ -21,14 +21,10 @@ pub(super) fn repeat(case: &Case) -> Answer {
         *counts.entry(name).or_default() += 1;
         outcome = if failing || outcome == Fail { Fail } else { Inconclusive };
     };
-    let own_claim = case.evidence.claim.as_ref().map(|claim| claim.id.as_str());
     for repeat in case.evidence.facts.repeats.iter().filter(|r| r.document == case.document) {
-        let own = own_claim == Some(repeat.claim.as_str());
         match repeat.kind {
             RepeatKind::SameBytes => found("same_bytes", true),
-            RepeatKind::SameNumber if own => found("same_number_within_claim", false),
             RepeatKind::SameNumber => found("same_number", true),
-            RepeatKind::SamePicture if own => found("same_picture_within_claim", false),
             RepeatKind::SamePicture if repeat.distance <= SAME_PICTURE => found("same_picture", true),
             RepeatKind::SamePicture => found("similar_picture", false),
         }
@@ -83,14 +79,11 @@ mod tests {
     #[test]
     fn elsewhere_and_within() {
         use RepeatKind::{SameBytes, SameNumber, SamePicture};
-        let own = claim().id;
         for (name, repeats, searched, outcome) in [
             ("nothing searched", vec![], false, NotApplicable),
             ("nothing found", vec![], true, Pass),
             ("bytes elsewhere", vec![seen(SameBytes, "other", 0)], true, Fail),
-            ("bytes within", vec![seen(SameBytes, &own, 0)], true, Fail),
             ("number elsewhere", vec![seen(SameNumber, "other", 0)], true, Fail),
-            ("number within", vec![seen(SameNumber, &own, 0)], true, Inconclusive),
             ("picture elsewhere", vec![seen(SamePicture, "other", 4)], true, Fail),
             ("like picture elsewhere", vec![seen(SamePicture, "other", 5)], true, Inconclusive),
             ("both", vec![seen(SamePicture, "other", 9), seen(SameNumber, "other", 0)], true, Fail),

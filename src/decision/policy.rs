@@ -27,6 +27,7 @@ pub struct Policy {
     max_documents: usize,
     guard_band: Bp,
     min_kind_confidence: Bp,
+    min_required_confidence: Bp,
     must_not_fail: Vec<CheckId>,
     must_be_clear: Vec<CheckId>,
     quality: QualityRules,
@@ -79,6 +80,7 @@ impl Policy {
         let max_documents = top.integer("max_documents", 1, 1_000) as usize;
         let guard_band = top.share("guard_band");
         let min_kind_confidence = top.share("min_kind_confidence");
+        let min_required_confidence = top.share("min_required_confidence");
         let must_not_fail = top.checks("must_not_fail");
         let must_be_clear = top.checks("must_be_clear");
         let mut quality = top.section("quality");
@@ -103,6 +105,7 @@ impl Policy {
             max_documents,
             guard_band,
             min_kind_confidence,
+            min_required_confidence,
             must_not_fail,
             must_be_clear,
             quality: quality_rules,
@@ -133,6 +136,11 @@ impl Policy {
     /// How clear the kind must be, without the guard band.
     pub fn min_kind_confidence(&self) -> Bp {
         self.min_kind_confidence
+    }
+
+    /// How surely a required field must be read that is not decisive, without the guard band.
+    pub fn min_required_confidence(&self) -> Bp {
+        self.min_required_confidence
     }
 
     /// Checks whose failure blocks.

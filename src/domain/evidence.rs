@@ -176,14 +176,14 @@ pub enum RepeatKind {
     SameNumber,
 }
 
-/// An earlier photo like one of this claim.
+/// A photo of an earlier claim that is like one of this claim's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeat {
     /// Which of this claim's documents, from 0.
     pub document: usize,
     /// How alike.
     pub kind: RepeatKind,
-    /// The claim it was in; this claim's own id if the repeat is within the claim.
+    /// The service's id of the claim it was in; never this claim, whose documents are compared with each other.
     pub claim: String,
     /// Which of that claim's documents, from 0.
     pub other_document: usize,

@@ -119,6 +119,17 @@ pub fn masked_matches(masked: &str, full: &str) -> Option<bool> {
         .then(|| head.len() + tail.len() <= full.len() && full.starts_with(head) && full.ends_with(tail))
 }
 
+/// Lower case, with characters of the same face put as one: 1, l and i; 0 and o.
+pub fn alike_faces(code: &str) -> String {
+    code.chars()
+        .map(|c| match c.to_ascii_lowercase() {
+            'l' | 'i' => '1',
+            'o' => '0',
+            other => other,
+        })
+        .collect()
+}
+
 /// Whether a bank card number has a right check digit (Luhn, ISO/IEC 7812). No bill number uses it.
 pub fn luhn_holds(number: &str) -> bool {
     let bytes = number.as_bytes();

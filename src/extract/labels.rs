@@ -147,6 +147,16 @@ pub fn beside(sheet: &Sheet<'_>, hits: &[Hit], hit: &Hit) -> Vec<Span> {
         .collect()
 }
 
+/// The longest run of capital-amount characters on the page: the total in words, wherever it stands.
+pub fn amount_in_words(sheet: &Sheet<'_>) -> Option<Span> {
+    let runs = sheet.cells.iter().enumerate().filter_map(|(cell, c)| {
+        let (from, to) = parse::capital_run(&c.line.text)?;
+        Some(Span { cell, from, to })
+    });
+    // The first of equals.
+    runs.rev().max_by_key(|run| run.to - run.from)
+}
+
 /// Makes a field of a place by the type of its value; `None` if the text cannot be one at all.
 pub fn typed(sheet: &Sheet<'_>, name: FieldName, span: Span) -> Option<Found> {
     let text = sheet.text(span);

@@ -44,7 +44,13 @@ pub fn amounts(text: &str) -> Vec<Parsed> {
 fn amount_at(chars: &[char], start: usize) -> Option<(Parsed, usize)> {
     let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
     let behind_a_point = start > 1 && matches!(chars[start - 1], '.' | ',') && chars[start - 2].is_ascii_digit();
-    if !at(start).is_ascii_digit()
+    // Some tills print less than one without its zero: `.05`.
+    let bare = at(start) == '.'
+        && at(start + 1).is_ascii_digit()
+        && at(start + 2).is_ascii_digit()
+        && !(at(start + 3).is_ascii_alphanumeric() || at(start + 3) == '.')
+        && !(start > 0 && (chars[start - 1].is_ascii_digit() || matches!(chars[start - 1], '.' | ',')));
+    if !(at(start).is_ascii_digit() || bare)
         || behind_a_point
         || (start > 0 && (chars[start - 1].is_ascii_alphanumeric() && !ends_in_currency(&chars[..start])))
     {
@@ -52,7 +58,7 @@ fn amount_at(chars: &[char], start: usize) -> Option<(Parsed, usize)> {
     }
     // Digits, points, commas, and single spaces beside a point or comma.
     let mut end = start;
-    let mut raw = String::new();
+    let mut raw = String::from(if bare { "0" } else { "" });
     let mut repairs = Vec::new();
     while end < chars.len() {
         match chars[end] {
@@ -384,6 +390,9 @@ mod tests {
         assert_eq!(money("no number"), None);
         assert_eq!(money("A1"), None);
         assert_eq!(money("12.345"), None);
+        assert_eq!(money("RM .05").unwrap().value, "0.05");
+        assert_eq!(money("-.05").unwrap().value, "-0.05");
+        assert_eq!(money("1..05"), None);
         assert_eq!(money("2 x 3.50").unwrap().value, "3.50");
     }
 

@@ -46,7 +46,7 @@ impl Default for IntakeLimits {
             body_time: Duration::from_secs(60),
             queue: 200,
             uploads: 8,
-            decode: Limits { bytes: 20 << 20, pixels: 64_000_000, side: 16_384 },
+            decode: Limits::default(),
         }
     }
 }

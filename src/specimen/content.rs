@@ -204,6 +204,8 @@ pub(super) fn bill(kind: DocumentKind, seed: u64) -> Bill {
         let date = later(issued, -dice.pick(&[0, 0, 1]));
         Visit::Outpatient { number: format!("MZ{}", dice.digits(8)), date }
     };
+    // The 17th character of an identity number is odd for men.
+    let man = dice.chance(0.5);
     Bill {
         province,
         hospital: format!("{}{hospital}", dice.pick(&TOWNS)),
@@ -212,7 +214,12 @@ pub(super) fn bill(kind: DocumentKind, seed: u64) -> Bill {
         // Without l and o, which the free Song face prints as 1 and nearly as 0.
         check: (0..6).map(|_| dice.pick(b"0123456789abcdefghijkmnpqrstuvwxyz") as char).collect(),
         payer: person(&mut dice),
-        payer_id: format!("{region}0199********{}", dice.digits(4)),
+        payer_id: format!(
+            "{region}0199********{}{}{}",
+            dice.digits(2),
+            2 * dice.between(0, 4) + i64::from(man),
+            dice.digits(1)
+        ),
         rows,
         total,
         serial: format!("{}{}", issued.strftime("%Y%m%d"), dice.digits(8)),
@@ -220,7 +227,7 @@ pub(super) fn bill(kind: DocumentKind, seed: u64) -> Bill {
         institution,
         insurance,
         insurance_number: if insured && dice.chance(0.6) { dice.digits(10) } else { String::new() },
-        sex: dice.pick(&["男", "女"]),
+        sex: if man { "男" } else { "女" },
         fund,
         other,
         account,
@@ -329,6 +336,8 @@ mod tests {
                 assert!(b.number.len() == 10 && b.number.bytes().all(|c| c.is_ascii_digit()));
                 assert!(b.check.len() == 6 && b.check.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase()));
                 assert!(b.payer_id.len() == 18 && &b.payer_id[6..14] == "********");
+                let odd = b.payer_id.as_bytes()[16] % 2 == 1;
+                assert_eq!(b.sex, if odd { "男" } else { "女" }, "seed {seed}");
                 let qr: Vec<String> = b.qr().split(',').map(str::to_owned).collect();
                 assert_eq!(qr[2..5], [b.code.clone(), b.number.clone(), b.check.clone()]);
                 assert_eq!(Fen::parse(&qr[6]), Some(b.total));

@@ -232,15 +232,7 @@ fn title(sheet: &Sheet<'_>) -> Option<Found> {
 /// Total in words and in numerals. The words are found by their characters wherever they stand; the numerals after
 /// 小写, else on the row of the words.
 fn totals(sheet: &Sheet<'_>, fields: &mut Fields) {
-    let mut best: Option<(usize, Span)> = None;
-    for (i, cell) in sheet.cells.iter().enumerate() {
-        if let Some((from, to)) = parse::capital_run(&cell.line.text)
-            && best.is_none_or(|(n, _)| to - from > n)
-        {
-            best = Some((to - from, Span { cell: i, from, to }));
-        }
-    }
-    let Some((_, span)) = best else { return };
+    let Some(span) = labels::amount_in_words(sheet) else { return };
     let words = labels::typed(sheet, F::TotalInWords, span).unwrap_or_else(|| Found {
         value: None,
         text: sheet.text(span),

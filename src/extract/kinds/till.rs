@@ -31,7 +31,8 @@ pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
     let is_amount = if cents { parse::has_cents } else { parse::is_amount };
     let rows: Vec<Row> = sheet.rows().into_iter().map(|cells| row(sheet, cells, is_amount)).collect();
     let mut fields = Fields::new();
-    let roles: Vec<Role> = rows.iter().map(|r| role(&r.words)).collect();
+    let mut roles: Vec<Role> = rows.iter().map(|r| role(&r.words)).collect();
+    set_tax_tables_aside(&rows, &mut roles);
     labelled(sheet, &rows, &roles, &mut fields);
     total(sheet, &rows, &roles, &mut fields);
     date(sheet, &rows, &mut fields);
@@ -97,8 +98,9 @@ fn role(words: &str) -> Role {
     {
         return Role::Subtotal;
     }
-    let total = glued(&["total", "tota1", "t0tal", "totai", "summe", "gesamtbetrag", "zuzahlen", "endbetrag"])
+    let total = glued(&["total", "tota1", "t0tal", "totai", "gesamtbetrag", "zuzahlen", "endbetrag"])
         || has(&[
+            "summe",
             "amount due",
             "amt due",
             "amount payable",
@@ -259,6 +261,24 @@ fn role(words: &str) -> Role {
     Role::None
 }
 
+/// Rows of a tax table (a head that names codes or rates, then sums by rate) are no sums of the receipt: their total is
+/// the tax's. A table ends where cash, change or a stronger total follows.
+fn set_tax_tables_aside(rows: &[Row], roles: &mut [Role]) {
+    let mut inside = false;
+    for (row, role) in rows.iter().zip(roles) {
+        let squeezed: String = row.words.chars().filter(|c| !c.is_whitespace()).collect();
+        let head = row.amounts.is_empty()
+            && ["gstsummary", "taxsummary", "gstanalysis", "gstsum", "taxcode"].iter().any(|w| squeezed.contains(w));
+        inside |= head;
+        match role {
+            Role::Cash | Role::Change | Role::Card | Role::Rounding | Role::Subtotal => inside = false,
+            Role::Total(weight) if *weight > 14 => inside = false,
+            Role::Total(_) if inside => *role = Role::Aside,
+            _ => {}
+        }
+    }
+}
+
 /// Whether `words` holds `phrase` between word ends.
 fn contains_words(words: &str, phrase: &str) -> bool {
     words.match_indices(phrase).any(|(i, m)| {
@@ -387,7 +407,7 @@ fn rounded(sheet: &Sheet<'_>, rows: &[Row], at: usize, rounding: Option<i64>, be
 
 /// The date, by a label if there is one, else the first on the receipt.
 fn date(sheet: &Sheet<'_>, rows: &[Row], fields: &mut Fields) {
-    let order = order_of_dates(rows);
+    let (order, told) = order_of_dates(rows);
     let mut best: Option<(u32, Found)> = None;
     for row in rows {
         for &i in &row.cells {
@@ -397,7 +417,14 @@ fn date(sheet: &Sheet<'_>, rows: &[Row], fields: &mut Fields) {
                 let with_time = row.text.contains(':');
                 let rank = u32::from(labelled) * 2 + u32::from(with_time);
                 if best.as_ref().is_none_or(|(r, _)| rank > *r) {
-                    best = Some((rank, labels::found(sheet, sheet.whole(i), parsed)));
+                    let other = if order == DateOrder::DayFirst { DateOrder::MonthFirst } else { DateOrder::DayFirst };
+                    let either_way = !parse::dates(text, other).iter().any(|p| p.value == parsed.value);
+                    let mut found = labels::found(sheet, sheet.whole(i), parsed);
+                    if either_way && !told {
+                        found.repairs.push("taken as day before month: nothing on the receipt tells".to_owned());
+                        found.confidence = found.confidence.times(Bp(5_000));
+                    }
+                    best = Some((rank, found));
                 }
             }
         }
@@ -407,8 +434,9 @@ fn date(sheet: &Sheet<'_>, rows: &[Row], fields: &mut Fields) {
     }
 }
 
-/// American receipts put the month first; they show a dollar sign, a state with its ZIP code, or sales tax.
-fn order_of_dates(rows: &[Row]) -> DateOrder {
+/// American receipts put the month first; they show a dollar sign, a state with its ZIP code, or sales tax. `false` where
+/// nothing tells one way or the other.
+fn order_of_dates(rows: &[Row]) -> (DateOrder, bool) {
     let mut american = 0;
     for row in rows {
         let t = &row.text;
@@ -418,14 +446,15 @@ fn order_of_dates(rows: &[Row]) -> DateOrder {
             row.words.contains("sales tax") || row.words.contains("gratuity") || contains_words(&row.words, "tip"),
         );
         american -= 2 * i32::from(
-            row.words.contains("gst")
+            contains_words(&row.words, "gst")
+                || contains_words(&row.words, "gstid")
                 || row.words.contains("sdn")
                 || contains_words(&row.words, "rm")
                 || row.words.contains("gmbh"),
         );
         american -= 2 * i32::from(t.contains('£') || t.contains('€') || row.words.contains("jalan"));
     }
-    if american > 0 { DateOrder::MonthFirst } else { DateOrder::DayFirst }
+    (if american > 0 { DateOrder::MonthFirst } else { DateOrder::DayFirst }, american != 0)
 }
 
 /// Two capitals and five digits: `NY 10014`.
@@ -704,6 +733,49 @@ mod tests {
     }
 
     #[test]
+    fn a_tax_table_has_no_total_of_the_receipt() {
+        let got = values(&[
+            ("TOTAL SALES (INCLUSIVE OF GST)", Some("21.20")),
+            ("CASH", Some("100.00")),
+            ("CHANGE", Some("78.80")),
+            ("GST SUMMARY", None),
+            ("SR 6 20.00", Some("1.20")),
+            ("TOTAL: 20.00", Some("1.20")),
+        ]);
+        assert!(got.contains(&(F::Total, "21.20".to_owned())), "{got:?}");
+    }
+
+    #[test]
+    fn a_rounding_without_its_zero_leads_to_the_rounded_total() {
+        let got = values(&[
+            ("TOTAL SALES (INCLUSIVE GST) RM", Some("45.34")),
+            ("ROUNDING ADJUSTMENT RM", Some(".01")),
+            ("ROUNDING RM", Some("45.35")),
+            ("CREDIT RM", Some("45.35")),
+        ]);
+        assert!(got.contains(&(F::Total, "45.35".to_owned())), "{got:?}");
+        assert!(got.contains(&(F::Rounding, "0.01".to_owned())), "{got:?}");
+    }
+
+    #[test]
+    fn a_summer_is_no_sum() {
+        let got = values(&[("1 SUMMER WIT", Some("2.00")), ("SUB-TOTAL", Some("21.40")), ("TOTAL", Some("29.50"))]);
+        assert!(got.contains(&(F::Total, "29.50".to_owned())), "{got:?}");
+    }
+
+    #[test]
+    fn a_date_that_could_be_read_either_way_is_doubtful() {
+        let confidence = |rows: &[(&str, Option<&str>)]| {
+            let page = receipt(rows);
+            read(&Sheet::new(&page)).0[&F::IssueDate].confidence
+        };
+        let sure = confidence(&[("Somewhere", None), ("13/04/2012", None), ("Total", Some("5.00"))]);
+        let told = confidence(&[("Somewhere SDN BHD", None), ("03/04/2012", None), ("Total", Some("5.00"))]);
+        let guessed = confidence(&[("Somewhere", None), ("03/04/2012", None), ("Total", Some("5.00"))]);
+        assert!(sure == told && guessed.0 * 2 <= told.0 + 1, "{sure:?} {told:?} {guessed:?}");
+    }
+
+    #[test]
     fn american_receipts_put_the_month_first() {
         let date =
             |rows: &[(&str, Option<&str>)]| values(rows).into_iter().find(|(n, _)| *n == F::IssueDate).map(|(_, v)| v);
@@ -714,6 +786,11 @@ mod tests {
         assert_eq!(
             date(&[("Somewhere", None), ("03/04/2012", None), ("Total", Some("5.00"))]).as_deref(),
             Some("2012-04-03")
+        );
+        assert_eq!(
+            date(&[("Gsts: 2", None), ("03/04/2012", None), ("OH 6.25% Sales Tax", Some("4.93"))]).as_deref(),
+            Some("2012-03-04"),
+            "guests are no tax"
         );
     }
 }

@@ -61,15 +61,7 @@ pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
 
 /// Total in words, and the total in numerals on its row where 小写 did not give it.
 fn totals(sheet: &Sheet<'_>, fields: &mut Fields) {
-    let mut best: Option<(usize, Span)> = None;
-    for (i, cell) in sheet.cells.iter().enumerate() {
-        if let Some((from, to)) = parse::capital_run(&cell.line.text)
-            && best.is_none_or(|(n, _)| to - from > n)
-        {
-            best = Some((to - from, Span { cell: i, from, to }));
-        }
-    }
-    let Some((_, span)) = best else { return };
+    let Some(span) = labels::amount_in_words(sheet) else { return };
     if let Some(found) = labels::typed(sheet, F::TotalInWords, span) {
         fields.insert(F::TotalInWords, found);
     }
