@@ -1,6 +1,7 @@
 //! Parses the command line, starts tracing, calls `cli`; nothing else.
 
 use clap::Parser;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// OpenMP, which Tesseract uses, reads this when the program is loaded, before any of our code runs.
@@ -12,7 +13,11 @@ fn main() -> ExitCode {
     // Standard output belongs to results; the log goes to standard error. RUST_LOG says how much of it.
     let level = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(cli.default_log()));
-    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(level)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     claimlens::cli::run(cli)
 }
 

@@ -76,8 +76,8 @@ pub fn read_policy(path: &Path) -> Result<Policy> {
 
 /// Reads a claim file; a bad one is wrong usage.
 pub fn read_claim(path: &Path) -> Result<Claim> {
-    let text = fs::read_to_string(path).map_err(|e| usage(format!("{}: {e}", path.display())))?;
-    serde_json::from_str(&text).map_err(|e| usage(format!("{} is not a claim: {e}", path.display())))
+    let json = fs::read(path).map_err(|e| usage(format!("{}: {e}", path.display())))?;
+    Claim::from_json(&json).map_err(|e| usage(format!("{} is not a claim: {e}", path.display())))
 }
 
 /// The photos that paths stand for: a folder for the pictures under it, sorted by path; a file for itself.

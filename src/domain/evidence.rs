@@ -5,8 +5,12 @@ use super::id::ContentHash;
 use super::shape::{FixedHomography, Quad, Upload};
 use super::text::Bp;
 use super::verdict::Message;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 /// What an insured person submits besides photos. Unknown members are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -15,14 +19,51 @@ pub struct Claim {
     /// The sender's own name for the claim.
     pub id: String,
     /// Who is insured.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_object")]
     pub insured: Option<Insured>,
     /// Under which policy.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_object")]
     pub policy: Option<PolicyTerm>,
     /// The amount asked for in yuan, a decimal string such as `"993.54"`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<String>,
+}
+
+impl Claim {
+    /// Reads a claim from JSON.
+    ///
+    /// # Errors
+    /// If it is not JSON, or (then of the category `Data`) not an object with the members of a claim.
+    pub fn from_json(bytes: &[u8]) -> serde_json::Result<Self> {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let claim = object(&mut json)?;
+        json.end()?;
+        Ok(claim)
+    }
+}
+
+/// Reads a structure from an object only: derived code also takes an array of the members in their order.
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+    from.deserialize_map(Object(PhantomData))
+}
+
+fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent, bound = "T: Deserialize<'de>")]
+    struct Only<T>(#[serde(deserialize_with = "object")] T);
+    Ok(Option::<Only<T>>::deserialize(from)?.map(|only| only.0))
 }
 
 /// The insured person.
@@ -164,16 +205,16 @@ impl Reading {
     }
 }
 
-/// How a photo was seen before.
+/// How a photo was seen before, the most telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RepeatKind {
     /// The very same bytes.
     SameBytes,
-    /// A picture that looks the same.
-    SamePicture,
     /// The same bill or invoice number (with its code, where it has one).
     SameNumber,
+    /// A picture that looks the same.
+    SamePicture,
 }
 
 /// A photo of an earlier claim that is like one of this claim's.

@@ -113,7 +113,7 @@ async fn collect(part: &mut Field, limit: usize, over: impl Fn() -> ApiError) ->
 }
 
 fn parse_claim(bytes: &[u8]) -> Result<Claim, ApiError> {
-    serde_json::from_slice(bytes).map_err(|e| match e.classify() {
+    Claim::from_json(bytes).map_err(|e| match e.classify() {
         // Well-formed, but not a claim: an unknown, missing or repeated member, or one of another type.
         serde_json::error::Category::Data => Refusal::ClaimInvalid(e.to_string()).into(),
         _ => ApiError::ClaimNotJson(e.to_string()),

@@ -10,8 +10,9 @@ use super::{
 };
 use crate::audit::{self, Checkpoint, Entry, PhotoCommitment};
 use crate::domain::{Claim, ClaimId, ContentHash, FieldName, Reading, Repeat, RepeatKind, canonical_json};
+
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Connection, Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,6 +64,14 @@ impl Store {
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(30))
+            // SQLite itself rolls back when the disk is full. The connection still counts itself inside the transaction
+            // then and could never begin another, so it is closed; the pool opens a new one.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(options)
             .await?;
         sqlx::migrate!("src/store/migrations")
@@ -892,6 +901,10 @@ mod tests {
         let other_code = reading(b"five", None, Some(("11010199", "0012345678")));
         // A number read without its code may be anyone's, so claim 4 is told; claims 1 and 2 have another code.
         assert_eq!(decide(&store, 5, vec![other_code]).await, [(0, RepeatKind::SameNumber, id(4).to_string(), 0)]);
+        // An altered copy, photographed again: its number tells more than its looks.
+        let altered = reading(b"altered", Some("00000000000ffff0"), Some(("11010123", "0012345678")));
+        let told = decide(&store, 7, vec![altered]).await;
+        assert!(told.contains(&(0, RepeatKind::SameNumber, id(1).to_string(), 0)), "{told:?}");
         // Another opening sees the same.
         let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
         let pair = vec![reading(b"six", None, None), reading(b"six", Some("00000000000000ff"), None)];
@@ -904,6 +917,26 @@ mod tests {
                 (1, RepeatKind::SamePicture, id(3).to_string(), 2)
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_passes_without_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        store.accept(&new_claim(1, None)).await.unwrap();
+        // The one open connection may not grow the file: to SQLite the same as a full disk.
+        let mut connection = store.pool.acquire().await.unwrap();
+        let limit = sqlx::query("PRAGMA max_page_count = 1").fetch_one(&mut *connection).await.unwrap();
+        assert!(limit.get::<i64, _>(0) > 1, "never under what the file has");
+        drop(connection);
+        let mut refused = 0;
+        for n in 2..200 {
+            let mut claim = new_claim(n, None);
+            claim.photos.iter_mut().for_each(|photo| photo.source = "x".repeat(4_000));
+            refused += u32::from(store.accept(&claim).await.is_err());
+        }
+        assert!(refused > 0, "the file never filled");
+        store.accept(&new_claim(255, None)).await.expect("writes go on");
     }
 
     #[tokio::test]

@@ -45,6 +45,8 @@ fn bad_input_is_refused_and_leaves_nothing_behind() {
         ("not JSON", vec![p(b"{ id: 1 }"), ok], 400, "claim_not_json"),
         ("cut-off JSON", vec![p(br#"{ "id": "A"#), ok], 400, "claim_not_json"),
         ("JSON of another shape", vec![p(b"[1]"), ok], 422, "claim_invalid"),
+        ("members without names", vec![p(br#"["A-1", null, null, null]"#), ok], 422, "claim_invalid"),
+        ("inner members without names", vec![p(br#"{ "id": "A", "insured": ["n", null] }"#), ok], 422, "claim_invalid"),
         ("wrong type", vec![p(br#"{ "id": 7 }"#), ok], 422, "claim_invalid"),
         ("no id", vec![p(b"{}"), ok], 422, "claim_invalid"),
         ("unknown member", vec![p(br#"{ "id": "A-1", "amuont": "12.00" }"#), ok], 422, "claim_invalid"),
