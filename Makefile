@@ -38,7 +38,8 @@ serve: build ## run the service
 	target/release/claimlens serve --listen $(LISTEN) --data $(DATA)
 
 bench: setup ## measure the stages and a whole photo
-	$(CARGO) bench --locked --bench stages --bench verify
+	@# As the program starts itself: see src/main.rs.
+	OMP_THREAD_LIMIT=1 $(CARGO) bench --locked --bench stages --bench verify
 
 eval: build ## measure reading and deciding on the labelled photos under DIR (default: samples)
 	target/release/claimlens eval $(DIR) $(EVAL_ARGS)

@@ -1,4 +1,4 @@
-//! A whole photo, from bytes to verdict, as `claimlens verify` does it; engines warm, one reader, one thread of control.
+//! A whole photo, from bytes to verdict, as the service does it: engines warm, one reader, a thread a core.
 
 use claimlens::decision::Policy;
 use claimlens::domain::FieldName;
@@ -13,7 +13,8 @@ fn verify(c: &mut Criterion) {
     let models = PathBuf::from("models");
     let manifest = Manifest::parse(&models).expect("the models lie in the project");
     let runtime = Path::new("native").join(&manifest.runtime().file);
-    let mut reader = Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads: 1 })
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut reader = Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads })
         .expect("`make setup` ran");
     let policy = Policy::default();
     let now = "2026-07-01T04:00:00Z".parse().expect("a time");
