@@ -8,6 +8,7 @@ program=target/release/claimlens
 data=data
 log=$(mktemp)
 service=
+summary=
 
 finish() {
     status=$?
@@ -64,7 +65,15 @@ for claim in "${claims[@]}"; do for view in photo altered; do
         status=$(curl --silent --show-error --output "$answer" --write-out '%{http_code}' "$url$location")
     done
     case $status in
-    200 | 201) "$program" show "$answer" ;;
+    200 | 201)
+        shown=$("$program" show --brief "$answer")
+        printf '%s\n' "$shown"
+        decision=$(sed -n 's/.*"decision":"\([a-z_]*\)".*/\1/p' "$answer" | head -n 1)
+        id=$(sed -n 's/.*"id":"\(clm_[a-z0-9]*\)".*/\1/p' "$answer" | head -n 1)
+        why=$(printf '%s\n' "$shown" | sed -n 's/.*■.*\[\([a-z_]*\)\]$/\1/p' | head -n 1)
+        summary="$summary$(printf '%-36s %-13s %-28s %s' "$photo" "$decision" "$why" "$id")
+"
+        ;;
     *)
         echo "demo: $photo was answered with $status:" >&2
         cat "$answer" >&2
@@ -73,6 +82,9 @@ for claim in "${claims[@]}"; do for view in photo altered; do
     esac
     rm -f "$answer" "$headers"
 done; done
+
+bold "What became of them (everything read and checked: $program show, or GET $url/v1/claims/{id})"
+printf '%s' "$summary"
 
 bold "Stopping the service"
 kill "$service"

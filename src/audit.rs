@@ -157,8 +157,9 @@ pub fn photo_payload(salt: &[u8], p: &PhotoCommitment<'_>) -> serde_json::Value 
 }
 
 /// The payload of [`kind::DECIDED`]: the record's canonical bytes and the timing shown beside it.
-pub fn decided_payload(record: &[u8], timing: &str) -> String {
-    text(&json!({ "record": ContentHash::of(record), "timing": ContentHash::of(timing.as_bytes()) }))
+pub fn decided_payload(record: &[u8], timing: &str, pages: &[Option<ContentHash>]) -> String {
+    let timing = ContentHash::of(timing.as_bytes());
+    text(&json!({ "record": ContentHash::of(record), "timing": timing, "pages": pages }))
 }
 
 /// The payload of [`kind::FAILED`].

@@ -299,8 +299,12 @@ fn understood(name: FieldName, field: &Field) -> bool {
 }
 
 fn why_approved(policy: &Policy, evidence: &Evidence, findings: &[Vec<Finding>], reasons: &mut Reasons) {
-    let passed = findings.iter().flatten().filter(|finding| finding.outcome == Outcome::Pass).count();
-    reasons.tell(Draft::new(Code::AllChecksPassed).figure("passed", passed));
+    let count = |outcome| findings.iter().flatten().filter(|finding| finding.outcome == outcome).count();
+    reasons.tell(
+        Draft::new(Code::AllChecksPassed)
+            .figure("passed", count(Outcome::Pass))
+            .figure("open", count(Outcome::Inconclusive)),
+    );
     let (total, limit) = (claim_total(evidence), policy.amount_limit());
     reasons.tell(Draft::new(Code::WithinAmountLimit).figure("total", total).figure("limit", limit));
     for (document, findings) in findings.iter().enumerate() {

@@ -8,6 +8,7 @@ pub mod document;
 pub mod evidence;
 pub mod id;
 pub mod identifier;
+pub mod likeness;
 pub mod money;
 pub mod record;
 pub mod result;

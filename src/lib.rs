@@ -23,20 +23,20 @@
 //! |---|---|---|
 //! | [`domain`] | words of the trade: ids, money, identifiers, shapes, evidence, verdict, record | — |
 //! | [`vision`] | bytes → upright, rectified, deskewed page with its homography and quality | domain |
-//! | [`ocr`] | page → lines of text; second reader for decisive values | domain, vision |
+//! | [`ocr`] | page → lines of text; second reader for decisive values | domain, vision, models |
 //! | [`extract`] | lines → kind, typed fields, rows | domain |
 //! | [`checks`] | what the paper says: a table of checks over evidence | domain |
 //! | [`decision`] | policy + findings → verdict with every reason | domain |
 //! | [`models`] | the model files and their pinned hashes | domain |
-//! | [`pipeline`] | read and judge: the only file that knows the order | all of the above |
+//! | [`pipeline`] | read and judge: the only file that knows the order | domain, vision, ocr, extract, checks, decision, models |
 //! | [`audit`] | hash chain over log entries and its verification | domain |
 //! | [`store`] | verbs over SQLite and content-addressed photos | domain, audit |
-//! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | everything above |
+//! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
 //! | [`http`] | routes, problem answers, OpenAPI | domain, service |
-//! | [`cli`] | the commands | domain, service, http |
+//! | [`cli`] | the commands: puts the product together | domain, vision, decision, models, pipeline, audit, service, http, specimen |
 //! | [`specimen`] | the lab: paints, photographs and alters labelled documents | domain |
 //!
-//! `tests/it/floor_plan.rs` reads the sources and fails on an import that this table does not allow. From `domain` to
+//! `tests/it/floor_plan.rs` reads this table and the sources, and fails on an import that it does not allow. From `domain` to
 //! `pipeline` there is no clock, randomness, environment, file, network, logging, async or global state; the exceptions
 //! are reading model files once at start, Tesseract's own start, and the stage timer in `pipeline`.
 //!

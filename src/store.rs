@@ -236,4 +236,8 @@ pub struct Fingerprint {
     pub code: Option<String>,
     /// The number.
     pub number: Option<String>,
+    /// Its day, ISO 8601, if read.
+    pub issued: Option<String>,
+    /// What it is known again by besides: see [`crate::domain::likeness::marks`].
+    pub marks: std::collections::BTreeSet<String>,
 }

@@ -17,7 +17,7 @@ mod rectify;
 use crate::domain::{Homography, Page, QrCode, Quad, Quality, RetakeAdvice, Upload};
 use image::RgbImage;
 
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, media_type};
 
 /// Limits applied before anything is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,7 +34,8 @@ pub(super) fn claim_name(case: &Case) -> Answer {
 
 /// Whether two names can be one person's, or `None` if masks or 个人 leave nothing to compare.
 ///
-/// Blanks, dots and case do not count. A mask stands for one character if the lengths are equal, else for some.
+/// Blanks, dots and case do not count. A mask stands for one character if the lengths are equal, else for some. If they
+/// do not differ, at least half of the longer name must be seen on both sides for them to be the same.
 fn names_match(a: &str, b: &str) -> Option<bool> {
     let (a, b) = (plain_name(a), plain_name(b));
     let is_mask = |c: &char| *c == '*';
@@ -44,7 +45,8 @@ fn names_match(a: &str, b: &str) -> Option<bool> {
     if a.len() == b.len() {
         let both: Vec<bool> =
             a.iter().zip(&b).filter(|(x, y)| !is_mask(x) && !is_mask(y)).map(|(x, y)| x == y).collect();
-        return (!both.is_empty()).then(|| both.iter().all(|same| *same));
+        let same = both.iter().all(|same| *same);
+        return (!same || both.len() * 2 >= a.len()).then_some(same);
     }
     let (masked, full) = match (a.iter().any(is_mask), b.iter().any(is_mask)) {
         (true, false) => (&a, &b),
@@ -55,7 +57,9 @@ fn names_match(a: &str, b: &str) -> Option<bool> {
     let head: Vec<char> = masked.iter().copied().take_while(|c| !is_mask(c)).collect();
     let tail: Vec<char> = masked.iter().rev().copied().take_while(|c| !is_mask(c)).collect();
     let ends = full.iter().rev().take(tail.len()).eq(tail.iter());
-    Some(head.len() + tail.len() < full.len() && full.starts_with(&head) && ends)
+    let seen = head.len() + tail.len();
+    let same = seen < full.len() && full.starts_with(&head) && ends;
+    (!same || seen * 2 >= full.len()).then_some(same)
 }
 
 /// Without blanks, dots and 个人; capitals; every mask an asterisk.
@@ -170,9 +174,12 @@ mod tests {
             ("张三丰", "张三丰", Some(true)),
             ("张 三　丰", "张三丰", Some(true)),
             ("张*丰", "张三丰", Some(true)),
-            ("张**", "张三丰", Some(true)),
+            ("张**", "张三丰", None),
+            ("**丰", "李大丰", None),
+            ("李**", "张三丰", Some(false)),
             ("*三丰", "张三丰", Some(true)),
-            ("张*", "张三丰", Some(true)),
+            ("张*", "张三丰", None),
+            ("张*", "张三", Some(true)),
             ("李*", "张三丰", Some(false)),
             ("张*", "李三", Some(false)),
             ("张三", "张三丰", Some(false)),

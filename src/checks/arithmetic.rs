@@ -50,12 +50,20 @@ pub(super) fn items_sum(case: &Case) -> Answer {
     };
     let outcome = match kind {
         _ if holds => Pass,
+        // A row that was not read leaves the sum too small, which says nothing. Too large is another matter.
+        TillReceipt if rows_exceed(case, sum, total) => Fail,
         TillReceipt => Inconclusive,
         // Rows of the categories and rows of their details, both read: says nothing against the bill.
         _ if kind.is_medical_bill() && sum.0 == total.0.saturating_mul(2) => return answer.why("counted_twice"),
         _ => Fail,
     };
     Answer { outcome, ..answer }
+}
+
+/// Whether the rows of a receipt come to more than its subtotal and its total, with nothing printed to take it off.
+fn rows_exceed(case: &Case, sum: Fen, total: Fen) -> bool {
+    let goals = [Some(total), case.money(Subtotal).read()];
+    goals.into_iter().flatten().all(|goal| sum.0 > goal.0 + MOST_ROUNDING && !explained(case, sum, goal))
 }
 
 /// `None` if there are no rows or one has no amount.
@@ -129,10 +137,10 @@ pub(super) fn subtotal_sum(case: &Case) -> Answer {
         None => answer.why("total_unclear"),
         Some(_) if case.same_place(Subtotal, Total) => answer.why("same_place"),
         Some(total) if subtotal_leads_to(case, total) => Answer { outcome: Pass, ..answer },
-        // Less than the subtotal, more than a rounding could take off, and no discount on the paper is the difference.
-        Some(total) => match case.money(Subtotal).read().map(|subtotal| add(&[subtotal, Fen(-total.0)])) {
-            Some(less) if less > MOST_ROUNDING && !printed(case, less) => {
-                Answer { outcome: Fail, ..answer }.why("total_below_subtotal")
+        // A tip, a charge or a discount explains a difference, but then it stands on the paper.
+        Some(total) => match case.money(Subtotal).read() {
+            Some(subtotal) if !explained(case, subtotal, total) => {
+                Answer { outcome: Fail, ..answer }.why("nothing_explains_the_difference")
             }
             _ => answer.why("no_combination_holds"),
         },
@@ -140,7 +148,16 @@ pub(super) fn subtotal_sum(case: &Case) -> Answer {
 }
 
 /// Cash is rounded to 5 or 10 of the smallest unit; more than this is no rounding.
-const MOST_ROUNDING: Fen = Fen(10);
+const MOST_ROUNDING: i64 = 10;
+
+/// Whether what lies between two sums of a receipt may be a rounding, or is printed: alone, or beside the tax.
+fn explained(case: &Case, from: Fen, to: Fen) -> bool {
+    let tax = case.money(Tax).read().unwrap_or_default();
+    [to.0 - from.0, to.0 - from.0 - tax.0].into_iter().any(|difference: i64| {
+        (-MOST_ROUNDING..=MOST_ROUNDING)
+            .any(|rounding| difference == rounding || printed(case, Fen((difference - rounding).abs())))
+    })
+}
 
 /// Whether an amount stands anywhere on the paper, with or without a minus.
 fn printed(case: &Case, amount: Fen) -> bool {
@@ -187,6 +204,8 @@ pub(super) fn cash_change(case: &Case) -> Answer {
             figures(if add(&[cash, Fen(-change.0)]) == total { Pass } else { Fail }).with("change", change)
         }
         Seen::Absent if cash == total => figures(Pass),
+        // Paid less than the total, and something else that made it up: a voucher, a second card.
+        Seen::Absent if cash.0 < total.0 - MOST_ROUNDING => figures(Fail).why("paid_less"),
         _ => figures(Inconclusive).why("change_unclear"),
     }
 }
@@ -234,7 +253,7 @@ mod tests {
     use super::super::tests::ask;
     use crate::domain::Outcome::{Fail, Inconclusive, NotApplicable, Pass};
     use crate::domain::support::{bill, evidence, invoice, receipt};
-    use crate::domain::{CheckId, FieldName, Outcome, Reading};
+    use crate::domain::{CheckId, Fen, FieldName, Outcome, Reading};
 
     type Change = fn(Reading) -> Reading;
 
@@ -290,6 +309,13 @@ mod tests {
             r.items[0].amount = Some("1.00".into());
             r
         };
+        let large_item: Change = |mut r| {
+            let sum: i64 = r.items.iter().filter_map(|i| Fen::parse(i.amount.as_deref()?)).map(|f| f.0).sum();
+            let first = Fen::parse(r.items[0].amount.as_deref().unwrap()).unwrap();
+            let total = Fen::parse(r.fields[&Total].value.as_deref().unwrap()).unwrap();
+            r.items[0].amount = Some(Fen(first.0 + total.0 + 9_000 - sum).to_string());
+            r
+        };
         let lone: Change = |mut r| {
             r.items.truncate(1);
             r.items[0].amount = r.fields[&Total].value.clone();
@@ -311,6 +337,8 @@ mod tests {
                 ("invoice, wrong", wrong_item(invoice()), Fail),
                 ("receipt", receipt(), Pass),
                 ("receipt, wrong", wrong_item(receipt()), Inconclusive),
+                ("receipt, too large a row", large_item(receipt()), Fail),
+                ("receipt, too large a row, discount", large_item(receipt()).line("YOU SAVE -90.00"), Inconclusive),
                 ("receipt, a lone row that is no subtotal", lone(receipt()), Inconclusive),
             ],
         );
@@ -376,7 +404,8 @@ mod tests {
                 ("net + tax", receipt(), Pass),
                 ("net + tax + rounding", with(receipt(), &[(Tax, Some("0.62")), (Rounding, Some("-0.02"))]), Pass),
                 ("incl. + rounding", with(receipt(), &[(Subtotal, Some("10.58")), (Rounding, Some("0.02"))]), Pass),
-                ("nothing holds", with(receipt(), &[(Subtotal, Some("9.00"))]), Inconclusive),
+                ("nothing holds", with(receipt(), &[(Subtotal, Some("9.00"))]), Fail),
+                ("a tip is printed", with(receipt(), &[(Subtotal, Some("9.00"))]).line("Tip 1.00"), Inconclusive),
                 ("total far below", with(receipt(), &[(Subtotal, Some("21.20"))]), Fail),
                 ("total far below, discount seen", discounted.clone().line("COUPON 10.60-"), Inconclusive),
                 ("total far below, a longer number", discounted.line("110.600"), Fail),
@@ -396,6 +425,7 @@ mod tests {
                 ("differs", with(receipt(), &[(Change, Some("9.50"))]), Fail),
                 ("paid exactly", with(receipt(), &[(Cash, Some("10.60")), (Change, None)]), Pass),
                 ("no change seen", with(receipt(), &[(Change, None)]), Inconclusive),
+                ("paid in part", with(receipt(), &[(Cash, Some("7.60")), (Change, None)]), Fail),
                 ("change unclear", receipt().unclear(Change), Inconclusive),
                 ("no cash", with(receipt(), &[(Cash, None)]), NotApplicable),
             ],

@@ -3,8 +3,8 @@
 use super::{Answer, Case, Seen};
 use crate::domain::DocumentKind::VatInvoice;
 use crate::domain::FieldName::{
-    BillCode, BillNumber, BuyerTaxId, CheckCode, InvoiceCode, InvoiceNumber, IssueDate, IssuerId, PayerId, SellerTaxId,
-    Sex,
+    BillCode, BillNumber, BillTitle, BuyerTaxId, CheckCode, InvoiceCode, InvoiceNumber, IssueDate, IssuerId, PayerId,
+    SellerTaxId, Sex,
 };
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::identifier::{
@@ -50,8 +50,11 @@ pub(super) fn bill_number_format(case: &Case) -> Answer {
     if !case.kind().is_medical_bill() {
         return Answer::not_applicable();
     }
+    let electronic = case.text(BillTitle).read().is_some_and(|title| title.contains("电子"));
     on_value(case, BillNumber, |number| match number.len() {
         _ if !all_digits(number) => (Fail, "not_digits"),
+        // Paper forms have eight digits, electronic bills ten.
+        8 if electronic => (Inconclusive, "too_short_for_an_electronic_bill"),
         8 | 10 => (Pass, "format"),
         _ => (Fail, "length"),
     })
@@ -229,7 +232,7 @@ mod tests {
             (CheckId::BillCodeFormat, BillCode, "1106O124", Fail),
             (CheckId::BillCodeFormat, BillCode, "1234567890", Inconclusive),
             (CheckId::BillNumberFormat, BillNumber, "0012345678", Pass),
-            (CheckId::BillNumberFormat, BillNumber, "12345678", Pass),
+            (CheckId::BillNumberFormat, BillNumber, "12345678", Inconclusive),
             (CheckId::BillNumberFormat, BillNumber, "123456789", Fail),
             (CheckId::BillNumberFormat, BillNumber, "001234567B", Fail),
             (CheckId::CheckCodeFormat, CheckCode, "55e825", Pass),
@@ -241,6 +244,8 @@ mod tests {
             let finding = ask(&evidence(vec![bill().set(field, value)]), check);
             assert_eq!(finding.outcome, outcome, "{value}: {finding:?}");
         }
+        let paper = bill().set(BillTitle, "医疗门诊收费票据").set(BillNumber, "12345678");
+        assert_eq!(ask(&evidence(vec![paper]), CheckId::BillNumberFormat).outcome, Pass);
         for (check, field) in [
             (CheckId::BillCodeFormat, BillCode),
             (CheckId::BillNumberFormat, BillNumber),

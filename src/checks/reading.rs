@@ -40,21 +40,69 @@ fn opinions(name: FieldName, field: &Field) -> Vec<String> {
     field.readers.values().filter_map(typed).collect()
 }
 
-/// Nothing on the paper says that it takes back another bill (红冲) or is void.
+/// Nothing on the paper says that it takes back another bill (红冲), is void, no bill yet, or settled already.
 pub(super) fn not_void(case: &Case) -> Answer {
-    const ANYWHERE: [&str; 5] = ["冲红", "红冲", "红字", "销项负数", "已作废"];
-    const ALONE: [&str; 2] = ["作废", "VOID"];
     if case.reading.lines.is_empty() {
         return Answer::not_applicable();
     }
-    let void = |line: &&crate::domain::evidence::ReadLine| {
-        let text = line.text.trim();
-        ANYWHERE.iter().any(|word| text.contains(word)) || ALONE.iter().any(|word| text.eq_ignore_ascii_case(word))
-    };
+    let void = |line: &&crate::domain::evidence::ReadLine| voids(&line.text);
     let places: Vec<_> = case.reading.lines.iter().filter(void).map(|line| line.polygon).collect();
     let mut answer = case.answer(if places.is_empty() { Pass } else { Fail }, &[]);
     answer.regions = places;
     answer
+}
+
+/// Whether a line takes the paper's worth away, and is not the small print that says when it would.
+fn voids(text: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "冲红",
+        "红冲",
+        "红字",
+        "销项负数",
+        "已作废",
+        "已退费",
+        "已退款",
+        "已报销",
+        "已结报",
+        "预交金收据",
+        "预缴金收据",
+        "押金收据",
+        "退费票据",
+    ];
+    // 过期作废, 涂改作废, 手写作废: what would void it.
+    const WOULD_VOID: [&str; 8] = ["过期", "逾期", "涂改", "手写", "手工", "遗失", "无章", "使用"];
+    const PHRASES: [&str; 8] =
+        ["voided", "quotation", "proforma", "pro forma", "not paid", "unpaid", "duplicate copy", "refund receipt"];
+    // In a sentence about refunds or about when a receipt is void, these stand too.
+    const SMALL_PRINT: [&str; 16] = [
+        "no",
+        "not",
+        "non",
+        "if",
+        "unless",
+        "without",
+        "within",
+        "after",
+        "policy",
+        "for",
+        "exchange",
+        "exchanges",
+        "any",
+        "will",
+        "or",
+        "and",
+    ];
+    if WORDS.iter().any(|word| text.contains(word))
+        || text.contains("作废") && !WOULD_VOID.iter().any(|word| text.contains(word))
+    {
+        return true;
+    }
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let spaced = format!(" {} ", words.join(" "));
+    PHRASES.iter().any(|phrase| spaced.contains(&format!(" {phrase} ")))
+        || words.iter().any(|word| matches!(*word, "void" | "refund" | "refunded"))
+            && !words.iter().any(|word| SMALL_PRINT.contains(word))
 }
 
 #[cfg(test)]
@@ -97,6 +145,20 @@ mod tests {
             ("涂改作废", Pass),
             ("void", Fail),
             ("AVOID HEAT", Pass),
+            ("*** VOID ***", Fail),
+            ("TRANSACTION VOIDED", Fail),
+            ("Void if altered", Pass),
+            ("REFUND RECEIPT", Fail),
+            ("CASH REFUND 12.00", Fail),
+            ("No refund, exchange within 7 days", Pass),
+            ("REFUND POLICY", Pass),
+            ("DUPLICATE COPY", Fail),
+            ("PRO FORMA INVOICE - UNPAID", Fail),
+            ("本票据作废", Fail),
+            ("本票据使用至2022年底,过期作废。", Pass),
+            ("已退费", Fail),
+            ("医保已报销", Fail),
+            ("住院预交金收据", Fail),
         ] {
             assert_eq!(ask(&evidence(vec![bill().line(line)]), CheckId::NotVoid).outcome, outcome, "{line}");
         }

@@ -1,8 +1,9 @@
 //! Seen before: the same bytes, a picture that looks the same, the same number.
 
 use super::{Answer, Case};
-use crate::domain::FieldName::{BillCode, BillNumber, InvoiceCode, InvoiceNumber};
+use crate::domain::FieldName::{BillCode, BillNumber, InvoiceCode, InvoiceNumber, IssueDate};
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
+use crate::domain::likeness::{self, marks, number};
 use crate::domain::{Reading, RepeatKind};
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ const SAME_PICTURE: u32 = 4;
 /// Nobody has submitted this document before, in another claim or twice in this one.
 ///
 /// The same bytes always fail. The same number or picture in another claim fails; within the claim it is inconclusive,
-/// since a claimant may photograph one bill twice. Not applicable if nothing was searched and the claim itself holds no
+/// since a claimant may photograph one bill twice. The same content is always inconclusive. Not applicable if nothing was searched and the claim itself holds no
 /// repeat. `detail` counts each kind; it does not name the other claims, which the claimant must not learn.
 pub(super) fn repeat(case: &Case) -> Answer {
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
@@ -25,20 +26,25 @@ pub(super) fn repeat(case: &Case) -> Answer {
         match repeat.kind {
             RepeatKind::SameBytes => found("same_bytes", true),
             RepeatKind::SameNumber => found("same_number", true),
+            RepeatKind::SameContent => found("same_content", false),
             RepeatKind::SamePicture if repeat.distance <= SAME_PICTURE => found("same_picture", true),
             RepeatKind::SamePicture => found("similar_picture", false),
         }
     }
-    let number = number(case.reading);
+    let (number, marks) = (number(case.reading), marks(case.reading));
     for (i, other) in case.evidence.readings.iter().enumerate() {
         if i == case.document {
             continue;
         }
         if other.sha256 == case.reading.sha256 {
             found("same_bytes", true);
-        } else if number.is_some() && number == self::number(other) {
+        } else if number.is_some() && number == likeness::number(other) {
             found("same_number_within_claim", false);
-        } else if distance(case.reading, other).is_some_and(|bits| bits <= SAME_PICTURE) {
+        } else if !marks.is_disjoint(&likeness::marks(other)) {
+            found("same_content_within_claim", false);
+        } else if distance(case.reading, other).is_some_and(|bits| bits <= SAME_PICTURE)
+            && !two_papers(case.reading, other)
+        {
             found("same_picture_within_claim", false);
         }
     }
@@ -54,12 +60,9 @@ pub(super) fn repeat(case: &Case) -> Answer {
         })
 }
 
-/// What makes a bill or invoice that one: its number, with its code where it has one.
-fn number(reading: &Reading) -> Option<(Option<&str>, &str)> {
-    reading
-        .value(BillNumber)
-        .map(|number| (reading.value(BillCode), number))
-        .or_else(|| reading.value(InvoiceNumber).map(|number| (reading.value(InvoiceCode), number)))
+fn two_papers(a: &Reading, b: &Reading) -> bool {
+    let number = |r| likeness::number(r).map(|(_, number)| number);
+    likeness::are_two_papers((number(a), number(b)), (a.value(IssueDate), b.value(IssueDate)))
 }
 
 /// Differing bits of the perceptual hashes.
@@ -72,18 +75,20 @@ fn distance(a: &Reading, b: &Reading) -> Option<u32> {
 mod tests {
     use super::super::tests::ask;
     use super::*;
+    use crate::domain::FieldName::{CheckCode, PayerName};
     use crate::domain::Outcome::NotApplicable;
     use crate::domain::support::{bill, claim, evidence, repeat as seen};
     use crate::domain::{CheckId, ContentHash};
 
     #[test]
     fn elsewhere_and_within() {
-        use RepeatKind::{SameBytes, SameNumber, SamePicture};
+        use RepeatKind::{SameBytes, SameContent, SameNumber, SamePicture};
         for (name, repeats, searched, outcome) in [
             ("nothing searched", vec![], false, NotApplicable),
             ("nothing found", vec![], true, Pass),
             ("bytes elsewhere", vec![seen(SameBytes, "other", 0)], true, Fail),
             ("number elsewhere", vec![seen(SameNumber, "other", 0)], true, Fail),
+            ("content elsewhere", vec![seen(SameContent, "other", 0)], true, Inconclusive),
             ("picture elsewhere", vec![seen(SamePicture, "other", 4)], true, Fail),
             ("like picture elsewhere", vec![seen(SamePicture, "other", 5)], true, Inconclusive),
             ("both", vec![seen(SamePicture, "other", 9), seen(SameNumber, "other", 0)], true, Fail),
@@ -105,8 +110,12 @@ mod tests {
         assert_eq!((finding.outcome, finding.detail["same_number_within_claim"].as_str()), (Inconclusive, "1"));
         other = other.set(BillNumber, "0012345679");
         let finding = ask(&evidence(vec![bill(), other.clone()]), CheckId::Repeat);
+        assert_eq!((finding.outcome, finding.detail["same_content_within_claim"].as_str()), (Inconclusive, "1"));
+        let unnumbered = other.clone().without(BillNumber).set(CheckCode, "aaaaaa").set(PayerName, "李四");
+        let finding = ask(&evidence(vec![bill(), unnumbered]), CheckId::Repeat);
         assert_eq!((finding.outcome, finding.detail["same_picture_within_claim"].as_str()), (Inconclusive, "1"));
-        other.picture_hash = Some("ffffffffffffffff".into());
+        // Two bills of one form look alike.
+        other = other.set(CheckCode, "aaaaaa").set(PayerName, "李四");
         assert_eq!(ask(&evidence(vec![bill(), other]), CheckId::Repeat).outcome, NotApplicable);
     }
 }

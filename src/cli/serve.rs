@@ -11,6 +11,7 @@ use crate::service::{Records, Service, ServiceConfig, ServiceError};
 use anyhow::{Context, Result};
 use clap::Args;
 use jiff::Timestamp;
+use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -53,18 +54,37 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }
+    let _alone = alone(&args.data)?;
     on_runtime(async {
         let service = Service::open(config).await?;
         let waiting = service.resume().await?;
         if waiting > 0 {
             complain(&format!("taking up {waiting} claims that were not decided before"));
         }
-        let server = bind(args.listen, service).with_context(|| args.listen.to_string())?;
+        let server = bind(args.listen, service)
+            .with_context(|| format!("{} cannot be listened on; --listen takes another address", args.listen))?;
         let address = SocketAddr::new(args.listen.ip(), server.port);
         complain(&format!("claimlens listens on http://{address}, records in {}", args.data.display()));
         server.run().await?;
         Ok(Ending::Done)
     })
+}
+
+/// Makes sure that no other service works on these records: two would do all unfinished work twice. The lock ends with
+/// the process.
+fn alone(data: &Path) -> Result<File> {
+    let open = || {
+        std::fs::create_dir_all(data)?;
+        File::create(data.join("serve.lock"))
+    };
+    let lock = open().with_context(|| format!("records cannot be kept in {}", data.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            Err(usage(format!("another service is working on the records in {}", data.display())))
+        }
+        Err(TryLockError::Error(e)) => Err(e).with_context(|| format!("{} cannot be locked", data.display())),
+    }
 }
 
 /// How the service makes its readers.

@@ -20,6 +20,9 @@ pub struct ShowArgs {
     /// Language of the reasons
     #[arg(long, value_enum, default_value_t)]
     lang: Lang,
+    /// Only the decision, why, and where to look
+    #[arg(long)]
+    brief: bool,
 }
 
 /// Language of the reasons; every result holds both.
@@ -46,7 +49,7 @@ pub fn run(args: &ShowArgs) -> Result<Ending> {
     for value in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
         let value = value.map_err(|e| usage(format!("{name} holds no JSON results: {e}")))?;
         // The service wraps nothing around a result, but a list of claims is a natural thing to pass as well.
-        out.write_all(render(&value, args.lang, paint).as_bytes())?;
+        out.write_all(render(&value, args.lang, paint, args.brief).as_bytes())?;
     }
     Ok(Ending::Done)
 }
@@ -95,8 +98,11 @@ impl Paint {
 /// Confidence below which a field is coloured as worth a look. For the eye only; decisions follow the policy.
 const DOUBTFUL: f64 = 0.95;
 
-/// One result as text, with an empty line after it.
-pub fn render(result: &Value, lang: Lang, paint: Paint) -> String {
+/// So many places are told of one reason; the JSON has all.
+const MOST_PLACES: usize = 4;
+
+/// One result as text, with an empty line after it; if `brief`, without what was read and checked.
+pub fn render(result: &Value, lang: Lang, paint: Paint, brief: bool) -> String {
     let mut out = String::new();
     let documents = list(&result["documents"]);
     let sources: Vec<String> = documents.iter().map(|d| text(&d["source"])).collect();
@@ -119,7 +125,7 @@ pub fn render(result: &Value, lang: Lang, paint: Paint) -> String {
             line(&mut out, &paint.dim(&format!("      look at {place}")));
         }
     }
-    for document in documents {
+    for document in documents.iter().filter(|_| !brief) {
         render_document(&mut out, document, lang, paint);
     }
     if let Some(total) = result["timing_ms"]["total"].as_f64() {
@@ -176,7 +182,13 @@ fn render_document(out: &mut String, document: &Value, lang: Lang, paint: Paint)
 fn place(reason: &Value, sources: &[String]) -> Option<String> {
     let document = reason["document"].as_u64().and_then(|n| sources.get(n as usize));
     let fields = list(&reason["fields"]).iter().map(text).collect::<Vec<_>>().join(", ");
-    let boxes = list(&reason["regions"]).iter().filter_map(bounds).collect::<Vec<_>>().join(" and ");
+    let mut boxes: Vec<String> = list(&reason["regions"]).iter().filter_map(bounds).collect();
+    let more = boxes.len().saturating_sub(MOST_PLACES);
+    boxes.truncate(MOST_PLACES);
+    let mut boxes = boxes.join(" and ");
+    if more > 0 {
+        boxes += &format!(" and {more} more");
+    }
     let parts: Vec<String> =
         [document.cloned().unwrap_or_default(), fields, if boxes.is_empty() { boxes } else { format!("at {boxes}") }]
             .into_iter()
@@ -246,7 +258,7 @@ mod tests {
 
     #[test]
     fn everything_a_person_needs_is_there() {
-        let shown = render(&result(), Lang::En, Paint(false));
+        let shown = render(&result(), Lang::En, Paint(false), false);
         for part in [
             "● human_review",
             "■ The words say 9.90. [total_in_words_differs]",
@@ -260,19 +272,20 @@ mod tests {
         ] {
             assert!(shown.contains(part), "no {part:?} in\n{shown}");
         }
-        assert!(render(&result(), Lang::Zh, Paint(false)).contains("大写为9.90。"));
+        assert!(!render(&result(), Lang::En, Paint(false), true).contains("check "));
+        assert!(render(&result(), Lang::Zh, Paint(false), false).contains("大写为9.90。"));
     }
 
     #[test]
     fn a_photo_cannot_drive_the_terminal() {
-        assert!(!render(&result(), Lang::En, Paint(false)).contains('\x1b'));
-        assert!(render(&result(), Lang::En, Paint(true)).contains("\x1b[31m"));
+        assert!(!render(&result(), Lang::En, Paint(false), false).contains('\x1b'));
+        assert!(render(&result(), Lang::En, Paint(true), false).contains("\x1b[31m"));
     }
 
     #[test]
     fn odd_json_is_no_trouble() {
         for odd in [json!(null), json!([1]), json!({ "documents": 3, "reasons": [null] })] {
-            assert!(render(&odd, Lang::En, Paint(false)).contains("not decided yet"));
+            assert!(render(&odd, Lang::En, Paint(false), false).contains("not decided yet"));
         }
     }
 }

@@ -31,7 +31,7 @@ enum SpecimenCommand {
     /// A folder of samples: of each kind a flat picture, a photo, a photo of an altered copy, and a claim
     Paint {
         /// Where to write them
-        #[arg(long, value_name = "DIR", default_value = "samples")]
+        #[arg(long, value_name = "DIR", default_value = "specimens")]
         out: PathBuf,
         /// What to draw the made-up content from
         #[arg(long, value_name = "N", default_value_t = 1)]

@@ -90,7 +90,7 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
         let result = result_json(&worked.record, &worked.timing);
         let text = match args.format {
             Format::Jsonl => format!("{result}\n"),
-            Format::Text => render(&result, args.lang, paint),
+            Format::Text => render(&result, args.lang, paint, false),
         };
         (text, worked.failed, drawn)
     };

@@ -110,8 +110,8 @@ codes! {
     TotalContradicted "total_contradicted" "Something else on the paper contradicts the total." "票面其他信息与合计金额矛盾。";
     // Told with an approval.
     AllChecksPassed "all_checks_passed"
-        "Every rule holds: {passed} checks passed, none failed."
-        "全部规则均满足：{passed}项检查通过，无一不符。";
+        "Every rule holds: {passed} checks passed, none failed, {open} that nothing rests on could not tell."
+        "全部规则均满足：{passed}项检查通过，无一不符，另有{open}项不作依据的检查无法判定。";
     TotalCorroborated "total_corroborated" "The total of {total} is confirmed by: {by}." "合计金额{total}得到印证：{by}。";
     WithinAmountLimit "within_amount_limit"
         "The amount of {total} is within the limit of {limit} for automatic approval."

@@ -213,6 +213,8 @@ pub enum RepeatKind {
     SameBytes,
     /// The same bill or invoice number (with its code, where it has one).
     SameNumber,
+    /// The same check code or serial number, or the same person or shop, day and total: see [`super::likeness`].
+    SameContent,
     /// A picture that looks the same.
     SamePicture,
 }

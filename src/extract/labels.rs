@@ -172,7 +172,12 @@ pub fn typed(sheet: &Sheet<'_>, name: FieldName, span: Span) -> Option<Found> {
             (n > 0).then(|| parse::Parsed { value: trimmed.to_owned(), repairs: vec![], chars: (start, start + n) })
         }
     }?;
-    Some(found(sheet, span, parsed))
+    let torn = parsed.repairs.iter().any(|repair| repair == parse::TORN);
+    let mut found = found(sheet, span, parsed);
+    if torn {
+        found.confidence = found.confidence.times(Bp(5_000));
+    }
+    Some(found)
 }
 
 /// A field from a parsed part of a place.

@@ -175,16 +175,17 @@ static ISO_LIKE: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(20\d\d|19\d\d)\s?[-./年·]\s?(\d{1,2})\s?[-./月·]\s?(\d{2}|\d)\s?日?"));
 static COMPACT: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?:^|[^\d])((?:20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?:$|[^\d])"));
-static DAY_MONTH_YEAR: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?:^|[^\d])(\d{1,2})\s?([-./])\s?(\d{1,2})\s?[-./]\s?(20\d\d|\d\d)(?:$|[^\d]|\d{1,2}:)"));
+static DAY_MONTH_YEAR: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?:^|[^\d])(\d{1,2})\s?([-./])\s?(\d{1,2})\s?([-./])\s?(20\d\d|\d\d)(?:$|[^\d]|\d{1,2}:)")
+});
 static DAY_NAME_YEAR: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?i)(?:^|[^\d])(\d{1,2})(?:st|nd|rd|th)?[-./,'\s]{0,2}(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[-./,'’\s]{0,3}(20\d\d|\d\d)(?:$|[^\d]|\d{1,2}:)",
+        r"(?i)(?:^|[^\d])(\d{1,2})(?:st|nd|rd|th)?[-./,'\s]{0,2}(jan|feb|mar|apr|may|jun|ju[l1]|aug|[s5]ep|[o0]ct|n[o0]v|dec)[a-z]*[-./,'’\s]{0,3}(20\d\d|\d\d)(?:$|[^\d]|\d{1,2}:)",
     )
 });
 static NAME_DAY_YEAR: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?i)(?:^|[^a-z])(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[-./\s]{0,2}(\d{1,2})(?:st|nd|rd|th)?(?:\s\d\d:\d\d(?::\d\d)?)?[,'’./\s-]{1,3}(20\d\d|\d\d)(?:$|[^\d:])",
+        r"(?i)(?:^|[^a-z])(jan|feb|mar|apr|may|jun|ju[l1]|aug|[s5]ep|[o0]ct|n[o0]v|dec)[a-z]*[-./\s]{0,2}(\d{1,2})(?:st|nd|rd|th)?(?:\s\d\d:\d\d(?::\d\d)?)?[,'’./\s-]{1,3}(20\d\d|\d\d)(?:$|[^\d:])",
     )
 });
 
@@ -227,13 +228,19 @@ pub fn dates(text: &str, order: DateOrder) -> Vec<Parsed> {
             break;
         }
     }
-    for c in DAY_MONTH_YEAR.captures_iter(text) {
+    let mut from = 0;
+    while let Some(c) = DAY_MONTH_YEAR.captures_at(text, from) {
+        let (Some(whole), Some(separator)) = (c.get(0), c.get(2)) else { break };
+        // `19-24/07/2016` is a number and a date: a date keeps to one separator.
+        if c[2] != c[4] {
+            from = separator.start();
+            continue;
+        }
+        from = whole.end();
         let (a, b) = (number(c.get(1)), number(c.get(3)));
         let month_first = b > 12 || (a <= 12 && order == DateOrder::MonthFirst && &c[2] != ".");
         let (day, month) = if month_first { (b, a) } else { (a, b) };
-        if let Some(m) = c.get(0) {
-            push(&c[4], month, day, m, vec![]);
-        }
+        push(&c[5], month, day, whole, vec![]);
     }
     for c in DAY_NAME_YEAR.captures_iter(text) {
         if let Some(m) = c.get(0) {
@@ -251,7 +258,8 @@ pub fn dates(text: &str, order: DateOrder) -> Vec<Parsed> {
 
 fn month_number(name: &str) -> u32 {
     const NAMES: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let lower = name.to_ascii_lowercase();
+    // Digits that stand for letters of the same face.
+    let lower = name.to_ascii_lowercase().replace('1', "l").replace('0', "o").replace('5', "s");
     NAMES.iter().position(|n| lower.starts_with(n)).map_or(0, |i| i as u32 + 1)
 }
 
@@ -284,9 +292,20 @@ pub fn identifier(text: &str) -> Option<Parsed> {
     }
     let (from, to, _) = best?;
     let value: String = chars[from..to].iter().copied().filter(|c| good(*c)).collect();
-    let repairs = if value.chars().count() == to - from { vec![] } else { vec!["dropped separators".to_owned()] };
+    let mut repairs = if value.chars().count() == to - from { vec![] } else { vec!["dropped separators".to_owned()] };
+    // `00944177:9`: what stands in between was a character that could not be read.
+    let torn = |beside: Option<usize>, beyond: Option<usize>| {
+        let at = |i: Option<usize>| i.and_then(|i| chars.get(i)).copied();
+        at(beside).is_some_and(|c| c.is_ascii_punctuation()) && at(beyond).is_some_and(good)
+    };
+    if torn(Some(to), Some(to + 1)) || torn(from.checked_sub(1), from.checked_sub(2)) {
+        repairs.push(TORN.to_owned());
+    }
     Some(Parsed { value, repairs, chars: (from, to) })
 }
+
+/// The repair of an identifier that may be only a part.
+pub const TORN: &str = "what stands beside it, behind a mark, was left out";
 
 /// The longest run of digits at least `least` long, confusable letters inside it repaired.
 pub fn digits(text: &str, least: usize, most: usize) -> Option<Parsed> {
@@ -410,6 +429,9 @@ mod tests {
             ("Date : 02.03.20", "2020-03-02"),
             ("14/03/20185:57:07PM", "2018-03-14"),
             ("Jun 15 12:47:59 2011", "2011-06-15"),
+            ("Ju103'12 02:34PM", "2012-07-03"),
+            ("ORD #95-REG #19- 24/07/2016 14:21:51", "2016-07-24"),
+            ("#19-21/05/2018 11:59:48", "2018-05-21"),
         ] {
             assert_eq!(
                 dates(text, DateOrder::DayFirst).first().map(|p| p.value.clone()),
@@ -435,6 +457,8 @@ mod tests {
     #[test]
     fn identifiers_keep_zeros_and_lose_spaces() {
         assert_eq!(identifier("54538 46872 04014").unwrap().value, "545384687204014");
+        assert_eq!(identifier("00944177:9").unwrap().repairs, [TORN]);
+        assert!(identifier("号码:00944177").unwrap().repairs.is_empty());
         assert_eq!(digits("No O0018486", 8, 8), None);
         assert_eq!(digits("O0018486", 8, 8).unwrap().value, "00018486");
     }

@@ -120,7 +120,7 @@ impl ApiError {
                 Refusal::TooManyPhotos(_) => (413, "too_many_photos"),
                 Refusal::PhotoEmpty(_) => (422, "photo_empty"),
                 Refusal::PhotoTooLarge(..) => (413, "photo_too_large"),
-                Refusal::PhotoUnsupported(_) => (415, "photo_unsupported"),
+                Refusal::PhotoUnsupported(..) => (415, "photo_unsupported"),
                 Refusal::PhotoUnreadable(..) => (422, "photo_unreadable"),
                 Refusal::ClaimInvalid(_) => (422, "claim_invalid"),
                 Refusal::KeyInvalid => (400, "idempotency_key_invalid"),

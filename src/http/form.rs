@@ -115,9 +115,24 @@ async fn collect(part: &mut Field, limit: usize, over: impl Fn() -> ApiError) ->
 fn parse_claim(bytes: &[u8]) -> Result<Claim, ApiError> {
     Claim::from_json(bytes).map_err(|e| match e.classify() {
         // Well-formed, but not a claim: an unknown, missing or repeated member, or one of another type.
-        serde_json::error::Category::Data => Refusal::ClaimInvalid(e.to_string()).into(),
+        serde_json::error::Category::Data => Refusal::ClaimInvalid(without_values(&e.to_string())).into(),
         _ => ApiError::ClaimNotJson(e.to_string()),
     })
+}
+
+/// The parser's words without the value it stumbled over, which may be a person's name or number.
+fn without_values(words: &str) -> String {
+    // `invalid type: string "…", expected an object at line 1 column 20`: what was expected comes last.
+    let from_end = |mark: &str| words.rfind(mark).map(|at| &words[at + mark.len()..]);
+    if words.starts_with("invalid ") {
+        return from_end(", expected ")
+            .map_or_else(|| "a value is invalid".to_owned(), |rest| format!("expected {rest}"));
+    }
+    if words.starts_with("unknown field ") {
+        return from_end("`, expected ")
+            .map_or_else(|| "unknown member".to_owned(), |rest| format!("unknown member; known are {rest}"));
+    }
+    words.to_owned()
 }
 
 fn refuse(error: MultipartError) -> ApiError {

@@ -141,12 +141,13 @@ fn against_log(claim: &RawClaim, said: &[&Entry], policies: &HashSet<String>) ->
         _ => faults.push(fault(FaultKind::ClaimNotLogged)),
     }
     let decided: Vec<_> = said.iter().filter(|e| e.kind == kind::DECIDED).collect();
+    let pages: Vec<Option<String>> = claim.photos.iter().map(|p| p.page.clone()).collect();
     let mut last = None;
     for (n, decision) in claim.decisions.iter().enumerate() {
         match decided.get(n) {
             None => faults.push(fault(FaultKind::RecordNotLogged)),
             Some(entry) => {
-                let (kinds, record) = against_decision(decision, entry, policies);
+                let (kinds, record) = against_decision(decision, &pages, entry, policies);
                 faults.extend(kinds.into_iter().map(|kind| fault(kind).at_entry(entry.seq)));
                 last = record;
             }
@@ -222,11 +223,18 @@ fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {
 
 fn against_decision(
     decision: &RawDecision,
+    pages: &[Option<String>],
     entry: &Entry,
     policies: &HashSet<String>,
 ) -> (Vec<FaultKind>, Option<Record>) {
     let payload = serde_json::from_str::<Value>(&entry.payload).unwrap_or_default();
     let mut kinds = Vec::new();
+    // Entries from before pages were logged have none.
+    if let Some(logged) = payload["pages"].as_array()
+        && !pages.iter().map(|page| page.as_deref()).eq(logged.iter().map(Value::as_str))
+    {
+        kinds.push(FaultKind::PageAltered);
+    }
     if payload["record"].as_str() != Some(&ContentHash::of(&decision.record).to_string()) {
         kinds.push(FaultKind::RecordAltered);
     }

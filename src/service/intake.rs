@@ -5,7 +5,7 @@
 use super::{Service, ServiceError, off_thread};
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, canonical_json};
 use crate::store::{Acceptance, KeyedBody, NewClaim, PhotoRow, StoreError};
-use crate::vision::{self, Limits};
+use crate::vision::{self, Limits, media_type};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::HashSet;
@@ -66,9 +66,9 @@ pub enum Refusal {
     /// A photo has too many bytes.
     #[error("photo {0} is longer than {1} bytes")]
     PhotoTooLarge(usize, usize),
-    /// A photo is none by its first bytes.
-    #[error("photo {0} is not a JPEG, PNG or WebP picture")]
-    PhotoUnsupported(usize),
+    /// A photo is none that can be read by its first bytes; what it looks like.
+    #[error("photo {0} looks like {1}; JPEG, PNG and WebP pictures can be read")]
+    PhotoUnsupported(usize, &'static str),
     /// A photo cannot be decoded.
     #[error("photo {0} cannot be read: {1}")]
     PhotoUnreadable(usize, String),
@@ -276,9 +276,7 @@ fn check(submission: &Submission, limits: &IntakeLimits) -> Result<(), Refusal> 
         if photo.bytes.len() > limits.photo {
             return Err(Refusal::PhotoTooLarge(n, limits.photo));
         }
-        if media_type(&photo.bytes).is_none() {
-            return Err(Refusal::PhotoUnsupported(n));
-        }
+        media_type(&photo.bytes).map_err(|looks_like| Refusal::PhotoUnsupported(n, looks_like))?;
     }
     Ok(())
 }
@@ -313,16 +311,6 @@ pub fn check_claim(claim: &Claim) -> Result<(), String> {
         None => Ok(()),
         Some(Some(amount)) if amount.0 > 0 => Ok(()),
         Some(_) => Err("`amount` must be a positive decimal with two digits such as \"993.54\"".to_owned()),
-    }
-}
-
-/// The media type of a picture by its first bytes, if it is one we read.
-pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        _ => None,
     }
 }
 
@@ -376,12 +364,5 @@ mod tests {
         assert_eq!(source("C:\\bills\\a.jpg", 0), "a.jpg");
         assert_eq!(source("../../etc/x\n.jpg", 0), "x.jpg");
         assert_eq!(source("", 3), "photo-3");
-    }
-
-    #[test]
-    fn pictures_are_told_by_their_first_bytes() {
-        assert_eq!(media_type(b"hello, I am a .jpg"), None);
-        assert_eq!(media_type(b"\xff\xd8\xff\xe0rest"), Some("image/jpeg"));
-        assert_eq!(media_type(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
     }
 }

@@ -88,7 +88,7 @@ impl Records {
             _ => None,
         };
         let mut report = ReplayReport::default();
-        let mut after = 0;
+        let mut after = i64::MIN;
         loop {
             let page = self.store.decided(after, 100).await?;
             let Some(last) = page.last() else { break };

@@ -29,6 +29,14 @@ pub enum BlobState {
 
 static TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
+/// Reads a plain file: reading a pipe would wait, and a link may lead anywhere.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    match fs::symlink_metadata(path)?.is_file() {
+        true => fs::read(path),
+        false => Err(io::Error::new(io::ErrorKind::InvalidData, "not a plain file")),
+    }
+}
+
 impl Blobs {
     /// The blobs under `root`, which is made if missing.
     ///
@@ -85,7 +93,7 @@ impl Blobs {
     /// # Errors
     /// If a file that exists cannot be read.
     pub fn get(&self, hash: &ContentHash) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.path(hash)) {
+        match read(&self.path(hash)) {
             Ok(bytes) => Ok((ContentHash::of(&bytes) == *hash).then_some(bytes)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
@@ -94,7 +102,7 @@ impl Blobs {
 
     /// How a blob stands.
     pub fn state(&self, hash: &ContentHash) -> BlobState {
-        match fs::read(self.path(hash)) {
+        match read(&self.path(hash)) {
             Ok(bytes) if ContentHash::of(&bytes) == *hash => BlobState::Sound,
             Ok(_) => BlobState::Altered,
             Err(_) => BlobState::Missing,
@@ -148,6 +156,10 @@ mod tests {
         let hash = blobs.put(b"made up").unwrap();
         fs::write(blobs.path(&hash), b"made uq").unwrap();
         assert_eq!(blobs.state(&hash), BlobState::Altered);
+        let link = blobs.put(b"linked").unwrap();
+        fs::rename(blobs.path(&link), dir.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), blobs.path(&link)).unwrap();
+        assert_eq!(blobs.state(&link), BlobState::Missing, "a link is no photo of ours");
         assert_eq!(blobs.get(&hash).unwrap(), None);
         blobs.put(b"made up").unwrap();
         assert_eq!(blobs.state(&hash), BlobState::Sound);

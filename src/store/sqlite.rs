@@ -9,8 +9,8 @@ use super::{
     RawPhoto, StoreError,
 };
 use crate::audit::{self, Checkpoint, Entry, PhotoCommitment};
+use crate::domain::likeness::{are_two_papers, marks};
 use crate::domain::{Claim, ClaimId, ContentHash, FieldName, Reading, Repeat, RepeatKind, canonical_json};
-
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Connection, Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::collections::BTreeSet;
@@ -21,8 +21,8 @@ use tokio::sync::OwnedMutexGuard;
 
 /// Pictures are taken for the same up to this many differing bits of 64.
 ///
-/// The perceptual hash keeps within about 6 bits under recompression and scaling; unrelated papers of one form stay
-/// above about 12. Between the two, a needless review costs less than a claim paid twice.
+/// The perceptual hash keeps within about 6 bits under recompression and scaling. Papers of one form, filled in
+/// differently, come as near: what they say must tell them apart.
 pub const SAME_PICTURE_BITS: u32 = 8;
 
 /// Repeats told of one document, by kind. One is enough for a review; more would only swell the record.
@@ -39,12 +39,28 @@ pub struct Store {
     pictures: Arc<Mutex<PictureIndex>>,
 }
 
-/// Every perceptual hash with the row it stands in. A scan costs about 1 ms a million; it is brought up to date from
-/// the database before each search, since another process may have added to it.
-#[derive(Debug, Default)]
+/// Every perceptual hash with the row it stands in. A scan costs some milliseconds a million; it is brought up to date
+/// from the database before each search, since another process may have added to it.
+#[derive(Debug)]
 struct PictureIndex {
+    /// The row read last.
     last: i64,
-    hashes: Vec<(u64, i64)>,
+    pictures: Vec<Picture>,
+}
+
+impl Default for PictureIndex {
+    fn default() -> Self {
+        // Rows count from 1. One moved below that by hand is not to be overlooked.
+        Self { last: i64::MIN, pictures: Vec::new() }
+    }
+}
+
+#[derive(Debug)]
+struct Picture {
+    hash: u64,
+    id: i64,
+    number: Option<String>,
+    issued: Option<String>,
 }
 
 impl Store {
@@ -78,6 +94,7 @@ impl Store {
             .run(&pool)
             .await
             .map_err(|e| StoreError::Unavailable(format!("migration: {e}")))?;
+        fill_marks(&pool).await?;
         Ok(Self { pool, writer: Arc::default(), pictures: Arc::default() })
     }
 
@@ -348,7 +365,8 @@ impl DecisionTransaction {
     /// Earlier photos like these in other claims, in a fixed order. Repeats within this claim need no looking up: the
     /// readings themselves tell.
     ///
-    /// Of one earlier photo only the strongest likeness is told: bytes before picture before number.
+    /// Of one earlier photo only the strongest likeness is told: bytes before number before content before picture. A
+    /// picture that looks the same is none if numbers or days tell two papers of one form.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -368,7 +386,7 @@ impl DecisionTransaction {
                 found.push(repeat(document, RepeatKind::SameBytes, row, 0)?);
             }
             if let Some(hash) = print.picture_hash.as_deref().and_then(parse_picture_hash) {
-                for (distance, id) in self.same_pictures(hash).await? {
+                for (distance, id) in self.same_pictures(hash, &print).await? {
                     let row =
                         sqlx::query("SELECT claim, document, sha256 FROM fingerprints WHERE id = ? AND claim <> ?")
                             .bind(id)
@@ -398,15 +416,31 @@ impl DecisionTransaction {
                     found.push(repeat(document, RepeatKind::SameNumber, row, 0)?);
                 }
             }
+            for mark in &print.marks {
+                let rows = sqlx::query(
+                    "SELECT f.claim, f.document, f.sha256 FROM marks m JOIN fingerprints f \
+                     ON f.claim = m.claim AND f.document = m.document \
+                     WHERE m.mark = ? AND m.claim <> ? ORDER BY f.id LIMIT ?",
+                )
+                .bind(mark)
+                .bind(self.id.as_str())
+                .bind(REPEATS_TOLD as i64)
+                .fetch_all(&mut *self.tx)
+                .await?;
+                for row in &rows {
+                    found.push(repeat(document, RepeatKind::SameContent, row, 0)?);
+                }
+            }
         }
         Ok(strongest(found))
     }
 
     /// Rows whose picture is the same, nearest first.
-    async fn same_pictures(&mut self, hash: u64) -> Result<Vec<(u32, i64)>, StoreError> {
+    async fn same_pictures(&mut self, hash: u64, print: &Fingerprint) -> Result<Vec<(u32, i64)>, StoreError> {
         let last = self.pictures.lock().unwrap_or_else(PoisonError::into_inner).last;
         let rows = sqlx::query(
-            "SELECT id, picture_hash FROM fingerprints WHERE id > ? AND picture_hash IS NOT NULL ORDER BY id",
+            "SELECT id, picture_hash, number, issued FROM fingerprints \
+             WHERE id > ? AND picture_hash IS NOT NULL ORDER BY id",
         )
         .bind(last)
         .fetch_all(&mut *self.tx)
@@ -417,15 +451,20 @@ impl DecisionTransaction {
             let known = parse_picture_hash(&text)
                 .ok_or_else(|| StoreError::Corrupt("a fingerprint is not 16 hex digits".to_owned()))?;
             if id > index.last {
-                index.hashes.push((known, id));
+                index.pictures.push(Picture { hash: known, id, number: row.try_get(2)?, issued: row.try_get(3)? });
                 index.last = id;
             }
         }
         let mut near: Vec<(u32, i64)> = index
-            .hashes
+            .pictures
             .iter()
-            .map(|(known, id)| ((known ^ hash).count_ones(), *id))
+            .map(|known| ((known.hash ^ hash).count_ones(), known))
             .filter(|(distance, _)| *distance <= SAME_PICTURE_BITS)
+            .filter(|(_, known)| {
+                let numbers = (print.number.as_deref(), known.number.as_deref());
+                !are_two_papers(numbers, (print.issued.as_deref(), known.issued.as_deref()))
+            })
+            .map(|(distance, known)| (distance, known.id))
             .collect();
         near.sort_unstable();
         near.truncate(REPEATS_TOLD);
@@ -456,8 +495,8 @@ impl DecisionTransaction {
             .await?;
         for print in fingerprints(&record.evidence.readings) {
             sqlx::query(
-                "INSERT INTO fingerprints (claim, document, sha256, picture_hash, family, code, number) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO fingerprints (claim, document, sha256, picture_hash, family, code, number, issued) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(self.id.as_str())
             .bind(print.document)
@@ -466,8 +505,10 @@ impl DecisionTransaction {
             .bind(&print.family)
             .bind(&print.code)
             .bind(&print.number)
+            .bind(&print.issued)
             .execute(&mut *self.tx)
             .await?;
+            keep_marks(&mut self.tx, self.id.as_str(), &print).await?;
         }
         for (n, page) in pages.iter().enumerate().filter_map(|(n, p)| p.map(|p| (n, p))) {
             sqlx::query("UPDATE photos SET page_sha256 = ? WHERE claim = ? AND n = ?")
@@ -477,7 +518,7 @@ impl DecisionTransaction {
                 .execute(&mut *self.tx)
                 .await?;
         }
-        let payload = audit::decided_payload(&bytes, timing);
+        let payload = audit::decided_payload(&bytes, timing, pages);
         self.finish(ClaimState::Decided, decided_at, audit::kind::DECIDED, payload).await
     }
 
@@ -600,11 +641,18 @@ impl Snapshot {
         .await?;
         let prints = sqlx::query(
             "SELECT document, CAST(sha256 AS BLOB), CAST(picture_hash AS BLOB), CAST(family AS BLOB), \
-             CAST(code AS BLOB), CAST(number AS BLOB) FROM fingerprints WHERE claim = ? ORDER BY document, id",
+             CAST(code AS BLOB), CAST(number AS BLOB), CAST(issued AS BLOB) FROM fingerprints WHERE claim = ? \
+             ORDER BY document, id",
         )
         .bind(id)
         .fetch_all(&mut *self.tx)
         .await?;
+        let marks = sqlx::query("SELECT document, CAST(mark AS BLOB) FROM marks WHERE claim = ?")
+            .bind(id)
+            .fetch_all(&mut *self.tx)
+            .await?;
+        let marks: Vec<(i64, String)> =
+            marks.iter().map(|r| Ok((r.try_get(0)?, lossy(r, 1)?))).collect::<Result<_, StoreError>>()?;
         Ok(Some(RawClaim {
             id: id.to_owned(),
             created_at: lossy(&row, 0)?,
@@ -639,13 +687,16 @@ impl Snapshot {
             fingerprints: prints
                 .iter()
                 .map(|r| {
+                    let document = r.try_get(0)?;
                     Ok(Fingerprint {
-                        document: r.try_get(0)?,
+                        document,
                         sha256: lossy(r, 1)?,
                         picture_hash: lossy_or_null(r, 2)?,
                         family: lossy_or_null(r, 3)?,
                         code: lossy_or_null(r, 4)?,
                         number: lossy_or_null(r, 5)?,
+                        issued: lossy_or_null(r, 6)?,
+                        marks: marks.iter().filter(|(of, _)| *of == document).map(|(_, mark)| mark.clone()).collect(),
                     })
                 })
                 .collect::<Result<_, StoreError>>()?,
@@ -773,7 +824,48 @@ fn fingerprint(document: usize, reading: &Reading) -> Fingerprint {
         family,
         code,
         number,
+        issued: reading.value(FieldName::IssueDate).map(str::to_owned),
+        marks: marks(reading),
     }
+}
+
+async fn keep_marks(db: &mut SqliteConnection, claim: &str, print: &Fingerprint) -> Result<(), StoreError> {
+    for mark in &print.marks {
+        sqlx::query("INSERT INTO marks (claim, document, mark) VALUES (?, ?, ?)")
+            .bind(claim)
+            .bind(print.document)
+            .bind(mark)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Fills what migration 2 added for the decisions made before it, from their records. Does nothing the second time.
+async fn fill_marks(pool: &SqlitePool) -> Result<(), StoreError> {
+    const FILLED: i64 = 2;
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *tx).await?.try_get(0)?;
+    if version >= FILLED {
+        return Ok(tx.rollback().await?);
+    }
+    let rows = sqlx::query("SELECT claim, record FROM decisions ORDER BY id").fetch_all(&mut *tx).await?;
+    for row in &rows {
+        let (claim, record): (String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
+        // A record that was altered is the audit's to tell.
+        let Ok(record) = serde_json::from_slice::<crate::domain::Record>(&record) else { continue };
+        for print in fingerprints(&record.evidence.readings) {
+            sqlx::query("UPDATE fingerprints SET issued = ? WHERE claim = ? AND document = ?")
+                .bind(&print.issued)
+                .bind(&claim)
+                .bind(print.document)
+                .execute(&mut *tx)
+                .await?;
+            keep_marks(&mut tx, &claim, &print).await?;
+        }
+    }
+    sqlx::query("PRAGMA user_version = 2").execute(&mut *tx).await?;
+    Ok(tx.commit().await?)
 }
 
 fn repeat(document: usize, kind: RepeatKind, row: &SqliteRow, distance: u32) -> Result<Repeat, StoreError> {

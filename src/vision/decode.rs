@@ -160,6 +160,18 @@ fn over_white(image: DynamicImage) -> RgbImage {
     rgb
 }
 
+/// The media type of a picture that can be read, by its first bytes; else what they look like.
+///
+/// # Errors
+/// In words, such as `PDF`.
+pub fn media_type(bytes: &[u8]) -> Result<&'static str, &'static str> {
+    sniff(bytes).map(|format| match format {
+        Format::Jpeg => "image/jpeg",
+        Format::Png => "image/png",
+        Format::WebP => "image/webp",
+    })
+}
+
 /// What the bytes are by their first bytes, or what else they look like.
 fn sniff(bytes: &[u8]) -> Result<Format, &'static str> {
     let at = |from: usize, magic: &[u8]| bytes.get(from..from + magic.len()) == Some(magic);
@@ -314,6 +326,7 @@ mod tests {
         ];
         for (bytes, looks_like) in table {
             assert_eq!(decode(bytes, &Limits::default()).unwrap_err(), DecodeError::UnsupportedFormat { looks_like });
+            assert_eq!(media_type(bytes), Err(looks_like));
         }
     }
 

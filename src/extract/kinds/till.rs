@@ -47,7 +47,9 @@ fn row(sheet: &Sheet<'_>, cells: Vec<usize>, is_amount: fn(&str, &Parsed) -> boo
     let mut words = String::new();
     for &i in &cells {
         let t = &sheet.cells[i].line.text;
-        let found: Vec<Parsed> = parse::amounts(t).into_iter().filter(|p| is_amount(t, p)).collect();
+        // `@6.00%` is a rate.
+        let rate = |p: &Parsed| t.chars().skip(p.chars.1).find(|c| *c != ' ') == Some('%');
+        let found: Vec<Parsed> = parse::amounts(t).into_iter().filter(|p| is_amount(t, p) && !rate(p)).collect();
         for (k, c) in sheet.cells[i].chars.iter().enumerate() {
             if found.iter().any(|p| (p.chars.0..p.chars.1).contains(&k)) {
                 continue;
@@ -88,8 +90,13 @@ enum Role {
     None,
 }
 
+/// Weight of the wording `grand total`.
+const GRAND_TOTAL: u32 = 17;
+
 /// The role by words. Wordings are those of SROIE's receipts (domain notes, section 7), of American and German ones.
 fn role(words: &str) -> Role {
+    let words =
+        &words.split(' ').map(|word| if is_nearly_total(word) { "total" } else { word }).collect::<Vec<_>>().join(" ");
     let has = |list: &[&str]| list.iter().any(|w| contains_words(words, w));
     let squeezed: String = words.chars().filter(|c| !c.is_whitespace()).collect();
     let glued = |list: &[&str]| list.iter().any(|w| squeezed.contains(w));
@@ -109,6 +116,7 @@ fn role(words: &str) -> Role {
             "net amount",
             "bal due",
             "amount paid",
+            "amt paid",
             "ttl",
             "payable",
         ]);
@@ -157,7 +165,7 @@ fn role(words: &str) -> Role {
             return Role::Total(20);
         }
         if glued(&["grandtotal", "finaltotal"]) {
-            return Role::Total(17);
+            return Role::Total(GRAND_TOTAL);
         }
         if glued(&[
             "totalpayable",
@@ -182,7 +190,7 @@ fn role(words: &str) -> Role {
         if glued(&["totalsales", "totalamount", "totalamt", "totalrm", "summe"]) {
             return Role::Total(13);
         }
-        if glued(&["amountpaid", "totalpaid"]) {
+        if glued(&["amountpaid", "amtpaid", "totalpaid"]) {
             return Role::Total(9);
         }
         return Role::Total(12);
@@ -277,6 +285,11 @@ fn set_tax_tables_aside(rows: &[Row], roles: &mut [Role]) {
             _ => {}
         }
     }
+}
+
+/// `total` with one character misread.
+fn is_nearly_total(word: &str) -> bool {
+    word.chars().count() == 5 && word.chars().zip("total".chars()).filter(|(a, b)| a != b).count() == 1
 }
 
 /// Whether `words` holds `phrase` between word ends.
@@ -389,7 +402,17 @@ fn total(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) {
         }
     }
     if let Some((_, i, found)) = best {
-        fields.insert(F::Total, rounded(sheet, rows, i, rounding, &found).unwrap_or(found));
+        let mut total = rounded(sheet, rows, i, rounding, &found).unwrap_or(found);
+        let value = total.value.as_deref().and_then(crate::domain::Fen::parse).map_or(0, |f| f.0);
+        // What is called the grand total and is larger is no other sum's part: which of the two is due, a person says.
+        let rival = |(i, role): (usize, &Role)| {
+            matches!(role, Role::Total(weight) if *weight >= GRAND_TOTAL)
+                && amount_of(rows, roles, i).is_some_and(|(_, other)| fen(other) > value + 10)
+        };
+        if roles.iter().enumerate().any(rival) {
+            total.confidence = total.confidence.times(Bp(5_000));
+        }
+        fields.insert(F::Total, total);
     }
 }
 
@@ -421,7 +444,7 @@ fn date(sheet: &Sheet<'_>, rows: &[Row], fields: &mut Fields) {
                     let either_way = !parse::dates(text, other).iter().any(|p| p.value == parsed.value);
                     let mut found = labels::found(sheet, sheet.whole(i), parsed);
                     if either_way && !told {
-                        found.repairs.push("taken as day before month: nothing on the receipt tells".to_owned());
+                        found.repairs.push("nothing on the receipt tells day and month apart".to_owned());
                         found.confidence = found.confidence.times(Bp(5_000));
                     }
                     best = Some((rank, found));
@@ -437,10 +460,11 @@ fn date(sheet: &Sheet<'_>, rows: &[Row], fields: &mut Fields) {
 /// American receipts put the month first; they show a dollar sign, a state with its ZIP code, or sales tax. `false` where
 /// nothing tells one way or the other.
 fn order_of_dates(rows: &[Row]) -> (DateOrder, bool) {
-    let mut american = 0;
+    let (mut american, mut dollars) = (0, 0);
     for row in rows {
         let t = &row.text;
-        american += i32::from(t.contains('$'));
+        // Not America's alone: enough to guess by, not to tell.
+        dollars += i32::from(t.contains('$'));
         american += 2 * i32::from(state_and_zip(t));
         american += i32::from(
             row.words.contains("sales tax") || row.words.contains("gratuity") || contains_words(&row.words, "tip"),
@@ -454,7 +478,8 @@ fn order_of_dates(rows: &[Row]) -> (DateOrder, bool) {
         );
         american -= 2 * i32::from(t.contains('£') || t.contains('€') || row.words.contains("jalan"));
     }
-    (if american > 0 { DateOrder::MonthFirst } else { DateOrder::DayFirst }, american != 0)
+    let month_first = american > 0 || american == 0 && dollars > 0;
+    (if month_first { DateOrder::MonthFirst } else { DateOrder::DayFirst }, american != 0)
 }
 
 /// Two capitals and five digits: `NY 10014`.
@@ -755,6 +780,12 @@ mod tests {
         ]);
         assert!(got.contains(&(F::Total, "45.35".to_owned())), "{got:?}");
         assert!(got.contains(&(F::Rounding, "0.01".to_owned())), "{got:?}");
+    }
+
+    #[test]
+    fn a_rate_is_no_amount_and_a_misread_total_is_one() {
+        let got = values(&[("TATAL SALES INCLUSIVE GST @6.00%", Some("12.70")), ("TOTAL EXCL GST", Some("11.98"))]);
+        assert!(got.contains(&(F::Total, "12.70".to_owned())), "{got:?}");
     }
 
     #[test]
