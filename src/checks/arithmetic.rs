@@ -8,6 +8,7 @@ use crate::domain::FieldName::{
 };
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::{Fen, FieldName, Outcome, money::parse_capital};
+use std::collections::BTreeSet;
 
 /// The amount in capital characters is the amount in figures (fiscal bills and VAT invoices).
 pub(super) fn total_in_words(case: &Case) -> Answer {
@@ -16,6 +17,10 @@ pub(super) fn total_in_words(case: &Case) -> Answer {
     }
     let words = case.typed(TotalInWords, parse_capital);
     let answer = |outcome| case.answer(outcome, &[Total, TotalInWords]);
+    // Two bills in one photo, of which one was read.
+    if amounts_in_words(case) > 1 {
+        return answer(Inconclusive).why("several_amounts_in_words");
+    }
     match (words, case.money(Total)) {
         (Seen::Absent, _) => Answer::not_applicable(),
         (Seen::Read(words), Seen::Read(total)) => {
@@ -24,6 +29,20 @@ pub(super) fn total_in_words(case: &Case) -> Answer {
         (Seen::Unclear, _) => answer(Inconclusive).why("words_unclear"),
         (_, _) => answer(Inconclusive).why("total_unclear"),
     }
+}
+
+/// How many different amounts in words stand on the paper.
+fn amounts_in_words(case: &Case) -> usize {
+    let of_line = |text: &str| {
+        let chars: Vec<char> = text.chars().collect();
+        // After its label an amount runs to the end of the line; shorter than three characters it may be anything.
+        (0..chars.len().saturating_sub(2)).find_map(|from| {
+            let rest: String = chars[from..].iter().collect();
+            rest.contains(['元', '圆']).then(|| parse_capital(&rest)).flatten()
+        })
+    };
+    let amounts: BTreeSet<i64> = case.reading.lines.iter().filter_map(|l| of_line(&l.text)).map(|f| f.0).collect();
+    amounts.len()
 }
 
 /// The rows add up: to the total on medical bills; with the tax, or already taxed, to the total on VAT invoices; to the
@@ -60,10 +79,30 @@ pub(super) fn items_sum(case: &Case) -> Answer {
     Answer { outcome, ..answer }
 }
 
-/// Whether the rows of a receipt come to more than its subtotal and its total, with nothing printed to take it off.
+/// Whether the rows of a receipt come to more than its subtotal and its total, with no discount to take that off.
 fn rows_exceed(case: &Case, sum: Fen, total: Fen) -> bool {
+    const DISCOUNTS: [&str; 12] = [
+        "disc",
+        "coupon",
+        "voucher",
+        "sav",
+        "rebate",
+        "promo",
+        " off",
+        "less",
+        "member",
+        "loyalty",
+        "rabatt",
+        "gutschein",
+    ];
     let goals = [Some(total), case.money(Subtotal).read()];
-    goals.into_iter().flatten().all(|goal| sum.0 > goal.0 + MOST_ROUNDING && !explained(case, sum, goal))
+    let mut excess = goals.into_iter().flatten().map(|goal| sum.0 - goal.0);
+    let named = |text: &str| DISCOUNTS.iter().any(|word| text.to_lowercase().contains(word));
+    let taken_off = |fen: i64| {
+        printed(case, Fen(fen)) && case.reading.lines.iter().any(|line| named(&line.text))
+            || case.reading.lines.iter().any(|line| line.text.contains(&format!("-{}", Fen(fen))))
+    };
+    excess.all(|fen| fen > MOST_ROUNDING && !taken_off(fen))
 }
 
 /// `None` if there are no rows or one has no amount.
@@ -153,10 +192,11 @@ const MOST_ROUNDING: i64 = 10;
 /// Whether what lies between two sums of a receipt may be a rounding, or is printed: alone, or beside the tax.
 fn explained(case: &Case, from: Fen, to: Fen) -> bool {
     let tax = case.money(Tax).read().unwrap_or_default();
-    [to.0 - from.0, to.0 - from.0 - tax.0].into_iter().any(|difference: i64| {
-        (-MOST_ROUNDING..=MOST_ROUNDING)
-            .any(|rounding| difference == rounding || printed(case, Fen((difference - rounding).abs())))
-    })
+    let rounding = case.money(Rounding).read().unwrap_or_default();
+    [0, tax.0, rounding.0, tax.0 + rounding.0]
+        .into_iter()
+        .map(|part| to.0 - from.0 - part)
+        .any(|difference| difference.abs() <= MOST_ROUNDING || printed(case, Fen(difference.abs())))
 }
 
 /// Whether an amount stands anywhere on the paper, with or without a minus.
@@ -291,6 +331,8 @@ mod tests {
                 ("no total", with(bill(), &[(Total, None)]), Inconclusive),
                 ("invoice", invoice(), Pass),
                 ("receipt", receipt(), NotApplicable),
+                ("said twice", bill().line("金额合计(大写)叁佰贰拾元伍角整").line("叁佰贰拾圆伍角"), Pass),
+                ("two bills", bill().line("叁佰贰拾元伍角整").line("(大写)玖拾元整"), Inconclusive),
             ],
         );
     }
@@ -338,7 +380,9 @@ mod tests {
                 ("receipt", receipt(), Pass),
                 ("receipt, wrong", wrong_item(receipt()), Inconclusive),
                 ("receipt, too large a row", large_item(receipt()), Fail),
-                ("receipt, too large a row, discount", large_item(receipt()).line("YOU SAVE -90.00"), Inconclusive),
+                ("receipt, too large a row, discount", large_item(receipt()).line("-90.00"), Inconclusive),
+                ("receipt, too large a row, coupon", large_item(receipt()).line("Coupon 90.00"), Inconclusive),
+                ("receipt, too large a row, another of that price", large_item(receipt()).line("90.00"), Fail),
                 ("receipt, a lone row that is no subtotal", lone(receipt()), Inconclusive),
             ],
         );

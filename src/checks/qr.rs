@@ -2,7 +2,7 @@
 
 use super::{Answer, Case};
 use crate::domain::FieldName::{
-    AmountWithoutTax, BillCode, BillNumber, CheckCode, InvoiceCode, InvoiceNumber, IssueDate, Total,
+    AmountWithoutTax, BillCode, BillNumber, BillTitle, CheckCode, InvoiceCode, InvoiceNumber, IssueDate, Total,
 };
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::identifier::{alike_faces, crc16_umts};
@@ -142,7 +142,15 @@ fn compare(case: &Case, payload: &Payload) -> Vec<(FieldName, Compared)> {
 pub(super) fn qr_matches_print(case: &Case) -> Answer {
     let payloads = payloads(case);
     if payloads.is_empty() {
-        return Answer::not_applicable();
+        // Every electronic medical bill carries its code; one that cannot be read may have been made so. What a province's
+        // own short links hold cannot be compared, though.
+        let electronic = case.kind().is_medical_bill()
+            && case.reading.qr.is_empty()
+            && case.text(BillTitle).read().is_some_and(|title| title.contains("电子"));
+        return match electronic {
+            true => case.answer(Inconclusive, &[]).why("no_code_could_be_read"),
+            false => Answer::not_applicable(),
+        };
     }
     let compared: Vec<(FieldName, Compared)> =
         payloads.iter().flat_map(|(_, payload)| compare(case, payload)).collect();
@@ -239,6 +247,15 @@ mod tests {
             let outcome = if text.starts_with("01,") { Fail } else { outcome };
             assert_eq!(finding.outcome, outcome, "{text}: {finding:?}");
         }
+    }
+
+    #[test]
+    fn an_electronic_bill_has_a_code() {
+        let mut covered = bill();
+        covered.qr.clear();
+        assert_eq!(ask(&evidence(vec![covered.clone()]), CheckId::QrMatchesPrint).outcome, Inconclusive);
+        let paper = covered.set(BillTitle, "医疗门诊收费票据");
+        assert_eq!(ask(&evidence(vec![paper]), CheckId::QrMatchesPrint).outcome, NotApplicable);
     }
 
     #[test]

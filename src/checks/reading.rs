@@ -4,7 +4,7 @@ use super::{Answer, Case};
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::document::ValueType;
 use crate::domain::money::parse_capital;
-use crate::domain::{Day, Fen, Field, FieldName};
+use crate::domain::{Day, DocumentKind, Fen, Field, FieldName};
 
 /// Where two engines read one field, they read the same. Text is left out: it decides nothing by its letters.
 ///
@@ -45,7 +45,12 @@ pub(super) fn not_void(case: &Case) -> Answer {
     if case.reading.lines.is_empty() {
         return Answer::not_applicable();
     }
-    let void = |line: &&crate::domain::evidence::ReadLine| voids(&line.text);
+    // A refund on an inpatient bill is what was left of the deposit. An outpatient bill has none to give back.
+    let outpatient = case.kind() == DocumentKind::MedicalOutpatientBill;
+    let given_back = |text: &str| {
+        outpatient && text.split_once("退费金额").is_some_and(|(_, rest)| rest.contains(|c| matches!(c, '1'..='9')))
+    };
+    let void = |line: &&crate::domain::evidence::ReadLine| voids(&line.text) || given_back(&line.text);
     let places: Vec<_> = case.reading.lines.iter().filter(void).map(|line| line.polygon).collect();
     let mut answer = case.answer(if places.is_empty() { Pass } else { Fail }, &[]);
     answer.regions = places;
@@ -158,6 +163,8 @@ mod tests {
             ("本票据使用至2022年底,过期作废。", Pass),
             ("已退费", Fail),
             ("医保已报销", Fail),
+            ("退费金额:644.10", Fail),
+            ("退费金额:0.00", Pass),
             ("住院预交金收据", Fail),
         ] {
             assert_eq!(ask(&evidence(vec![bill().line(line)]), CheckId::NotVoid).outcome, outcome, "{line}");

@@ -124,7 +124,7 @@ pub(crate) fn inpatient() -> Reading {
         .set(DischargeDate, "2024-05-12");
     reading.kind = DocumentKind::MedicalInpatientBill;
     reading.qr.clear();
-    reading
+    reading.coded("https://bills.example/d/token")
 }
 
 /// A VAT invoice of 113.00, of which 13.00 tax.

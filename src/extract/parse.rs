@@ -97,6 +97,10 @@ fn amount_at(chars: &[char], start: usize) -> Option<(Parsed, usize)> {
         negative = true;
         end += 1;
     }
+    // Book-keepers' minus: in brackets of its own, or credited.
+    let bracketed = from > 0 && chars[from - 1] == '(' && at(end) == ')';
+    let credited = at(end) == 'C' && at(end + 1) == 'R' && !at(end + 2).is_ascii_alphanumeric();
+    negative |= raw.contains(['.', ',']) && (bracketed || credited);
     let fen = Fen(if negative { -fen } else { fen });
     Some((Parsed { value: fen.to_string(), repairs, chars: (from, end) }, end))
 }
@@ -411,6 +415,9 @@ mod tests {
         assert_eq!(money("12.345"), None);
         assert_eq!(money("RM .05").unwrap().value, "0.05");
         assert_eq!(money("-.05").unwrap().value, "-0.05");
+        assert_eq!(money("(67.65)").unwrap().value, "-67.65");
+        assert_eq!(money("67.65CR").unwrap().value, "-67.65");
+        assert_eq!(money("(8)").unwrap().value, "8.00");
         assert_eq!(money("2 x 3.50").unwrap().value, "3.50");
     }
 
