@@ -144,9 +144,10 @@ pub(super) fn qr_matches_print(case: &Case) -> Answer {
     if payloads.is_empty() {
         // Every electronic medical bill carries its code; one that cannot be read may have been made so. What a province's
         // own short links hold cannot be compared, though.
-        let electronic = case.kind().is_medical_bill()
-            && case.reading.qr.is_empty()
-            && case.text(BillTitle).read().is_some_and(|title| title.contains("电子"));
+        let titled = case.text(BillTitle).read().is_some_and(|title| title.contains("电子"));
+        // Paper forms have eight digits.
+        let ten_digits = case.text(BillNumber).read().is_some_and(|number| number.len() == 10);
+        let electronic = case.kind().is_medical_bill() && case.reading.qr.is_empty() && (titled || ten_digits);
         return match electronic {
             true => case.answer(Inconclusive, &[]).why("no_code_could_be_read"),
             false => Answer::not_applicable(),
@@ -254,7 +255,9 @@ mod tests {
         let mut covered = bill();
         covered.qr.clear();
         assert_eq!(ask(&evidence(vec![covered.clone()]), CheckId::QrMatchesPrint).outcome, Inconclusive);
-        let paper = covered.set(BillTitle, "医疗门诊收费票据");
+        let untitled = covered.clone().without(BillTitle);
+        assert_eq!(ask(&evidence(vec![untitled]), CheckId::QrMatchesPrint).outcome, Inconclusive);
+        let paper = covered.set(BillTitle, "医疗门诊收费票据").set(BillNumber, "12345678");
         assert_eq!(ask(&evidence(vec![paper]), CheckId::QrMatchesPrint).outcome, NotApplicable);
     }
 
