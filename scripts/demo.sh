@@ -83,7 +83,7 @@ for claim in "${claims[@]}"; do for view in photo altered; do
     rm -f "$answer" "$headers"
 done; done
 
-bold "What became of them (everything read and checked: $program show, or GET $url/v1/claims/{id})"
+bold "What became of them (all that was read and checked: make serve, then GET /v1/claims/{id})"
 printf '%s' "$summary"
 
 bold "Stopping the service"

@@ -108,6 +108,11 @@ impl<'a> Case<'a> {
         self.reading.kind
     }
 
+    /// Whether the bill calls itself electronic.
+    fn is_titled_electronic(&self) -> bool {
+        self.text(FieldName::BillTitle).read().is_some_and(|title| title.contains("电子"))
+    }
+
     /// Whether the document is a demand for money that counts towards the claim.
     fn is_bill(&self) -> bool {
         counts_as_bill(self.kind())

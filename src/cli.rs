@@ -16,7 +16,7 @@ mod verify;
 mod workers;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -88,6 +88,16 @@ struct DecisionArgs {
     /// Decide as if it were this time, such as 2026-05-12T09:30:00Z
     #[arg(long, value_name = "RFC3339")]
     now: Option<Timestamp>,
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
 }
 
 /// What became of a command.

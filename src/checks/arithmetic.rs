@@ -38,11 +38,11 @@ fn amounts_in_words(case: &Case) -> usize {
         // After its label an amount runs to the end of the line; shorter than three characters it may be anything.
         (0..chars.len().saturating_sub(2)).find_map(|from| {
             let rest: String = chars[from..].iter().collect();
-            rest.contains(['元', '圆']).then(|| parse_capital(&rest)).flatten()
+            parse_capital(&rest).filter(|_| rest.contains(['元', '圆']))
         })
     };
-    let amounts: BTreeSet<i64> = case.reading.lines.iter().filter_map(|l| of_line(&l.text)).map(|f| f.0).collect();
-    amounts.len()
+    let lines = case.reading.lines.iter().map(|line| line.text.as_str()).filter(|text| text.contains(['元', '圆']));
+    lines.filter_map(of_line).map(|amount| amount.0).collect::<BTreeSet<_>>().len()
 }
 
 /// The rows add up: to the total on medical bills; with the tax, or already taxed, to the total on VAT invoices; to the

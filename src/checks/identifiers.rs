@@ -3,8 +3,8 @@
 use super::{Answer, Case, Seen};
 use crate::domain::DocumentKind::VatInvoice;
 use crate::domain::FieldName::{
-    BillCode, BillNumber, BillTitle, BuyerTaxId, CheckCode, InvoiceCode, InvoiceNumber, IssueDate, IssuerId, PayerId,
-    SellerTaxId, Sex,
+    BillCode, BillNumber, BuyerTaxId, CheckCode, InvoiceCode, InvoiceNumber, IssueDate, IssuerId, PayerId, SellerTaxId,
+    Sex,
 };
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::identifier::{
@@ -50,11 +50,10 @@ pub(super) fn bill_number_format(case: &Case) -> Answer {
     if !case.kind().is_medical_bill() {
         return Answer::not_applicable();
     }
-    let electronic = case.text(BillTitle).read().is_some_and(|title| title.contains("电子"));
     on_value(case, BillNumber, |number| match number.len() {
         _ if !all_digits(number) => (Fail, "not_digits"),
         // Paper forms have eight digits, electronic bills ten.
-        8 if electronic => (Inconclusive, "too_short_for_an_electronic_bill"),
+        8 if case.is_titled_electronic() => (Inconclusive, "too_short_for_an_electronic_bill"),
         8 | 10 => (Pass, "format"),
         _ => (Fail, "length"),
     })
@@ -217,6 +216,7 @@ mod tests {
     use super::super::tests::ask;
     use super::*;
     use crate::domain::CheckId;
+    use crate::domain::FieldName::BillTitle;
     use crate::domain::Outcome::NotApplicable;
     use crate::domain::support::{bill, claim, evidence, invoice, receipt};
 

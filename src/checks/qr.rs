@@ -2,7 +2,7 @@
 
 use super::{Answer, Case};
 use crate::domain::FieldName::{
-    AmountWithoutTax, BillCode, BillNumber, BillTitle, CheckCode, InvoiceCode, InvoiceNumber, IssueDate, Total,
+    AmountWithoutTax, BillCode, BillNumber, CheckCode, InvoiceCode, InvoiceNumber, IssueDate, Total,
 };
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::identifier::{alike_faces, crc16_umts};
@@ -144,10 +144,10 @@ pub(super) fn qr_matches_print(case: &Case) -> Answer {
     if payloads.is_empty() {
         // Every electronic medical bill carries its code; one that cannot be read may have been made so. What a province's
         // own short links hold cannot be compared, though.
-        let titled = case.text(BillTitle).read().is_some_and(|title| title.contains("电子"));
         // Paper forms have eight digits.
         let ten_digits = case.text(BillNumber).read().is_some_and(|number| number.len() == 10);
-        let electronic = case.kind().is_medical_bill() && case.reading.qr.is_empty() && (titled || ten_digits);
+        let electronic =
+            case.kind().is_medical_bill() && case.reading.qr.is_empty() && (case.is_titled_electronic() || ten_digits);
         return match electronic {
             true => case.answer(Inconclusive, &[]).why("no_code_could_be_read"),
             false => Answer::not_applicable(),
@@ -215,6 +215,7 @@ pub(super) fn qr_checksum(case: &Case) -> Answer {
 mod tests {
     use super::super::tests::ask;
     use super::*;
+    use crate::domain::FieldName::BillTitle;
     use crate::domain::Outcome::NotApplicable;
     use crate::domain::support::{bill, evidence, invoice, receipt};
     use crate::domain::{Bp, CheckId, Reading};

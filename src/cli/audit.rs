@@ -2,11 +2,11 @@
 
 use super::serve::{existing_records, on_runtime};
 use super::show::Paint;
-use super::{Ending, usage};
+use super::{Ending, Format, usage};
 use crate::audit::Checkpoint;
 use crate::service::AuditReport;
 use anyhow::Result;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -53,15 +53,6 @@ struct DataArgs {
     /// Where the records are
     #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
     data: PathBuf,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// Runs the command.

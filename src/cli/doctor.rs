@@ -1,13 +1,13 @@
 //! `doctor`: what works, what is missing, and how to mend it.
 
 use super::show::Paint;
-use super::{Ending, EngineArgs};
+use super::{Ending, EngineArgs, Format};
 use crate::decision::Policy;
 use crate::models::{MANIFEST, Manifest};
 use crate::pipeline::Reader;
 use crate::specimen::Fonts;
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use std::io::Write;
 use std::panic::catch_unwind;
@@ -25,15 +25,6 @@ pub struct DoctorArgs {
     data: PathBuf,
     #[command(flatten)]
     engines: EngineArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

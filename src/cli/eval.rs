@@ -6,11 +6,11 @@ mod table;
 use super::places::{photos, read_claim};
 use super::show::Paint;
 use super::workers::{Case, Shop, Worked, work};
-use super::{DecisionArgs, Ending, EngineArgs, complain, usage};
+use super::{DecisionArgs, Ending, EngineArgs, Format, complain, usage};
 use crate::domain::{Claim, Record};
 use crate::service::evaluate::{CaseScore, Report, Truth, report, score};
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -50,15 +50,6 @@ pub struct EvalArgs {
     decision: DecisionArgs,
     #[command(flatten)]
     engines: EngineArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-enum Format {
-    /// Tables for people
-    #[default]
-    Text,
-    /// One JSON object with everything
-    Json,
 }
 
 /// A photo to run, with what is known of it.

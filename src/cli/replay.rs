@@ -3,7 +3,7 @@
 use super::places::read_policy;
 use super::serve::{existing_records, load_reader, on_runtime};
 use super::show::Paint;
-use super::{Ending, EngineArgs, usage};
+use super::{Ending, EngineArgs, Format, usage};
 use crate::domain::{ClaimId, Decision};
 use crate::service::replay::{ReplayFrom, ReplayOf, ReplayReport};
 use anyhow::Result;
@@ -55,15 +55,6 @@ enum From {
     Evidence,
     /// The photos: the readings must come out the same
     Photos,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// Runs the command.

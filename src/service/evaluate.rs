@@ -347,6 +347,19 @@ pub struct SetReport {
     pub times: BTreeMap<String, Times>,
 }
 
+impl SetReport {
+    /// The rates over a whole set, each with its name.
+    pub fn totals(&self) -> [(&'static str, &Rate); 5] {
+        [
+            ("all fields", &self.all_fields),
+            ("document kind", &self.kind),
+            ("whole document", &self.whole),
+            ("rows", &self.items),
+            ("rows, amount only", &self.item_amounts),
+        ]
+    }
+}
+
 /// An approval that should not have been.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WrongApproval {

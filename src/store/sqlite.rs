@@ -844,9 +844,15 @@ async fn keep_marks(db: &mut SqliteConnection, claim: &str, print: &Fingerprint)
 /// Fills what migration 2 added for the decisions made before it, from their records. Does nothing the second time.
 async fn fill_marks(pool: &SqlitePool) -> Result<(), StoreError> {
     const FILLED: i64 = 2;
+    async fn filled(db: &mut SqliteConnection) -> Result<bool, StoreError> {
+        Ok(sqlx::query("PRAGMA user_version").fetch_one(db).await?.try_get::<i64, _>(0)? >= FILLED)
+    }
+    // Asked first without the write lock: opening writes nothing where nothing is lacking.
+    if filled(&mut *pool.acquire().await?).await? {
+        return Ok(());
+    }
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *tx).await?.try_get(0)?;
-    if version >= FILLED {
+    if filled(&mut tx).await? {
         return Ok(tx.rollback().await?);
     }
     let rows = sqlx::query("SELECT claim, record FROM decisions ORDER BY id").fetch_all(&mut *tx).await?;

@@ -328,6 +328,9 @@ mod tests {
             assert_eq!(decode(bytes, &Limits::default()).unwrap_err(), DecodeError::UnsupportedFormat { looks_like });
             assert_eq!(media_type(bytes), Err(looks_like));
         }
+        assert_eq!(media_type(b"\xff\xd8\xff\xe0rest"), Ok("image/jpeg"));
+        assert_eq!(media_type(b"\x89PNG\r\n\x1a\nrest"), Ok("image/png"));
+        assert_eq!(media_type(b"RIFF\0\0\0\0WEBPVP8 "), Ok("image/webp"));
     }
 
     #[test]

@@ -99,13 +99,7 @@ fn section(set: &SetReport) -> String {
             let loose = f.loose.map_or_else(String::new, |l| percent(l.share));
             out += &row(f.field.as_str(), &f.rate, Some((f.wrong, f.missing)), &loose);
         }
-        for (name, rate) in [
-            ("all fields", &set.all_fields),
-            ("document kind", &set.kind),
-            ("whole document", &set.whole),
-            ("rows", &set.items),
-            ("rows, amount only", &set.item_amounts),
-        ] {
+        for (name, rate) in set.totals() {
             if rate.n > 0 {
                 out += &row(&format!("<b>{name}</b>"), rate, None, "");
             }

@@ -57,13 +57,7 @@ fn table(out: &mut String, set: &SetReport, paint: Paint) {
         row(out, f.field.as_str(), &f.rate, &format!("{:>6}  {:>7}", f.wrong, f.missing), &loose);
     }
     let plain = |out: &mut String, name: &str, rate: &Rate| row(out, name, rate, &" ".repeat(15), "");
-    for (name, rate) in [
-        ("all fields", &set.all_fields),
-        ("document kind", &set.kind),
-        ("whole document", &set.whole),
-        ("rows", &set.items),
-        ("rows, amount only", &set.item_amounts),
-    ] {
+    for (name, rate) in set.totals() {
         plain(out, name, rate);
     }
     let decided = |d: &Decisions| format!("{} of {} approved", d.approved, d.n);
