@@ -79,7 +79,8 @@ pub fn extract(page: &PageText) -> Extraction {
         DocumentKind::VatInvoice => kinds::vat::read(&sheet),
         DocumentKind::TillReceipt => kinds::till::read(&sheet),
         DocumentKind::DischargeRecord => kinds::discharge::read(&sheet),
-        DocumentKind::ExpenseList | DocumentKind::Unknown => (Fields::new(), Vec::new()),
+        DocumentKind::ExpenseList => kinds::expense::read(&sheet),
+        DocumentKind::Unknown => (Fields::new(), Vec::new()),
     };
     Extraction { kind, kind_confidence, fields, items, lines: sheet.reading_order() }
 }

@@ -9,6 +9,7 @@ pub mod crop;
 pub mod ctc;
 pub mod orientation;
 pub mod ppocr;
+pub mod seals;
 pub mod tensor;
 pub mod tesseract;
 

@@ -19,7 +19,7 @@ use crate::extract::{self, Extraction, Found, parse};
 use crate::models::{Manifest, ManifestError};
 use crate::ocr::agree::Agreement;
 use crate::ocr::ppocr::PpOcrParams;
-use crate::ocr::{OcrEngine, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop};
+use crate::ocr::{OcrEngine, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop, seals};
 use crate::vision::{self, Limits, NormalisedPage};
 use image::RgbImage;
 use std::cell::RefCell;
@@ -173,10 +173,12 @@ impl Reader {
         }
         watch.lap("normalise");
 
-        let (text, detect, recognise) = self.ppocr.read_page(&page.image, &|| start.elapsed())?;
+        let (mut text, detect, recognise) = self.ppocr.read_page(&page.image, &|| start.elapsed())?;
         watch.timing.add("detect", detect);
         watch.timing.add("recognise", recognise);
         watch.last = Instant::now();
+        seals::read_under(&mut self.ppocr, &page.image, &mut text)?;
+        watch.lap("seals");
         let extraction = extract::extract(&text);
         watch.lap("extract");
         let reading = self.assemble(source, sha256, &photo.image, &page, extraction, &mut watch)?;

@@ -7,6 +7,7 @@
 mod decode;
 mod deskew;
 mod fingerprint;
+pub mod ink;
 mod light;
 mod locate;
 mod plane;

@@ -7,7 +7,7 @@ use crate::domain::FieldName::{
     Total, TotalInWords,
 };
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
-use crate::domain::{Fen, FieldName, Outcome, money::parse_capital};
+use crate::domain::{Fen, Field, FieldName, Outcome, money::parse_capital};
 use std::collections::BTreeSet;
 
 /// The amount in capital characters is the amount in figures (fiscal bills and VAT invoices).
@@ -17,6 +17,9 @@ pub(super) fn total_in_words(case: &Case) -> Answer {
     }
     let words = case.typed(TotalInWords, parse_capital);
     let answer = |outcome| case.answer(outcome, &[Total, TotalInWords]);
+    if case.field(TotalInWords).is_some_and(Field::is_settled) {
+        return answer(Inconclusive).why("chosen_by_this_sum");
+    }
     // Two bills in one photo, of which one was read.
     if amounts_in_words(case) > 1 {
         return answer(Inconclusive).why("several_amounts_in_words");
@@ -180,6 +183,10 @@ pub(super) fn subtotal_sum(case: &Case) -> Answer {
     match case.money(Total).read() {
         None => answer.why("total_unclear"),
         Some(_) if case.same_place(Subtotal, Total) => answer.why("same_place"),
+        // A sum that chose its own parts does not prove them.
+        Some(_) if [Subtotal, Tax].iter().any(|name| case.field(*name).is_some_and(Field::is_settled)) => {
+            answer.why("chosen_by_this_sum")
+        }
         Some(total) if subtotal_leads_to(case, total) => Answer { outcome: Pass, ..answer },
         // A tip, a charge or a discount explains a difference, but then it stands on the paper.
         Some(total) => match case.money(Subtotal).read() {

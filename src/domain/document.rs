@@ -67,6 +67,10 @@ pub enum ValueType {
     Text,
 }
 
+/// The repair of a value that was chosen among what is on the paper because a sum holds with it. Such a value says
+/// nothing in favour of that sum.
+pub const SETTLED_BY_SUM: &str = "chosen among what is on the paper because a sum holds with it";
+
 macro_rules! fields {
     ($($variant:ident $name:literal $ty:ident;)*) => {
         /// The fields of the contract.
@@ -137,6 +141,13 @@ pub struct Field {
     pub readers: BTreeMap<String, String>,
     /// What was changed between `text` and `value`, one short English phrase each.
     pub repairs: Vec<String>,
+}
+
+impl Field {
+    /// Whether the value was chosen because a sum holds with it.
+    pub fn is_settled(&self) -> bool {
+        self.repairs.iter().any(|repair| repair == SETTLED_BY_SUM)
+    }
 }
 
 /// One row of the bill.

@@ -77,6 +77,11 @@ impl<S> Quad<S> {
         Self::rect(a.0.min(b.0), a.1.min(b.1), a.2.max(b.2), a.3.max(b.3))
     }
 
+    /// The same shape, moved by so many pixels.
+    pub fn shifted(&self, dx: f64, dy: f64) -> Self {
+        Self::from_px(self.to_px().map(|[x, y]| [x + dx, y + dy]))
+    }
+
     /// Moves corners that lie outside a picture of this size onto its edge.
     pub fn clamped(&self, width: u32, height: u32) -> Self {
         Self::from_px(self.to_px().map(|[x, y]| [x.clamp(0.0, f64::from(width)), y.clamp(0.0, f64::from(height))]))

@@ -2,7 +2,7 @@
 
 use super::layout::{Sheet, Span};
 use super::{Fields, Found, parse};
-use crate::domain::document::ValueType;
+use crate::domain::document::{SETTLED_BY_SUM, ValueType};
 use crate::domain::{Bp, FieldName};
 
 /// A label: the words it may be printed as, and the field it announces (`None`: it only ends other values).
@@ -155,6 +155,31 @@ pub fn amount_in_words(sheet: &Sheet<'_>) -> Option<Span> {
     });
     // The first of equals.
     runs.rev().max_by_key(|run| run.to - run.from)
+}
+
+/// The total in words at a place; without value if it does not parse.
+pub fn words(sheet: &Sheet<'_>, span: Span) -> Found {
+    typed(sheet, FieldName::TotalInWords, span).unwrap_or_else(|| Found {
+        value: None,
+        text: sheet.text(span),
+        confidence: Bp(0),
+        quad: sheet.quad(span),
+        repairs: vec![],
+    })
+}
+
+/// Lets the total in numerals settle one or two misread characters of the total in words. The repair is told, so that the
+/// words then prove nothing of the numerals.
+pub fn settle_words(fields: &mut Fields) {
+    let total = fields.get(&FieldName::Total).and_then(|f| f.value.as_deref()).and_then(crate::domain::Fen::parse);
+    let Some((total, words)) = total.zip(fields.get_mut(&FieldName::TotalInWords)) else { return };
+    if words.value.is_none() {
+        words.value = parse::capital_by_numerals(&words.text, total);
+        if words.value.is_some() {
+            words.confidence = Bp(9_000);
+            words.repairs.push(SETTLED_BY_SUM.to_owned());
+        }
+    }
 }
 
 /// Makes a field of a place by the type of its value; `None` if the text cannot be one at all.

@@ -50,16 +50,28 @@ fn amount_at(chars: &[char], start: usize) -> Option<(Parsed, usize)> {
         && at(start + 2).is_ascii_digit()
         && !(at(start + 3).is_ascii_alphanumeric() || at(start + 3) == '.')
         && !(start > 0 && (chars[start - 1].is_ascii_digit() || matches!(chars[start - 1], '.' | ',')));
-    if !(at(start).is_ascii_digit() || bare)
+    // `RMI1.90`, `RMO.01`: behind a currency a letter of a digit's face is that digit.
+    let misread = match at(start) {
+        'I' | 'l' | '|' => Some('1'),
+        'O' => Some('0'),
+        _ => None,
+    }
+    .filter(|_| start >= 2 && chars[start - 2..start] == ['R', 'M'])
+    .filter(|_| at(start + 1).is_ascii_digit() || at(start + 1) == '.' && at(start + 2).is_ascii_digit());
+    if !(at(start).is_ascii_digit() || bare || misread.is_some())
         || behind_a_point
         || (start > 0 && (chars[start - 1].is_ascii_alphanumeric() && !ends_in_currency(&chars[..start])))
     {
         return None;
     }
     // Digits, points, commas, and single spaces beside a point or comma.
-    let mut end = start;
+    let mut end = start + usize::from(misread.is_some());
     let mut raw = String::from(if bare { "0" } else { "" });
     let mut repairs = Vec::new();
+    if let Some(digit) = misread {
+        raw.push(digit);
+        repairs.push(format!("{} read as {digit}", at(start)));
+    }
     while end < chars.len() {
         match chars[end] {
             c if c.is_ascii_digit() || matches!(c, '.' | ',') => raw.push(c),
@@ -115,6 +127,10 @@ fn ends_in_currency(chars: &[char]) -> bool {
 fn decimal(raw: &str, repairs: &mut Vec<String>) -> Option<i64> {
     let separators: Vec<usize> = raw.match_indices(['.', ',']).map(|(i, _)| i).collect();
     let digits = |s: &str| s.chars().filter(char::is_ascii_digit).collect::<String>();
+    // Marks part thousands, so three digits stand between two of them: `10.07.13` is a date.
+    if separators.windows(2).any(|w| w[1] - w[0] != 4 && w[1] - w[0] != 1) {
+        return None;
+    }
     let (whole, cents) = match separators.last() {
         None => (raw.to_owned(), "00".to_owned()),
         Some(&last) => {
@@ -147,8 +163,20 @@ fn decimal(raw: &str, repairs: &mut Vec<String>) -> Option<i64> {
     Some(whole.parse::<i64>().ok()? * 100 + cents.parse::<i64>().ok()?)
 }
 
+/// The repair of an amount whose decimal point has faded out of the print: `36282 03`.
+pub const FADED_POINT: &str = "a gap before the last two digits read as a decimal point";
+
 /// The amount in a text that holds nothing else but marks and units, or the only amount with two decimals.
 pub fn money(text: &str) -> Option<Parsed> {
+    if let Some((whole, cents)) = text.trim().rsplit_once(' ') {
+        let digits = |s: &str, n: usize| s.len() >= n && s.bytes().all(|b| b.is_ascii_digit());
+        if digits(whole, 2) && digits(cents, 2) && cents.len() == 2 {
+            let from = text.chars().take_while(|c| c.is_whitespace()).count();
+            let value = format!("{}.{cents}", whole.trim_start_matches('0').parse::<u64>().unwrap_or(0));
+            let chars = (from, from + whole.len() + 3);
+            return Some(Parsed { value, repairs: vec![FADED_POINT.to_owned()], chars });
+        }
+    }
     let all = amounts(text);
     let with_cents: Vec<&Parsed> = all.iter().filter(|p| has_cents(text, p)).collect();
     match (&all[..], &with_cents[..]) {
@@ -182,6 +210,8 @@ static COMPACT: LazyLock<Regex> =
 static DAY_MONTH_YEAR: LazyLock<Regex> = LazyLock::new(|| {
     regex(r"(?:^|[^\d])(\d{1,2})\s?([-./])\s?(\d{1,2})\s?([-./])\s?(20\d\d|\d\d)(?:$|[^\d]|\d{1,2}:)")
 });
+/// Behind a number it is glued to, a date shows itself by the time that follows it.
+static GLUED: LazyLock<Regex> = LazyLock::new(|| regex(r"\d(\d\d)([-./])(\d\d)([-./])(20\d\d)\s?\d{1,2}:\d\d"));
 static DAY_NAME_YEAR: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?i)(?:^|[^\d])(\d{1,2})(?:st|nd|rd|th)?[-./,'\s]{0,2}(jan|feb|mar|apr|may|jun|ju[l1]|aug|[s5]ep|[o0]ct|n[o0]v|dec)[a-z]*[-./,'’\s]{0,3}(20\d\d|\d\d)(?:$|[^\d]|\d{1,2}:)",
@@ -245,6 +275,13 @@ pub fn dates(text: &str, order: DateOrder) -> Vec<Parsed> {
         let month_first = b > 12 || (a <= 12 && order == DateOrder::MonthFirst && &c[2] != ".");
         let (day, month) = if month_first { (b, a) } else { (a, b) };
         push(&c[5], month, day, whole, vec![]);
+    }
+    for c in GLUED.captures_iter(text).filter(|c| c[2] == c[4]) {
+        if let Some(m) = c.get(0) {
+            let (a, b) = (number(c.get(1)), number(c.get(3)));
+            let (day, month) = if b > 12 || (a <= 12 && order == DateOrder::MonthFirst) { (b, a) } else { (a, b) };
+            push(&c[5], month, day, m, vec!["parted from the number before it".to_owned()]);
+        }
     }
     for c in DAY_NAME_YEAR.captures_iter(text) {
         if let Some(m) = c.get(0) {
@@ -351,13 +388,14 @@ pub fn capital_run(text: &str) -> Option<(usize, usize)> {
     let mut start = None;
     for i in 0..=chars.len() {
         let inside = chars.get(i).is_some_and(|c| CAPITALS.contains(*c));
-        // One foreign character between capital ones is a misread one, and stays in the run.
-        let bridged = start.is_some()
-            && !inside
-            && chars.get(i).is_some_and(|c| !c.is_ascii() && !matches!(c, '(' | ')' | '¥' | ':'))
-            && chars.get(i + 1).is_some_and(|c| CAPITALS.contains(*c))
-            && i > 0
-            && CAPITALS.contains(chars[i - 1]);
+        // One or two foreign characters between capital ones are misread ones, and stay in the run.
+        let capital = |i: Option<usize>| i.and_then(|i| chars.get(i)).is_some_and(|c| CAPITALS.contains(*c));
+        let foreign = |i: usize| chars.get(i).is_some_and(|c| !c.is_ascii() && !matches!(c, '¥' | '￥'));
+        let before = capital(i.checked_sub(1)) || foreign(i.wrapping_sub(1)) && capital(i.checked_sub(2));
+        let alone = capital(i.checked_sub(1)) && capital(Some(i + 1));
+        let pair = capital(i.checked_sub(1)) && foreign(i + 1) && capital(Some(i + 2))
+            || before && capital(Some(i + 1)) && foreign(i.wrapping_sub(1)) && capital(i.checked_sub(2));
+        let bridged = start.is_some() && !inside && foreign(i) && (alone || pair);
         if inside || bridged {
             start.get_or_insert(i);
         } else if let Some(s) = start.take()
@@ -386,12 +424,42 @@ pub fn capital(text: &str) -> Option<Parsed> {
     Some(Parsed { value, repairs, chars: (from, to) })
 }
 
+/// An amount in words that does not parse, read by the amount in numerals: as printed but for at most two characters that
+/// are none of an amount's, in whose place the numerals' own words are put. `None` if a digit or a unit contradicts.
+pub fn capital_by_numerals(run: &str, numerals: Fen) -> Option<String> {
+    const END: [char; 2] = ['整', '正'];
+    let end: String = run.chars().rev().take_while(|c| END.contains(c)).collect();
+    let read: Vec<char> = run.trim_end_matches(END).chars().collect();
+    let words = crate::domain::money::to_capital(numerals);
+    let words: Vec<char> = words.trim_end_matches(END).chars().collect();
+    if read.len() != words.len() || read.len() < 4 {
+        return None;
+    }
+    let same = |a: char, b: char| a == b || matches!((a, b), ('圆' | '圓' | '园', '元'));
+    let off: Vec<char> = read.iter().zip(&words).filter(|(a, b)| !same(**a, **b)).map(|(a, _)| *a).collect();
+    let most = if read.len() >= 8 { 2 } else { 1 };
+    let misread = off.len() <= most && !off.iter().any(|c| CAPITALS.contains(*c));
+    misread.then(|| words.iter().collect::<String>() + &end)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn words_are_read_by_the_numerals_only_where_nothing_contradicts() {
+        let read = |run: &str, fen: i64| capital_by_numerals(run, Fen(fen));
+        assert_eq!(read("贰佰零贰元集角柒分整", 20267).as_deref(), Some("贰佰零贰元陆角柒分整"));
+        assert_eq!(read("贰佰需贰元集角柒分", 20267).as_deref(), Some("贰佰零贰元陆角柒分"));
+        assert_eq!(read("贰佰零贰元伍角柒分", 20267), None, "a digit contradicts");
+        assert_eq!(read("贰佰需贰集陆甲柒分", 20267), None, "too much is misread");
+        assert_eq!(read("贰佰零贰元陆角", 20267), None, "something is missing");
+    }
+
+    #[test]
     fn amounts_in_every_dress() {
+        let faded = money("36282 03").unwrap();
+        assert_eq!((faded.value.as_str(), faded.repairs.len()), ("36282.03", 1));
         for (text, want) in [
             ("24,189.65", "24189.65"),
             ("1.128.50", "1128.50"),
@@ -406,6 +474,8 @@ mod tests {
             ("2851.41000", "2851.41"),
             ("14.5", "14.50"),
             ("RM12.30", "12.30"),
+            ("RMI1.90", "11.90"),
+            ("-RMO.01", "-0.01"),
             ("$ 5.00", "5.00"),
         ] {
             assert_eq!(money(text).map(|p| p.value), Some(want.to_owned()), "{text}");

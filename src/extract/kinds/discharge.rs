@@ -3,7 +3,7 @@
 use crate::domain::FieldName as F;
 use crate::extract::labels::{self, Label};
 use crate::extract::layout::Sheet;
-use crate::extract::{Fields, FoundItem, parse};
+use crate::extract::{Fields, FoundItem};
 
 const LABELS: &[Label] = &[
     Label { field: Some(F::PatientName), words: &["姓名", "患者姓名"] },
@@ -13,9 +13,23 @@ const LABELS: &[Label] = &[
     Label { field: Some(F::DischargeDate), words: &["出院时间", "出院日期"] },
     Label { field: Some(F::StayDays), words: &["住院天数"] },
     Label { field: Some(F::Department), words: &["科室", "科别", "科室名称"] },
+    Label { field: Some(F::Diagnosis), words: &["出院诊断", "临床诊断"] },
     Label {
         field: None,
-        words: &["床号", "住院号", "病案号", "病历号", "职业", "民族", "婚姻", "入院情况", "诊疗经过"],
+        words: &[
+            "床号",
+            "住院号",
+            "病案号",
+            "病历号",
+            "职业",
+            "民族",
+            "婚姻",
+            "入院情况",
+            "诊疗经过",
+            "入院诊断",
+            "出院情况",
+            "出院医嘱",
+        ],
     },
 ];
 
@@ -32,10 +46,8 @@ pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
         }
     }
     if let Some((cell, _)) = super::medical::hospital(sheet) {
-        let text = sheet.cells[cell].line.text.clone();
-        let n = sheet.cells[cell].chars.len();
-        let parsed = parse::Parsed { value: text, repairs: vec![], chars: (0, n) };
-        labels::put(&mut fields, F::IssuerName, labels::found(sheet, sheet.whole(cell), parsed));
+        let name = super::medical::hospital_name(sheet, cell);
+        labels::put(&mut fields, F::IssuerName, labels::found(sheet, sheet.whole(cell), name));
     }
     (fields, Vec::new())
 }

@@ -22,8 +22,9 @@ const LABELS: &[Label] = &[
     Label { field: Some(F::VisitDate), words: &["就诊日期"] },
     Label { field: Some(F::CaseNumber), words: &["病历号", "病案号"] },
     Label { field: Some(F::AdmissionNumber), words: &["住院号"] },
-    Label { field: Some(F::Department), words: &["住院科别", "科别", "科室"] },
+    Label { field: Some(F::Department), words: &["住院科别", "住院科室", "科别", "科室"] },
     Label { field: None, words: &["住院时间", "住院日期"] },
+    Label { field: None, words: &["出院时间", "出院日期", "入院时间", "入院日期", "日期"] },
     Label { field: Some(F::Deposit), words: &["预缴金额", "预交金额", "预缴款", "预交款"] },
     Label { field: Some(F::TopUp), words: &["补缴金额", "补交金额", "补缴款"] },
     Label { field: Some(F::Refund), words: &["退费金额", "退款金额"] },
@@ -136,6 +137,7 @@ pub fn read(sheet: &Sheet<'_>, kind: DocumentKind) -> (Fields, Vec<FoundItem>) {
             fields.remove(&name);
         }
     }
+    labels::settle_words(&mut fields);
     issue_date(sheet, &mut fields);
     issuer(sheet, &mut fields);
     shapes(&mut fields);
@@ -233,14 +235,7 @@ fn title(sheet: &Sheet<'_>) -> Option<Found> {
 /// 小写, else on the row of the words.
 fn totals(sheet: &Sheet<'_>, fields: &mut Fields) {
     let Some(span) = labels::amount_in_words(sheet) else { return };
-    let words = labels::typed(sheet, F::TotalInWords, span).unwrap_or_else(|| Found {
-        value: None,
-        text: sheet.text(span),
-        confidence: Bp(0),
-        quad: sheet.quad(span),
-        repairs: vec![],
-    });
-    fields.insert(F::TotalInWords, words);
+    fields.insert(F::TotalInWords, labels::words(sheet, span));
     if fields.get(&F::Total).is_some_and(|f| f.value.is_some()) {
         return;
     }
@@ -348,6 +343,12 @@ pub fn hospital(sheet: &Sheet<'_>) -> Option<(usize, usize)> {
     best
 }
 
+/// The whole of a hospital's line as its name.
+pub fn hospital_name(sheet: &Sheet<'_>, cell: usize) -> parse::Parsed {
+    let n = sheet.cells[cell].chars.len();
+    parse::Parsed { value: sheet.cells[cell].line.text.clone(), repairs: vec![], chars: (0, n) }
+}
+
 /// The issuer behind 收款单位 if that is a name at all, else the line that most looks like a hospital.
 fn issuer(sheet: &Sheet<'_>, fields: &mut Fields) {
     let looks = |v: &str| {
@@ -370,9 +371,7 @@ fn issuer(sheet: &Sheet<'_>, fields: &mut Fields) {
         return;
     }
     if let Some((cell, _)) = hospital(sheet) {
-        let n = sheet.cells[cell].chars.len();
-        let parsed = parse::Parsed { value: sheet.cells[cell].line.text.clone(), repairs: vec![], chars: (0, n) };
-        let mut found = labels::found(sheet, sheet.whole(cell), parsed);
+        let mut found = labels::found(sheet, sheet.whole(cell), hospital_name(sheet, cell));
         found.confidence = found.confidence.times(Bp(8_000));
         fields.insert(F::IssuerName, found);
     } else if !fields.get(&F::IssuerName).and_then(|f| f.value.as_deref()).is_some_and(looks) {

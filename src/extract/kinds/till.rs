@@ -1,12 +1,17 @@
 //! Western till receipts: rows of words with an amount at their end.
 
+mod issuer;
+
+use crate::domain::document::SETTLED_BY_SUM;
 use crate::domain::{Bp, FieldName as F};
 use crate::extract::labels::{self, put};
 use crate::extract::layout::{Sheet, Span};
 use crate::extract::parse::{self, DateOrder, Parsed};
 use crate::extract::{Fields, Found, FoundItem};
+use unicode_normalization::UnicodeNormalization;
 
 /// A row of the receipt.
+#[derive(Clone)]
 struct Row {
     cells: Vec<usize>,
     /// Lower case, amounts and all but letters, digits and single spaces taken out.
@@ -35,8 +40,9 @@ pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
     set_tax_tables_aside(&rows, &mut roles);
     labelled(sheet, &rows, &roles, &mut fields);
     total(sheet, &rows, &roles, &mut fields);
+    settle(sheet, &rows, &roles, &mut fields);
     date(sheet, &rows, &mut fields);
-    issuer(sheet, &rows, &mut fields);
+    issuer::read(sheet, &rows, &mut fields);
     let items = items(sheet, &rows, &roles);
     (fields, items)
 }
@@ -50,11 +56,11 @@ fn row(sheet: &Sheet<'_>, cells: Vec<usize>, is_amount: fn(&str, &Parsed) -> boo
         // `@6.00%` is a rate.
         let rate = |p: &Parsed| t.chars().skip(p.chars.1).find(|c| *c != ' ') == Some('%');
         let found: Vec<Parsed> = parse::amounts(t).into_iter().filter(|p| is_amount(t, p) && !rate(p)).collect();
-        for (k, c) in sheet.cells[i].chars.iter().enumerate() {
+        for (k, &c) in sheet.cells[i].chars.iter().enumerate() {
             if found.iter().any(|p| (p.chars.0..p.chars.1).contains(&k)) {
                 continue;
             }
-            let c = if c.is_alphanumeric() { c.to_ascii_lowercase() } else { ' ' };
+            let c = if c.is_alphanumeric() { plain_letter(c) } else { ' ' };
             if c != ' ' || !words.ends_with(' ') {
                 words.push(c);
             }
@@ -72,6 +78,12 @@ fn row(sheet: &Sheet<'_>, cells: Vec<usize>, is_amount: fn(&str, &Parsed) -> boo
         amounts,
         cells,
     }
+}
+
+/// In lower case and without its accent: readers put accents on dirt.
+fn plain_letter(c: char) -> char {
+    let base = std::iter::once(c).nfd().next().unwrap_or(c);
+    base.to_lowercase().next().unwrap_or(base)
 }
 
 /// What a row's words say its amount is.
@@ -101,11 +113,11 @@ fn role(words: &str) -> Role {
     let squeezed: String = words.chars().filter(|c| !c.is_whitespace()).collect();
     let glued = |list: &[&str]| list.iter().any(|w| squeezed.contains(w));
     if glued(&["subtotal", "subtota1", "subtt", "zwischensumme", "subtl", "sub7otal"])
-        || has(&["sub ttl", "net sales", "food total"])
+        || has(&["sub ttl", "net sales", "food total", "gross amount"])
     {
         return Role::Subtotal;
     }
-    let total = glued(&["total", "tota1", "t0tal", "totai", "gesamtbetrag", "zuzahlen", "endbetrag"])
+    let total = glued(&["total", "tota1", "t0tal", "totai", "totaal", "gesamtbetrag", "zuzahlen", "endbetrag"])
         || has(&[
             "summe",
             "amount due",
@@ -120,7 +132,7 @@ fn role(words: &str) -> Role {
             "ttl",
             "payable",
         ]);
-    let inclusive = glued(&["incl", "inc1"]) || has(&["inc", "with gst", "w gst"]);
+    let inclusive = glued(&["incl", "inc1", "inci"]) || has(&["inc", "with gst", "w gst"]);
     if total {
         if has(&[
             "qty",
@@ -237,25 +249,32 @@ fn role(words: &str) -> Role {
         "cash tendered",
         "payment",
         "paid",
-    ]) && !has(&["cashier", "cash bill", "cash sales"])
+    ]) && !has(&["cashier", "cash bill", "cash sales", "gst", "vat", "tax"])
     {
         return Role::Cash;
     }
-    if has(&[
-        "gst",
-        "tax",
-        "hst",
-        "vat",
-        "pst",
-        "sst",
-        "taxes",
-        "mwst",
-        "ust",
-        "salestax",
-        "sales tax",
-        "service tax",
-        "govt tax",
-    ]) || glued(&["salestax", "govttax", "gsttax"])
+    if words
+        .split(' ')
+        .any(|w| w.strip_prefix("tax").is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit())))
+        || has(&[
+            "gst",
+            "btw",
+            "iva",
+            "tva",
+            "tax",
+            "hst",
+            "vat",
+            "pst",
+            "sst",
+            "taxes",
+            "mwst",
+            "ust",
+            "salestax",
+            "sales tax",
+            "service tax",
+            "govt tax",
+        ])
+        || glued(&["salestax", "govttax", "gsttax"])
     {
         if has(&["invoice", "reg", "id", "no", "summary", "code"]) || glued(&["taxinvoice", "gstno", "gstreg", "gstid"])
         {
@@ -304,6 +323,13 @@ fn contains_words(words: &str, phrase: &str) -> bool {
 /// The amount that belongs to a row's label: its last one, else the only thing on the row below.
 fn amount_of<'r>(rows: &'r [Row], roles: &[Role], i: usize) -> Option<&'r (Span, Parsed)> {
     rows[i].amounts.last().or_else(|| {
+        // A number on the label's own row that is no amount is a torn one: the row below belongs to another label.
+        let torn = |word: &str| {
+            word.contains(['.', ',']) && word.starts_with(|c: char| c.is_ascii_digit()) && !word.ends_with('%')
+        };
+        if rows[i].text.split(' ').any(torn) {
+            return None;
+        }
         let next = rows.get(i + 1)?;
         let close = next.top - rows[i].bottom < rows[i].height * 1.2;
         (close && roles[i + 1] == Role::None && next.words.chars().filter(|c| c.is_alphabetic()).count() <= 2)
@@ -345,6 +371,8 @@ fn total(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) {
     let (cash, change) = (value(F::Cash), value(F::Change));
     let (subtotal, tax, rounding) = (value(F::Subtotal), value(F::Tax), value(F::Rounding));
     let all: Vec<i64> = rows.iter().flat_map(|r| r.amounts.iter().map(|(_, p)| fen(p))).collect();
+    let largest = rows.iter().zip(roles).filter(|(_, role)| matches!(role, Role::None | Role::Card | Role::Tax));
+    let largest = largest.flat_map(|(r, _)| &r.amounts).map(|(_, p)| fen(p)).max().unwrap_or(0);
     let agreement = |v: i64| {
         let mut score = 0;
         if let (Some(c), Some(g)) = (cash, change) {
@@ -364,7 +392,8 @@ fn total(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) {
         let Role::Total(weight) = *role else { continue };
         let Some((span, parsed)) = amount_of(rows, roles, i) else { continue };
         let v = fen(parsed);
-        if v <= 0 {
+        // What is a small part of something that was bought is another sum: points, a saving.
+        if v <= 0 || v * 3 < largest && all.iter().filter(|a| **a == v).count() < 2 {
             continue;
         }
         let large = u32::from(rows[i].height > sheet.line_height * 1.25) * 2;
@@ -413,6 +442,78 @@ fn total(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) {
             total.confidence = total.confidence.times(Bp(5_000));
         }
         fields.insert(F::Total, total);
+    }
+}
+
+/// Tax and subtotal where their own rows give none or an impossible one: the amounts on the paper that make the total
+/// together. What was chosen so is noted, and so proves nothing about the total.
+fn settle(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) {
+    let value = |fields: &Fields, name: F| {
+        fields.get(&name).and_then(|f| f.value.as_deref()).and_then(crate::domain::Fen::parse).map(|f| f.0)
+    };
+    let Some(total) = value(fields, F::Total).filter(|t| *t > 0) else { return };
+    // No country taxes goods at half of their price with the tax.
+    let possible = |tax: i64| tax >= 0 && tax * 2 < total;
+    let unlabelled = |i: usize| {
+        let letters = rows[i].words.chars().filter(|c| c.is_alphabetic()).count();
+        roles[i] == Role::None && (letters <= 2 || rows[i].text.contains('%'))
+    };
+    let place = |i: usize, v: i64| rows[i].amounts.iter().find(|(_, p)| fen(p) == v);
+    let settled = |(span, parsed): &(Span, Parsed)| {
+        let mut found = labels::found(sheet, *span, parsed.clone());
+        found.repairs.push(SETTLED_BY_SUM.to_owned());
+        found.confidence = found.confidence.times(Bp(9_000));
+        found
+    };
+    // A row of a tax table: rate, base, tax, which make the total.
+    let table = (0..rows.len()).filter(|&i| rows[i].text.contains('%') || roles[i] == Role::Tax).find_map(|i| {
+        let amounts = &rows[i].amounts;
+        amounts.windows(2).find(|w| {
+            let (base, tax) = (fen(&w[0].1), fen(&w[1].1));
+            base + tax == total && tax > 0 && possible(tax)
+        })
+    });
+    let (subtotal, tax) = (value(fields, F::Subtotal), value(fields, F::Tax));
+    let good_tax = tax.filter(|t| possible(*t));
+    match (subtotal, good_tax) {
+        (_, None) | (None, _) if table.is_some_and(|w| subtotal.is_none_or(|s| s == fen(&w[0].1))) => {
+            let Some([base, part]) = table else { return };
+            if good_tax.is_none() {
+                fields.insert(F::Tax, settled(part));
+            }
+            if subtotal.is_none() {
+                fields.insert(F::Subtotal, settled(base));
+            }
+        }
+        (Some(s), None) => {
+            let named =
+                |i: &usize| roles[*i] == Role::Tax && rows[*i].amounts.last().is_some_and(|(_, p)| possible(fen(p)));
+            // Its row is one of tax, or stands about the subtotal's and the total's, whatever its words were read as.
+            let first = roles.iter().position(|r| *r == Role::Subtotal).unwrap_or(0).saturating_sub(1);
+            let last = roles.iter().rposition(|r| matches!(r, Role::Total(_))).unwrap_or(0) + 1;
+            let between = |i: usize| (first..=last).contains(&i) && matches!(roles[i], Role::None | Role::Aside);
+            let by_sum = (0..rows.len())
+                .filter(|&i| unlabelled(i) || roles[i] == Role::Tax || between(i))
+                .find_map(|i| place(i, total - s));
+            if let Some(found) = by_sum.filter(|_| s < total && possible(total - s)) {
+                fields.insert(F::Tax, settled(found));
+            } else if let Some(found) = (0..rows.len()).find(named).and_then(|i| rows[i].amounts.last()) {
+                put(fields, F::Tax, labels::found(sheet, found.0, found.1.clone()));
+            } else if tax.is_some() {
+                fields.remove(&F::Tax);
+            }
+        }
+        (None, Some(t)) if t > 0 => {
+            // Only an amount alone on its row, above the total: items have names.
+            let alone = |i: usize| unlabelled(i).then(|| place(i, total - t)).flatten();
+            if let Some(found) = (0..rows.len()).find_map(alone) {
+                fields.insert(F::Subtotal, settled(found));
+            }
+        }
+        (None, None) if tax.is_some() => {
+            fields.remove(&F::Tax);
+        }
+        _ => {}
     }
 }
 
@@ -493,153 +594,6 @@ fn state_and_zip(text: &str) -> bool {
             && !i.checked_sub(1).is_some_and(|j| c[j].is_alphanumeric())
             && !c.get(i + 8).is_some_and(char::is_ascii_digit)
     })
-}
-
-/// Legal forms, and words for a shop that stand at the end of its name.
-const SUFFIXES: &[&str] = &[
-    "sdn bhd",
-    "sdn",
-    "bhd",
-    "s b",
-    "enterprise",
-    "trading",
-    "restaurant",
-    "restoran",
-    "gmbh",
-    "ltd",
-    "llc",
-    "hardware",
-    "supermarket",
-    "bakery",
-    "co kg",
-    "pharmacy",
-    "berhad",
-    "stationery",
-];
-
-/// Slogans and courtesies, which are no name.
-const NO_NAMES: &[&str] =
-    &["goods sold", "thank you", "welcome", "returnable", "you decide", "win 1", "www", "shopping with"];
-
-/// Words that end the head of a receipt.
-const HEAD_ENDS: &[&str] = &[
-    "telephone",
-    "te1",
-    "t",
-    "h p",
-    "whatsapp",
-    "served by",
-    "hp",
-    "careline",
-    "fax",
-    "gst",
-    "tax invoice",
-    "invoice",
-    "receipt",
-    "date",
-    "cashier",
-    "bill",
-    "email",
-    "www",
-    "http",
-    "table",
-    "order",
-    "guest",
-    "server",
-    "check",
-    "hotline",
-    "phone",
-    "document",
-    "slip",
-    "cash",
-    "description",
-    "qty",
-    "item",
-];
-
-fn is_head_end(row: &Row) -> bool {
-    HEAD_ENDS.iter().any(|w| contains_words(&row.words, w)) || !row.amounts.is_empty()
-}
-
-/// A registration number in brackets, or nothing but digits and punctuation.
-fn is_number_row(row: &Row) -> bool {
-    let letters = row.text.chars().filter(|c| c.is_alphabetic()).count();
-    let digits = row.text.chars().filter(char::is_ascii_digit).count();
-    letters < 3
-        || (digits >= 5 && letters <= 8)
-            && (contains_words(&row.words, "co")
-                || row.words.contains("reg")
-                || letters <= 3
-                || contains_words(&row.words, "no"))
-}
-
-/// Shop name and address from the head.
-fn issuer(sheet: &Sheet<'_>, rows: &[Row], fields: &mut Fields) {
-    let head: Vec<usize> = (0..rows.len().min(12)).collect();
-    let suffixed =
-        |i: &usize| SUFFIXES.iter().any(|s| contains_words(&rows[*i].words, s)) && rows[*i].amounts.is_empty();
-    let plain = |i: &usize| {
-        let letters = rows[*i].text.chars().filter(|c| c.is_alphabetic()).count();
-        let slogan = NO_NAMES.iter().any(|w| rows[*i].words.contains(w));
-        letters >= 3 && !slogan && !is_head_end(&rows[*i]) && !is_number_row(&rows[*i])
-    };
-    // Printed names start with a capital or a digit; a small letter is a note somebody wrote at the top.
-    let printed = |i: &usize| rows[*i].text.chars().find(|c| c.is_alphanumeric()).is_some_and(|c| !c.is_lowercase());
-    let first_plain =
-        head.iter().copied().find(|i| plain(i) && printed(i)).or_else(|| head.iter().copied().find(plain));
-    let company = head.iter().copied().take(7).find(suffixed);
-    let Some(at) = company.or(first_plain) else { return };
-    // A name that runs over two rows: the second is little more than its legal form.
-    let mut from = at;
-    let letters = rows[at].words.chars().filter(|c| c.is_alphabetic()).count();
-    if company == Some(at) && letters <= 10 && at > 0 && plain(&(at - 1)) {
-        from = at - 1;
-    }
-    let cells: Vec<usize> = (from..=at).flat_map(|i| rows[i].cells.iter().copied()).collect();
-    if let Some(mut found) = join(sheet, &cells) {
-        found.value = found.value.as_deref().map(without_registration);
-        fields.insert(F::IssuerName, found);
-    }
-    let mut address: Vec<usize> = Vec::new();
-    for row in rows.iter().skip(at + 1).take(7) {
-        let registration =
-            ["company no", "company reg", "co reg", "roc no", "reg no", "company rto", "gst id", "gstid"]
-                .iter()
-                .any(|w| row.words.contains(w));
-        if registration || is_number_row(row) && address.is_empty() {
-            continue;
-        }
-        let telephone = row.text.chars().filter(char::is_ascii_digit).count() >= 7
-            && row.text.chars().filter(|c| c.is_alphabetic()).count() <= 3;
-        let dated = !parse::dates(&row.text, DateOrder::DayFirst).is_empty();
-        if is_head_end(row) || telephone || dated {
-            break;
-        }
-        address.extend(&row.cells);
-    }
-    if let Some(found) = join(sheet, &address) {
-        fields.insert(F::IssuerAddress, found);
-    }
-}
-
-/// A company's name without the registration number in brackets behind it: `EXAMPLE SDN BHD (123456-X)`.
-fn without_registration(name: &str) -> String {
-    let Some((head, tail)) = name.rsplit_once('(') else { return name.to_owned() };
-    let digits = tail.chars().filter(char::is_ascii_digit).count();
-    if digits >= 4 && head.trim().chars().count() >= 3 { head.trim().to_owned() } else { name.to_owned() }
-}
-
-/// Several cells as one text field.
-fn join(sheet: &Sheet<'_>, cells: &[usize]) -> Option<Found> {
-    let first = *cells.first()?;
-    let text = cells.iter().map(|&i| sheet.cells[i].line.text.trim()).collect::<Vec<_>>().join(" ");
-    let quad = if cells.len() == 1 {
-        sheet.cells[first].line.quad
-    } else {
-        cells.iter().map(|&i| sheet.cells[i].line.quad).reduce(|a, b| a.union(&b))?
-    };
-    let confidence = cells.iter().map(|&i| sheet.cells[i].line.confidence).min()?;
-    Some(Found { value: Some(text.clone()), text, confidence, quad, repairs: vec![] })
 }
 
 /// Rows with words and an amount, above the first sum.
@@ -768,6 +722,67 @@ mod tests {
             ("TOTAL: 20.00", Some("1.20")),
         ]);
         assert!(got.contains(&(F::Total, "21.20".to_owned())), "{got:?}");
+    }
+
+    #[test]
+    fn a_name_and_an_address_are_told_from_what_stands_about_them() {
+        let issuer = |head: &[&str]| {
+            let mut rows: Vec<(&str, Option<&str>)> = head.iter().map(|t| (*t, None)).collect();
+            rows.extend([("TAX INVOICE", None), ("BREAD", Some("5.00")), ("TOTAL", Some("5.00"))]);
+            let values = values(&rows);
+            let value = |name| values.iter().find(|(n, _)| *n == name).map_or("-", |(_, v)| v.as_str()).to_owned();
+            (value(F::IssuerName), value(F::IssuerAddress))
+        };
+        let cases: &[(&[&str], &str, &str)] = &[
+            (
+                &[
+                    "THE EXAMPLE",
+                    "STATIONERY SDN BHD",
+                    "(123456-X)",
+                    "NO. 1, JALAN CONTOH,",
+                    "54321 CONTOH, SELANGOR",
+                    "TEL: 03-1234567",
+                ],
+                "THE EXAMPLE STATIONERY SDN BHD",
+                "NO. 1, JALAN CONTOH, 54321 CONTOH, SELANGOR",
+            ),
+            (
+                &[
+                    "Noodle Corner",
+                    "OWNED BY: EXAMPLE F00D SON BHD 123456-X",
+                    "Branch Utama",
+                    "12, Jln Contoh 5",
+                    "5432I Contoh",
+                ],
+                "EXAMPLE F00D SDN BHD",
+                "12, Jln Contoh 5",
+            ),
+            (
+                &["EXAMPLE MART #994", "12 MAIN STREET", "SPRINGFIELD NY 10014"],
+                "EXAMPLE MART",
+                "12 MAIN STREET SPRINGFIELD NY 10014",
+            ),
+            (&["EXAMPLE MAXT"], "EXAMPLE MAXT", "-"),
+        ];
+        for (head, name, address) in cases {
+            assert_eq!(issuer(head), ((*name).to_owned(), (*address).to_owned()), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_tax_is_settled_by_the_sum_and_says_so() {
+        let page = receipt(&[
+            ("COFFEE", Some("20.00")),
+            ("SUBTOTAL", Some("20.00")),
+            ("7.0% - SOMEWHERE", Some("1.40")),
+            ("TOTAL", Some("21.40")),
+        ]);
+        let (fields, _) = read(&Sheet::new(&page));
+        let tax = &fields[&F::Tax];
+        assert_eq!(tax.value.as_deref(), Some("1.40"));
+        assert!(tax.repairs.iter().any(|r| r == SETTLED_BY_SUM));
+        let page = receipt(&[("COFFEE", Some("20.00")), ("SUB W/TAX", Some("21.40")), ("TOTAL", Some("21.40"))]);
+        assert!(!read(&Sheet::new(&page)).0.contains_key(&F::Tax), "a tax is no total");
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
     fields.remove(&F::Cashier);
     fields.remove(&F::Reviewer);
     totals(sheet, &mut fields);
+    labels::settle_words(&mut fields);
     numbers(sheet, &mut fields);
     parties(sheet, &hits, &mut fields);
     net_and_tax(sheet, &hits, &mut fields);
@@ -62,9 +63,7 @@ pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
 /// Total in words, and the total in numerals on its row where 小写 did not give it.
 fn totals(sheet: &Sheet<'_>, fields: &mut Fields) {
     let Some(span) = labels::amount_in_words(sheet) else { return };
-    if let Some(found) = labels::typed(sheet, F::TotalInWords, span) {
-        fields.insert(F::TotalInWords, found);
-    }
+    fields.insert(F::TotalInWords, labels::words(sheet, span));
     let cell = &sheet.cells[span.cell];
     let own = Span { cell: span.cell, from: span.to, to: cell.chars.len() };
     let row = sheet.to_the_right(cell.right, cell.middle(), cell.height() * 1.3);

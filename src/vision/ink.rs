@@ -1,0 +1,164 @@
+//! Red seals on a page, and the page without them.
+//!
+//! A seal is stamped or printed in a saturated red over black print. In the red channel alone its ink is nearly as
+//! bright as paper while black stays black, so what a seal covers without hiding it can be read there.
+
+use super::rectify;
+use image::{Rgb, RgbImage};
+
+/// A seal's upright box in pixels of the page: left, top, right, bottom.
+pub type SealBox = [u32; 4];
+
+/// Longest side of the copy on which seals are sought.
+const SIDE: u32 = 400;
+/// How far red must stand above green and blue on that copy, of 255: thin strokes are pale there.
+const RED: u8 = 30;
+/// Side of a seal as a share of the page's longer side: real ones are 30 to 50 mm wide on sheets of 150 to 300 mm.
+const SIDES: std::ops::RangeInclusive<f64> = 0.05..=0.34;
+/// The same for a part of a seal: red words are lower.
+const LEAST_PART: f64 = 0.03;
+/// Share of a seal's box that is ink: less is a few red strokes, more is a red area.
+const INK: std::ops::RangeInclusive<f64> = 0.08..=0.75;
+
+fn is_red(p: &Rgb<u8>) -> bool {
+    p.0[0].saturating_sub(p.0[1].max(p.0[2])) > RED
+}
+
+/// The red seals of a page: connected red areas, as round or square as seals are. At most four, the largest first.
+pub fn seals(page: &RgbImage) -> Vec<SealBox> {
+    let small = rectify::reduced(page, SIDE);
+    let (w, h) = (small.width() as usize, small.height() as usize);
+    let red: Vec<bool> = small.pixels().map(is_red).collect();
+    if red.iter().filter(|r| **r).count() < 20 {
+        return Vec::new();
+    }
+    // Parts of one seal stand apart by less than two of its strokes.
+    let reach = 2_i64;
+    let mut seen = vec![false; w * h];
+    let long = w.max(h) as f64;
+    let mut parts: Vec<(usize, [usize; 4])> = Vec::new();
+    for start in 0..w * h {
+        if !red[start] || seen[start] {
+            continue;
+        }
+        let (mut stack, mut ink) = (vec![start], 0_usize);
+        let (mut left, mut top, mut right, mut bottom) = (w, h, 0, 0);
+        seen[start] = true;
+        while let Some(at) = stack.pop() {
+            let (x, y) = (at % w, at / w);
+            ink += 1;
+            (left, top, right, bottom) = (left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1));
+            for dy in -reach..=reach {
+                for dx in -reach..=reach {
+                    let (nx, ny) = (x as i64 + dx, y as i64 + dy);
+                    if nx < 0 || ny < 0 || nx >= w as i64 || ny >= h as i64 {
+                        continue;
+                    }
+                    let next = ny as usize * w + nx as usize;
+                    if red[next] && !seen[next] {
+                        seen[next] = true;
+                        stack.push(next);
+                    }
+                }
+            }
+        }
+        let least = LEAST_PART * long;
+        if (right - left) as f64 > least && (bottom - top) as f64 > least {
+            parts.push((ink, [left, top, right, bottom]));
+        }
+    }
+    let mut found: Vec<(usize, SealBox)> = joined(parts, (0.02 * long) as usize)
+        .into_iter()
+        .filter(|(ink, [left, top, right, bottom])| {
+            let (bw, bh) = ((right - left) as f64, (bottom - top) as f64);
+            let share = *ink as f64 / (bw * bh);
+            SIDES.contains(&(bw / long))
+                && SIDES.contains(&(bh / long))
+                && INK.contains(&share)
+                && bw.max(bh) < 2.2 * bw.min(bh)
+        })
+        .map(|(ink, at)| {
+            let (sx, sy) = (f64::from(page.width()) / w as f64, f64::from(page.height()) / h as f64);
+            let [left, top, right, bottom] = at.map(|v| v as f64);
+            (ink, [left * sx, top * sy, right * sx, bottom * sy].map(|v| v.round() as u32))
+        })
+        .collect();
+    found.sort_by_key(|(ink, at)| (std::cmp::Reverse(*ink), *at));
+    found.into_iter().take(4).map(|(_, at)| at).collect()
+}
+
+/// Parts that stand within `gap` of one another as one: a seal breaks where it was stamped unevenly.
+fn joined(mut parts: Vec<(usize, [usize; 4])>, gap: usize) -> Vec<(usize, [usize; 4])> {
+    let near = |a: &[usize; 4], b: &[usize; 4]| {
+        a[0] < b[2] + gap && b[0] < a[2] + gap && a[1] < b[3] + gap && b[1] < a[3] + gap
+    };
+    let mut i = 0;
+    while i < parts.len() {
+        match (i + 1..parts.len()).find(|&j| near(&parts[i].1, &parts[j].1)) {
+            Some(j) => {
+                let (ink, b) = parts.remove(j);
+                let a = parts[i].1;
+                parts[i] = (parts[i].0 + ink, [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]);
+                i = 0;
+            }
+            None => i += 1,
+        }
+    }
+    parts
+}
+
+/// A part of the page (left, top, right, bottom) in which the red ink inside `seals` is gone.
+pub fn without_red(page: &RgbImage, part: [u32; 4], seals: &[SealBox]) -> RgbImage {
+    let [left, top, right, bottom] = part;
+    let mut out = image::imageops::crop_imm(page, left, top, right - left, bottom - top).to_image();
+    for (x, y, pixel) in out.enumerate_pixels_mut() {
+        let (px, py) = (x + left, y + top);
+        let [r, g, b] = pixel.0;
+        // Any tinge: where ink thins out the paper is pink.
+        let tinged = r > g.max(b).saturating_add(8);
+        if tinged && seals.iter().any(|s| (s[0]..s[2]).contains(&px) && (s[1]..s[3]).contains(&py)) {
+            *pixel = Rgb([r; 3]);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// White paper with a black bar, and a red ring of 100 pixels over it.
+    fn stamped() -> RgbImage {
+        RgbImage::from_fn(800, 500, |x, y| {
+            let (dx, dy) = (f64::from(x) - 400.0, f64::from(y) - 250.0);
+            let distance = dx.hypot(dy);
+            match (distance, y) {
+                (d, 245..=255) if d < 90.0 => Rgb([20, 20, 20]),
+                (d, _) if (85.0..100.0).contains(&d) || d < 25.0 => Rgb([225, 60, 60]),
+                _ => Rgb([250, 250, 250]),
+            }
+        })
+    }
+
+    #[test]
+    fn a_seal_is_found_and_taken_away_and_black_stays() {
+        let page = stamped();
+        let found = seals(&page);
+        assert_eq!(found.len(), 1);
+        let [l, t, r, b] = found[0];
+        assert!(l.abs_diff(300) < 8 && t.abs_diff(150) < 8 && r.abs_diff(500) < 8 && b.abs_diff(350) < 8, "{found:?}");
+        let clean = without_red(&page, [200, 100, 600, 400], &found);
+        assert_eq!(clean.get_pixel(200 - 92, 150).0, [225; 3], "ink");
+        assert_eq!(clean.get_pixel(200, 150).0, [20; 3], "print");
+    }
+
+    #[test]
+    fn red_words_and_red_areas_are_no_seals() {
+        let words = RgbImage::from_fn(800, 500, |x, y| {
+            if (100..112).contains(&y) && x % 20 < 12 { Rgb([220, 40, 40]) } else { Rgb([250; 3]) }
+        });
+        assert!(seals(&words).is_empty());
+        assert!(seals(&RgbImage::from_pixel(800, 500, Rgb([220, 40, 40]))).is_empty());
+        assert!(seals(&RgbImage::new(1, 1)).is_empty());
+    }
+}
