@@ -6,6 +6,7 @@ use claimlens::domain::result::Timing;
 use claimlens::domain::{Bp, ContentHash, Reading};
 use claimlens::http::server;
 use claimlens::pipeline::{Pictures, ReadError, ReadOutcome};
+use claimlens::vision::{self, Limits};
 use claimlens::service::{LoadReader, ReadPhotos, Service, ServiceConfig};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
@@ -25,7 +26,7 @@ pub struct CannedReader {
 }
 
 impl ReadPhotos for CannedReader {
-    fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, ReadError> {
+    fn read(&mut self, source: &str, bytes: &[u8], pdf_page: Option<u32>) -> Result<ReadOutcome, ReadError> {
         match source {
             s if s.starts_with("slow") => std::thread::sleep(Duration::from_millis(300)),
             s if s.starts_with("stuck") => std::thread::sleep(Duration::from_secs(3600)),
@@ -38,13 +39,14 @@ impl ReadPhotos for CannedReader {
         let sha256 = ContentHash::of(bytes);
         let mut reading = Reading::unreadable(source, sha256, String::new());
         reading.unreadable = None;
+        reading.pdf_page = pdf_page;
         reading.size = [64, 48];
         reading.page_size = [64, 48];
         // Different bytes are different pictures here.
         reading.picture_hash = Some(sha256.to_string()[..16].to_owned());
         reading.quality.sharpness = Some(Bp(9_000));
         reading.quality.text_height = Some(self.text_height);
-        let picture = || image::load_from_memory(bytes).unwrap().to_rgb8();
+        let picture = || vision::decode(bytes, pdf_page, &Limits::default()).unwrap().image;
         let pictures = Pictures { upload: picture(), page: picture() };
         let mut timing = Timing::default();
         timing.add("recognise", Duration::from_micros(1500));
