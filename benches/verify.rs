@@ -27,7 +27,9 @@ fn verify(c: &mut Criterion) {
         let photos = [(format!("{sample}.jpg"), read("photo.jpg"))];
         let (record, ..) = decide_stateless(&mut reader, &policy, None, &photos, &Limits::default(), now);
         assert_eq!(record.evidence.readings[0].value(FieldName::Total), truth["fields"]["total"].as_str(), "{sample}");
-        group.bench_function(sample, |b| b.iter(|| decide_stateless(&mut reader, &policy, None, &photos, &Limits::default(), now)));
+        group.bench_function(sample, |b| {
+            b.iter(|| decide_stateless(&mut reader, &policy, None, &photos, &Limits::default(), now))
+        });
     }
     group.finish();
 }

@@ -146,8 +146,7 @@ impl Reader {
                 watch.lap("decode");
                 watch.timing.add("total", start.elapsed());
                 let retake = advice_on_upload(&error);
-                let reading =
-                    Reading { pdf_page, retake, ..Reading::unreadable(source, sha256, error.to_string()) };
+                let reading = Reading { pdf_page, retake, ..Reading::unreadable(source, sha256, error.to_string()) };
                 return Ok(ReadOutcome { reading, timing: watch.timing, pictures: None });
             }
         };
@@ -383,7 +382,8 @@ fn advice_on_upload(error: &DecodeError) -> Vec<RetakeAdvice> {
         ),
         DecodeError::UnsupportedFormat { .. } => (
             "format_unsupported",
-            "This kind of file is not supported. Send a JPEG, PNG, WebP, HEIC or PDF, or photograph the bill.".to_owned(),
+            "This kind of file is not supported. Send a JPEG, PNG, WebP, HEIC or PDF, or photograph the bill."
+                .to_owned(),
             "暂不支持这种文件。请上传 JPEG、PNG、WebP、HEIC 或 PDF，或拍照上传。".to_owned(),
         ),
         DecodeError::Encrypted => (

@@ -15,6 +15,8 @@ mod plane;
 mod qr;
 mod quality;
 mod rectify;
+#[cfg(test)]
+mod support;
 
 use crate::domain::{Homography, Page, QrCode, Quad, Quality, RetakeAdvice, Upload};
 use image::RgbImage;

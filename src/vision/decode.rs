@@ -82,6 +82,9 @@ pub enum DecodeError {
     /// A PDF with a picture packed as JBIG2 or JPEG 2000, or twice.
     #[error("the PDF holds a picture in a form that is not read; photograph it")]
     PdfPicture,
+    /// There was no thread to draw a PDF on: trouble of ours, not of the file.
+    #[error("the PDF could not be drawn just now; send it again")]
+    NoThread,
     /// A PDF that would take too long to draw.
     #[error("the PDF is too complex to draw; photograph it")]
     PdfTooComplex,
@@ -317,6 +320,7 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vision::support::{pdf, stream};
     use image::{ImageFormat, Rgb, Rgba, RgbaImage};
     use proptest::prelude::*;
 
@@ -442,21 +446,32 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_survive(bytes in prop::collection::vec(any::<u8>(), 0..400), magic in 0_usize..4) {
-            let head: [&[u8]; 4] = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 "];
+        fn any_bytes_survive(bytes in prop::collection::vec(any::<u8>(), 0..400), magic in 0_usize..6) {
+            let head: [&[u8]; 6] = [
+                b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 ", b"\0\0\0\x18ftypheic", b"%PDF-1.7\n",
+            ];
             let _ = read(&[head[magic], &bytes].concat(), &Limits::default());
         }
 
         #[test]
         fn any_mutation_survives(
-            which in 0_usize..3, cut in 0_usize..2000, edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12)
+            which in 0_usize..5, cut in 0_usize..2000, edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12)
         ) {
-            let format = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP][which];
-            let mut bytes = encoded(flag(), format);
+            let mut bytes = match which {
+                0 => encoded(flag(), ImageFormat::Jpeg),
+                1 => encoded(flag(), ImageFormat::Png),
+                2 => encoded(flag(), ImageFormat::WebP),
+                3 => include_bytes!("../../tests/fixtures/turned.heic").to_vec(),
+                _ => pdf(&["3 0 R"], &[
+                    b"<< /Type /Page /MediaBox [0 0 20 30] /Contents 4 0 R /Rotate 90 >>".to_vec(),
+                    stream("", b"q 0.5 0 0 RG 3 w [2 1] 0 d 1 1 m 5 5 9 9 12 20 c S Q 1 0 0 rg 4 4 9 9 re f"),
+                ]),
+            };
             for (at, value) in edits { let at = at.index(bytes.len()); bytes[at] = value; }
             if cut < bytes.len() / 2 { bytes.truncate(bytes.len() - cut); }
-            let small = Limits { pixels: 1_000_000, ..Limits::default() };
-            if let Ok(photo) = read(&bytes, &small) {
+            let small = Limits { pixels: 4_000_000, ..Limits::default() };
+            let page = (which == 4).then_some(1);
+            if let Ok(photo) = decode(&bytes, page, &small) {
                 prop_assert!(u64::from(photo.image.width()) * u64::from(photo.image.height()) <= small.pixels);
             }
         }

@@ -22,3 +22,35 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeEr
         .map(|image| over_white(DynamicImage::ImageRgba8(image)))
         .ok_or(damaged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shown 48 × 64, red in its top left quarter; stored lying, with `irot` and an EXIF orientation that say so.
+    const TURNED: &[u8] = include_bytes!("../../tests/fixtures/turned.heic");
+
+    #[test]
+    fn the_file_turns_its_picture_once() {
+        let image = decode(TURNED, &Limits::default()).unwrap();
+        assert_eq!(image.dimensions(), (48, 64));
+        let red = |x, y| image.get_pixel(x, y)[0] > 180 && image.get_pixel(x, y)[1] < 80;
+        assert!(red(3, 3) && red(20, 28) && !red(44, 3) && !red(3, 60) && !red(44, 60));
+    }
+
+    #[test]
+    fn limits_hold_before_pixels_and_a_cut_file_is_damaged() {
+        // It is coded as 64 × 64 and cropped.
+        let few = Limits { pixels: 3_000, ..Limits::default() };
+        assert_eq!(decode(TURNED, &few).unwrap_err(), DecodeError::TooManyPixels { pixels: 4_096, limit: 3_000 });
+        let short = Limits { side: 60, ..Limits::default() };
+        assert_eq!(decode(TURNED, &short).unwrap_err(), DecodeError::SideTooLong { side: 64, limit: 60 });
+        for cut in 0..TURNED.len() - 40 {
+            // The last bytes are its EXIF.
+            if let Err(error) = decode(&TURNED[..cut], &Limits::default()) {
+                assert_eq!(error, DecodeError::Damaged { format: "HEIC" });
+            }
+        }
+        assert!(decode(&TURNED[..TURNED.len() / 2], &Limits::default()).is_err());
+    }
+}

@@ -15,7 +15,7 @@ use hayro::hayro_interpret::{
     InterpreterSettings, InterpreterWarning, Paint, SoftMask, TransformExt, interpret_page,
 };
 use hayro::hayro_syntax::Pdf;
-use hayro::hayro_syntax::object::{Object, Stream};
+use hayro::hayro_syntax::object::{Array, Dict, Object, Stream};
 use hayro::hayro_syntax::page::Page;
 use hayro::kurbo::{Affine, BezPath, Rect, Shape};
 use hayro::vello_cpu::color::palette::css::WHITE;
@@ -25,7 +25,7 @@ use image::codecs::jpeg::JpegDecoder;
 use image::{ImageDecoder, RgbImage};
 use std::collections::HashSet;
 use std::io::{Cursor, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -42,6 +42,14 @@ const PIXELS_A_UNIT: f64 = 4096.0;
 /// Pixels of an embedded picture that cost as much: each has to be unpacked and converted.
 const PICTURE_PIXELS_A_UNIT: f64 = 256.0;
 
+/// Stack to parse and draw on: what nests in a PDF is followed by recursion, and a stack that overflows cannot be
+/// caught. Only what is used of it is ever taken.
+const STACK: usize = 256 << 20;
+/// Most objects in a PDF whose pages are drawn. Twenty pages of bills have some hundreds.
+const MOST_OBJECTS: usize = 20_000;
+/// How deep the braces of a calculator function may nest. Printed matter nests two or three.
+const DEEPEST_BRACES: usize = 32;
+
 /// How many pages there are: 1 to [`Limits::pdf_pages`].
 pub(super) fn pages(bytes: &[u8], limits: &Limits) -> Result<u32, DecodeError> {
     guarded(|| {
@@ -54,7 +62,7 @@ pub(super) fn pages(bytes: &[u8], limits: &Limits) -> Result<u32, DecodeError> {
 pub(super) fn decode(bytes: &[u8], number: u32, limits: &Limits) -> Result<RgbImage, DecodeError> {
     guarded(|| {
         let pdf = open(bytes, limits)?;
-        check_streams(&pdf, limits)?;
+        check_objects(&pdf, limits)?;
         let page = (number as usize).checked_sub(1).and_then(|i| pdf.pages().get(i));
         draw(page.ok_or(DecodeError::NoSuchPage { page: number })?, limits)
     })
@@ -62,10 +70,13 @@ pub(super) fn decode(bytes: &[u8], number: u32, limits: &Limits) -> Result<RgbIm
 
 const DAMAGED: DecodeError = DecodeError::Damaged { format: "PDF" };
 
-/// Runs `work`; a panic in it is a damaged file, and [`stop`] ends it with its reason.
-fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|thrown| Err(thrown.downcast::<DecodeError>().map_or(DAMAGED, |reason| *reason)))
+/// Runs `work` on a stack of [`STACK`] bytes; a panic in it is a damaged file, and [`stop`] ends it with its reason.
+fn guarded<T: Send>(work: impl FnOnce() -> Result<T, DecodeError> + Send) -> Result<T, DecodeError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let joined = thread.map_err(|_| DecodeError::NoThread)?.join();
+        joined.unwrap_or_else(|thrown| Err(thrown.downcast::<DecodeError>().map_or(DAMAGED, |reason| *reason)))
+    })
 }
 
 /// Leaves the interpreter, which has no way to be told to stop, for [`guarded`].
@@ -113,11 +124,30 @@ fn bytes_allowed(limits: &Limits) -> u64 {
     4 * limits.pixels
 }
 
-fn check_streams(pdf: &Pdf, limits: &Limits) -> Result<(), DecodeError> {
+fn check_objects(pdf: &Pdf, limits: &Limits) -> Result<(), DecodeError> {
+    if pdf.len() > MOST_OBJECTS {
+        return Err(DecodeError::PdfTooComplex);
+    }
     pdf.objects().into_iter().try_for_each(|object| match object {
         Object::Stream(stream) => check_stream(&stream, limits),
+        Object::Dict(dict) if is_function(&dict, STITCHING) => check_stitching(&dict),
         _ => Ok(()),
     })
+}
+
+/// The kinds of functions that are made of others, and of a program.
+const STITCHING: u32 = 3;
+const CALCULATOR: u32 = 4;
+
+fn is_function(dict: &Dict<'_>, kind: u32) -> bool {
+    dict.get::<u32>(b"FunctionType".as_slice()) == Some(kind)
+}
+
+/// Refuses a stitching of stitchings: each level may name the next one twice, and the parser follows both.
+fn check_stitching(dict: &Dict<'_>) -> Result<(), DecodeError> {
+    let parts = dict.get::<Array<'_>>(b"Functions".as_slice()).ok_or(DAMAGED)?;
+    let nested = parts.iter::<Dict<'_>>().any(|part| is_function(&part, STITCHING));
+    if nested { Err(DecodeError::PdfTooComplex) } else { Ok(()) }
 }
 
 /// Refuses a stream that could unpack to more than [`bytes_allowed`], or whose picture breaks a limit.
@@ -144,10 +174,24 @@ fn check_stream(stream: &Stream<'_>, limits: &Limits) -> Result<(), DecodeError>
     if most > limit {
         return Err(DecodeError::TooMuchMemory { bytes: most, limit });
     }
+    if is_function(stream.dict(), CALCULATOR) {
+        let program = stream.decoded_data().map_err(|_| DAMAGED)?;
+        let mut depth = 0_usize;
+        for byte in program.iter() {
+            match byte {
+                b'{' => depth += 1,
+                b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth > DEEPEST_BRACES {
+                return Err(DecodeError::PdfTooComplex);
+            }
+        }
+    }
     let number = |names: [&[u8]; 2]| names.iter().find_map(|name| stream.dict().get::<u32>(*name));
     if let (Some(width), Some(height)) = (number([b"Width", b"W"]), number([b"Height", b"H"])) {
         within(width, height, limits, &DAMAGED)?;
-        let columns = stream.dict().get::<hayro::hayro_syntax::object::Dict<'_>>(b"DecodeParms".as_slice());
+        let columns = stream.dict().get::<Dict<'_>>(b"DecodeParms".as_slice());
         if let Some(columns) = columns.and_then(|d| d.get::<u32>(b"Columns".as_slice())) {
             within(columns.max(1), height, limits, &DAMAGED)?;
         }
@@ -270,6 +314,18 @@ impl Survey<'_> {
         shape.intersect(self.area).area()
     }
 
+    /// The outline of a shape of so many elements, in user space: curves are cut into lines, and lines into dashes.
+    fn outline(&mut self, elements: usize, shape: Rect, length: f64, transform: Affine, mode: &DrawMode) {
+        let shown = transform.transform_rect_bbox(shape);
+        self.spend(elements as f64 * (1.0 + shown.width().hypot(shown.height()).sqrt() / 100.0));
+        if let DrawMode::Stroke(stroke) | DrawMode::FillAndStroke(_, stroke) = mode
+            && !stroke.dash_array.is_empty()
+        {
+            // Never ends where the dashes have no length, which is infinitely many.
+            self.spend(length / stroke.dash_array.iter().map(|dash| f64::from(*dash)).sum::<f64>().max(0.0));
+        }
+    }
+
     fn paint<'a>(&mut self, shape: Rect, paint: &Paint<'a>, mask: Option<&SoftMask<'a>>) {
         self.drawn = true;
         self.spend(1.0 + self.pixels(shape) / PIXELS_A_UNIT);
@@ -297,13 +353,15 @@ impl Survey<'_> {
 }
 
 impl<'a> Device<'a> for Survey<'_> {
-    fn draw_path(&mut self, path: &BezPath, props: DrawProps<'a>, _: &DrawMode) {
-        self.spend(path.elements().len() as f64);
+    fn draw_path(&mut self, path: &BezPath, props: DrawProps<'a>, mode: &DrawMode) {
+        let length = if matches!(mode, DrawMode::Fill(_)) { 0.0 } else { path.perimeter(1.0) };
+        self.outline(path.elements().len(), path.bounding_box(), length, props.transform, mode);
         self.paint((props.transform * path.clone()).bounding_box(), &props.paint, props.soft_mask.as_ref());
     }
 
     fn push_clip_path(&mut self, clip: &ClipPath) {
-        self.spend(1.0 + clip.path.elements().len() as f64);
+        let mode = DrawMode::Fill(clip.fill);
+        self.outline(1 + clip.path.elements().len(), clip.path.bounding_box(), 0.0, Affine::IDENTITY, &mode);
     }
 
     fn push_transparency_group(&mut self, _: f32, mask: Option<SoftMask<'a>>, _: BlendMode) {
@@ -316,11 +374,10 @@ impl<'a> Device<'a> for Survey<'_> {
             return self.spend(run.glyphs().len() as f64);
         }
         for glyph in run.glyphs() {
-            let transform = props.transform * glyph.transform();
-            // An em is 1000 units of the outline.
-            let em = transform.transform_rect_bbox(Rect::new(0.0, 0.0, 1000.0, 1000.0));
-            self.spend(8.0);
-            self.paint(em, &props.paint, props.soft_mask.as_ref());
+            // An em is 1000 units of the outline; its strokes are about four times around it.
+            let em = glyph.transform().transform_rect_bbox(Rect::new(0.0, 0.0, 1000.0, 1000.0));
+            self.outline(8, em, 4.0 * em.perimeter(1.0), props.transform, mode);
+            self.paint(props.transform.transform_rect_bbox(em), &props.paint, props.soft_mask.as_ref());
             if let Glyph::Type3(drawing) = &**glyph {
                 drawing.interpret(self, props.transform, glyph.transform(), &props.paint);
             }
@@ -350,4 +407,134 @@ impl<'a> Device<'a> for Survey<'_> {
     fn pop_clip(&mut self) {}
 
     fn pop_transparency_group(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::support::{pdf, stream};
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+    use image::Rgb;
+    use std::io::Write;
+
+    /// A page of 200 × 100 points with this content, resources and further objects, the first of which is number 5.
+    fn page(content: &str, resources: &str, more: &[Vec<u8>]) -> Vec<u8> {
+        let dict = format!("<< /Type /Page /MediaBox [0 0 200 100] /Contents 4 0 R /Resources << {resources} >> >>");
+        let mut objects = vec![dict.into_bytes(), stream("", content.as_bytes())];
+        objects.extend_from_slice(more);
+        pdf(&["3 0 R"], &objects)
+    }
+
+    fn picture(width: u32, height: u32, more: &str, data: &[u8]) -> Vec<u8> {
+        let dict = format!(
+            "/Subtype /Image /Width {width} /Height {height} /BitsPerComponent 8 /ColorSpace /DeviceGray {more}"
+        );
+        stream(&dict, data)
+    }
+
+    fn zipped(data: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn drawn(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+        decode(bytes, 1, &Limits::default())
+    }
+
+    #[test]
+    fn a_page_is_drawn_as_a_viewer_shows_it() {
+        let image = drawn(&page("1 0 0 rg 0 50 100 50 re f", "", &[])).unwrap();
+        assert_eq!(image.dimensions(), (2200, 1100));
+        let at = |x, y| *image.get_pixel(x, y);
+        assert_eq!((at(10, 10), at(1090, 540)), (Rgb([255, 0, 0]), Rgb([255, 0, 0])));
+        assert_eq!((at(1110, 10), at(10, 560)), (Rgb([255; 3]), Rgb([255; 3])));
+    }
+
+    #[test]
+    fn print_in_a_standard_font_is_there() {
+        let text = "BT /F 20 Tf 10 40 Td (120.00) Tj ET";
+        let fonts = "/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>";
+        let image = drawn(&page(text, fonts, &[])).unwrap();
+        assert!(image.pixels().filter(|p| p[0] < 80).count() > 5_000);
+    }
+
+    #[test]
+    fn a_scan_keeps_its_own_pixels() {
+        let scan: Vec<u8> = (0..300 * 150).map(|i| if (i / 300 + i % 300) % 2 == 0 { 255 } else { 0 }).collect();
+        let shown = "200 0 0 100 0 0 cm /I Do";
+        let image = drawn(&page(shown, "/XObject << /I 5 0 R >>", &[picture(300, 150, "", &scan)])).unwrap();
+        assert_eq!(image.dimensions(), (300, 150));
+        assert!(image.pixels().zip(&scan).all(|(p, s)| p.0 == [*s; 3]));
+        // Print over it needs the resolution of print.
+        let over = format!("q {shown} Q 0 0 5 5 re f");
+        let image = drawn(&page(&over, "/XObject << /I 5 0 R >>", &[picture(300, 150, "", &scan)])).unwrap();
+        assert_eq!(image.dimensions(), (2200, 1100));
+    }
+
+    #[test]
+    fn pages_are_counted_within_the_limit() {
+        let limits = Limits { pdf_pages: 2, ..Limits::default() };
+        let some = |n: usize| {
+            let kids: Vec<String> = (0..n).map(|i| format!("{} 0 R", i + 3)).collect();
+            let kids: Vec<&str> = kids.iter().map(String::as_str).collect();
+            pdf(&kids, &vec![b"<< /Type /Page /MediaBox [0 0 9 9] >>".to_vec(); n])
+        };
+        assert_eq!(pages(&some(1), &limits), Ok(1));
+        assert_eq!(pages(&some(2), &limits), Ok(2));
+        assert_eq!(pages(&some(3), &limits), Err(DecodeError::TooManyPages { pages: 3, limit: 2 }));
+        assert_eq!(pages(&some(10_000), &limits), Err(DecodeError::TooManyPages { pages: 10_000, limit: 2 }));
+        assert_eq!(pages(&some(0), &limits), Err(DecodeError::NoPages));
+        for page in [0, 3] {
+            assert_eq!(decode(&some(2), page, &limits), Err(DecodeError::NoSuchPage { page }));
+        }
+        assert_eq!(pages(b"%PDF-1.7\nnothing", &limits), Err(DAMAGED));
+        // A tree that is its own child ends.
+        assert!(pages(&pdf(&["2 0 R", "3 0 R"], &[b"<< /Type /Pages /Kids [2 0 R] >>".to_vec()]), &limits).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_shown_as_meant_is_refused() {
+        let chinese = "<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts \
+             [<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo << /Registry (Adobe) \
+             /Ordering (GB1) /Supplement 4 >> >>] >>";
+        let font = page("BT /F 20 Tf <4E2D> Tj ET", &format!("/Font << /F {chinese} >>"), &[]);
+        assert_eq!(drawn(&font), Err(DecodeError::FontMissing));
+        let locked = [page("", "", &[]), b"trailer << /Root 1 0 R /Encrypt << >> >>".to_vec()].concat();
+        assert_eq!(drawn(&locked), Err(DecodeError::Encrypted));
+        let jbig2 = picture(9, 9, "/Filter /JBIG2Decode", b"x");
+        assert_eq!(drawn(&page("/I Do", "/XObject << /I 5 0 R >>", &[jbig2])), Err(DecodeError::PdfPicture));
+    }
+
+    #[test]
+    fn hostile_pages_end_soon_and_say_why() {
+        let resources = "/XObject << /A 5 0 R >>";
+        let form = |next: usize| {
+            let dict = format!("/Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /A {next} 0 R >> >>");
+            stream(&dict, &b"/A Do ".repeat(10))
+        };
+        let forms: Vec<Vec<u8>> = (6..36).map(form).chain([stream("/Subtype /Form /BBox [0 0 9 9]", b"f")]).collect();
+        let too_complex = Err(DecodeError::PdfTooComplex);
+        assert_eq!(drawn(&page("/A Do", resources, &forms)), too_complex);
+        assert_eq!(drawn(&page(&"0 0 200 100 re f ".repeat(100_000), "", &[])), too_complex);
+        assert_eq!(drawn(&page("[0.0000001] 0 d 0 0 m 200 100 l S", "", &[])), too_complex);
+        let braces = stream("/FunctionType 4 /Domain [0 1] /Range [0 1]", &b"{".repeat(300_000));
+        assert_eq!(drawn(&page("", "", &[braces])), too_complex);
+        let stitched = |next: usize| format!("<< /FunctionType 3 /Functions [{next} 0 R {next} 0 R] >>").into_bytes();
+        assert_eq!(drawn(&page("", "", &(6..46).map(stitched).collect::<Vec<_>>())), too_complex);
+        assert!(drawn(&page("/A Do", resources, &[form(5)])).is_ok(), "a form within itself is drawn once");
+
+        let huge = picture(2_000_000_000, 2, "", b"x");
+        let too_long = Err(DecodeError::SideTooLong { side: 2_000_000_000, limit: 16_384 });
+        assert_eq!(drawn(&page("/A Do", resources, &[huge])), too_long);
+        assert_eq!(drawn(&page("BI /W 2000000000 /H 2 /BPC 8 /CS /G ID x EI", "", &[])), too_long);
+        let small = Limits { pixels: 100_000, ..Limits::default() };
+        let bomb = zipped(&vec![b' '; 1_000_000]);
+        let too_much = |bytes: &[u8]| matches!(decode(bytes, 1, &small), Err(DecodeError::TooMuchMemory { .. }));
+        assert!(too_much(&page("", "", &[stream("/Filter /FlateDecode", &bomb)])));
+        let twice = stream("/Filter [/FlateDecode /FlateDecode]", &zipped(&bomb));
+        assert!(too_much(&page("", "", &[twice])));
+        assert!(too_much(&page("", "", &[stream("/Filter /LZWDecode", &[0; 1_000])])));
+    }
 }

@@ -6,8 +6,8 @@ use claimlens::domain::result::Timing;
 use claimlens::domain::{Bp, ContentHash, Reading};
 use claimlens::http::server;
 use claimlens::pipeline::{Pictures, ReadError, ReadOutcome};
-use claimlens::vision::{self, Limits};
 use claimlens::service::{LoadReader, ReadPhotos, Service, ServiceConfig};
+use claimlens::vision::{self, Limits};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -94,6 +94,28 @@ pub fn encode(seed: u8, format: ImageFormat) -> Vec<u8> {
     picture.write_to(&mut out, format).unwrap();
     out.into_inner()
 }
+
+/// A PDF of as many pages, with one to four red bars each, without fonts or pictures.
+pub fn pdf(pages: usize) -> Vec<u8> {
+    let kids: String = (0..pages).map(|i| format!("{} 0 R ", 2 * i + 3)).collect();
+    let mut objects = vec![
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        format!("<< /Type /Pages /Kids [{kids}] /Count {pages} >>"),
+    ];
+    for i in 0..pages {
+        let bars: String = (0..=i % 4).map(|bar| format!("{} 5 2 60 re f ", 4 + 4 * bar)).collect();
+        objects.push(format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 70] /Contents {} 0 R >>", 2 * i + 4));
+        objects.push(format!("<< /Length {} >>\nstream\n1 0 0 rg {bars}\nendstream", bars.len() + 9));
+    }
+    let mut out = "%PDF-1.7\n".to_owned();
+    for (i, object) in objects.iter().enumerate() {
+        out += &format!("{} 0 obj\n{object}\nendobj\n", i + 1);
+    }
+    (out + "trailer << /Root 1 0 R >>\n").into_bytes()
+}
+
+/// A painted HEIC of 48 × 64 pixels.
+pub const HEIC: &[u8] = include_bytes!("../fixtures/turned.heic");
 
 /// A runtime with a service on it; dropped without a word, like a process that is killed.
 pub struct Running {
