@@ -303,8 +303,7 @@ struct Survey<'l> {
 impl Survey<'_> {
     fn spend(&mut self, cost: f64) {
         self.cost += cost;
-        // Also stops at a cost that is no number.
-        if !(self.cost <= BUDGET) {
+        if self.cost.is_nan() || self.cost > BUDGET {
             stop(DecodeError::PdfTooComplex);
         }
     }
