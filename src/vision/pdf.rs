@@ -6,7 +6,7 @@
 //! is what is unpacked. Scripts, attachments and forms' logic are never run.
 
 use super::Limits;
-use super::decode::{DecodeError, within};
+use super::decode::{DecodeError, jpeg_is_complete, within};
 use flate2::read::ZlibDecoder;
 use hayro::hayro_interpret::font::{FontQuery, Glyph, GlyphRun};
 use hayro::hayro_interpret::pattern::Pattern;
@@ -196,6 +196,10 @@ fn check_stream(stream: &Stream<'_>, limits: &Limits) -> Result<(), DecodeError>
             within(columns.max(1), height, limits, &DAMAGED)?;
         }
         if filters.as_slice() == [Filter::DctDecode] {
+            // The decoder would fill the rest with grey, as in `decode`.
+            if !jpeg_is_complete(&raw) {
+                return Err(DAMAGED);
+            }
             let (width, height) = JpegDecoder::new(Cursor::new(&raw)).map_err(|_| DAMAGED)?.dimensions();
             within(width, height, limits, &DAMAGED)?;
         } else if filters.contains(&Filter::DctDecode) {
