@@ -19,12 +19,12 @@ const PHOTO: &str = "samples/outpatient_bill/photo.jpg";
 fn vision(c: &mut Criterion) {
     let bytes = std::fs::read(PHOTO).expect("the samples lie in the project");
     let limits = Limits::default();
-    let photo = decode(&bytes, &limits).expect("a sample decodes");
+    let photo = decode(&bytes, None, &limits).expect("a sample decodes");
     assert!(photo.image.width() >= 1000 && photo.image.height() >= 1000);
-    c.bench_function("vision/decode/outpatient-photo", |b| b.iter(|| decode(black_box(&bytes), &limits)));
+    c.bench_function("vision/decode/outpatient-photo", |b| b.iter(|| decode(black_box(&bytes), None, &limits)));
     c.bench_function("vision/refuse/text", |b| {
-        assert!(decode(b"this is no picture", &limits).is_err());
-        b.iter(|| decode(black_box(b"this is no picture"), &limits));
+        assert!(decode(b"this is no picture", None, &limits).is_err());
+        b.iter(|| decode(black_box(b"this is no picture"), None, &limits));
     });
 
     let upright = |_: &image::RgbImage| 0;

@@ -25,9 +25,11 @@ fn verify(c: &mut Criterion) {
             |name: &str| std::fs::read(format!("samples/{sample}/{name}")).expect("the samples lie in the project");
         let truth: serde_json::Value = serde_json::from_slice(&read("photo.truth.json")).expect("a truth file");
         let photos = [(format!("{sample}.jpg"), read("photo.jpg"))];
-        let (record, ..) = decide_stateless(&mut reader, &policy, None, &photos, now);
+        let (record, ..) = decide_stateless(&mut reader, &policy, None, &photos, &Limits::default(), now);
         assert_eq!(record.evidence.readings[0].value(FieldName::Total), truth["fields"]["total"].as_str(), "{sample}");
-        group.bench_function(sample, |b| b.iter(|| decide_stateless(&mut reader, &policy, None, &photos, now)));
+        group.bench_function(sample, |b| {
+            b.iter(|| decide_stateless(&mut reader, &policy, None, &photos, &Limits::default(), now))
+        });
     }
     group.finish();
 }

@@ -127,6 +127,8 @@ pub struct PhotoCommitment<'a> {
     pub bytes: u64,
     /// Media type by its first bytes.
     pub media_type: &'a str,
+    /// Which page of a PDF, from 1; `None` for a picture.
+    pub pdf_page: Option<i64>,
     /// Name as given by the sender; only its hash enters the log.
     pub source: &'a str,
 }
@@ -153,7 +155,13 @@ pub fn accepted_payload(
 
 /// How one photo stands in the payload of [`kind::ACCEPTED`].
 pub fn photo_payload(salt: &[u8], p: &PhotoCommitment<'_>) -> serde_json::Value {
-    json!({ "bytes": p.bytes, "media_type": p.media_type, "sha256": p.sha256, "source": salted(salt, p.source) })
+    let mut out =
+        json!({ "bytes": p.bytes, "media_type": p.media_type, "sha256": p.sha256, "source": salted(salt, p.source) });
+    // Absent for pictures, as in entries made before there were pages.
+    if let Some(page) = p.pdf_page {
+        out["pdf_page"] = json!(page);
+    }
+    out
 }
 
 /// The payload of [`kind::DECIDED`]: the record's canonical bytes and the timing shown beside it.

@@ -20,7 +20,7 @@ use crate::models::{Manifest, ManifestError};
 use crate::ocr::agree::Agreement;
 use crate::ocr::ppocr::PpOcrParams;
 use crate::ocr::{OcrEngine, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop, seals};
-use crate::vision::{self, Limits, NormalisedPage};
+use crate::vision::{self, DecodeError, Limits, NormalisedPage, PdfPage};
 use image::RgbImage;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -131,20 +131,22 @@ impl Reader {
         &self.runtime
     }
 
-    /// Reads one photo. A photo that cannot be decoded is a reading with `unreadable` set, not an error.
+    /// Reads one document: a photo, or the page of a PDF that is named. One that cannot be decoded is a reading with
+    /// `unreadable` set, not an error.
     ///
     /// # Errors
     /// Only if an engine failed.
-    pub fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, ReadError> {
+    pub fn read(&mut self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError> {
         let start = Instant::now();
         let mut watch = Watch { timing: Timing::default(), last: start };
         let sha256 = ContentHash::of(bytes);
-        let photo = match vision::decode(bytes, &self.limits) {
+        let photo = match vision::decode(bytes, pdf_page, &self.limits) {
             Ok(photo) => photo,
             Err(error) => {
                 watch.lap("decode");
                 watch.timing.add("total", start.elapsed());
-                let reading = Reading::unreadable(source, sha256, error.to_string());
+                let retake = advice_on_upload(&error);
+                let reading = Reading { pdf_page, retake, ..Reading::unreadable(source, sha256, error.to_string()) };
                 return Ok(ReadOutcome { reading, timing: watch.timing, pictures: None });
             }
         };
@@ -182,6 +184,7 @@ impl Reader {
         let extraction = extract::extract(&text);
         watch.lap("extract");
         let reading = self.assemble(source, sha256, &photo.image, &page, extraction, &mut watch)?;
+        let reading = Reading { pdf_page, ..reading };
         watch.timing.add("total", start.elapsed());
         let pictures = Some(Pictures { upload: photo.image, page: page.image });
         Ok(ReadOutcome { reading, timing: watch.timing, pictures })
@@ -229,6 +232,7 @@ impl Reader {
         Ok(Reading {
             source: source.to_owned(),
             sha256,
+            pdf_page: None,
             unreadable: None,
             size: [width, height],
             page_size: [page.image.width(), page.image.height()],
@@ -368,6 +372,39 @@ fn median_height(lines: &[Line]) -> Option<u32> {
         .collect();
     heights.sort_unstable();
     heights.get(heights.len() / 2).map(|h| (*h).max(0) as u32)
+}
+
+/// What to send instead of an upload that cannot be opened.
+fn advice_on_upload(error: &DecodeError) -> Vec<RetakeAdvice> {
+    let (code, en, zh) = match error {
+        DecodeError::UnsupportedFormat { looks_like: "OFD" } => (
+            "format_unsupported",
+            "OFD is not supported. Export the bill as PDF, or photograph it.".to_owned(),
+            "暂不支持 OFD 格式。请将票据导出为 PDF，或拍照上传。".to_owned(),
+        ),
+        DecodeError::UnsupportedFormat { .. } => (
+            "format_unsupported",
+            "This kind of file is not supported. Send a JPEG, PNG, WebP, HEIC or PDF, or photograph the bill."
+                .to_owned(),
+            "暂不支持这种文件。请上传 JPEG、PNG、WebP、HEIC 或 PDF，或拍照上传。".to_owned(),
+        ),
+        DecodeError::Encrypted => (
+            "pdf_encrypted",
+            "The PDF is protected by a password. Save it without one, or photograph the bill.".to_owned(),
+            "PDF 已加密。请另存为不加密的 PDF，或拍照上传。".to_owned(),
+        ),
+        DecodeError::TooManyPages { limit, .. } => (
+            "pdf_too_long",
+            format!("The PDF has more than {limit} pages. Send only the pages of the bill."),
+            format!("PDF 超过 {limit} 页。请只上传票据所在的页。"),
+        ),
+        _ => (
+            "file_unreadable",
+            "The file cannot be opened. Photograph the bill, or export it again.".to_owned(),
+            "文件无法打开。请重新拍照，或重新导出后上传。".to_owned(),
+        ),
+    };
+    vec![RetakeAdvice { code: code.to_owned(), message: Message { en, zh }, region: None }]
 }
 
 /// Advice that only the text can give.

@@ -88,6 +88,8 @@ pub struct PhotoRow {
     pub bytes: u64,
     /// Media type by its first bytes.
     pub media_type: String,
+    /// Which page of a PDF, from 1; `None` for a picture.
+    pub pdf_page: Option<u32>,
     /// The normalised page, if one was made.
     pub page: Option<ContentHash>,
 }
@@ -204,6 +206,8 @@ pub struct RawPhoto {
     pub bytes: i64,
     /// As stored.
     pub media_type: String,
+    /// As stored.
+    pub pdf_page: Option<i64>,
     /// As stored.
     pub page: Option<String>,
 }

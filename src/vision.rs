@@ -7,18 +7,22 @@
 mod decode;
 mod deskew;
 mod fingerprint;
+mod heic;
 pub mod ink;
 mod light;
 mod locate;
+mod pdf;
 mod plane;
 mod qr;
 mod quality;
 mod rectify;
+#[cfg(test)]
+mod support;
 
 use crate::domain::{Homography, Page, QrCode, Quad, Quality, RetakeAdvice, Upload};
 use image::RgbImage;
 
-pub use decode::{DecodeError, decode, media_type};
+pub use decode::{DecodeError, PdfPage, decode, documents, media_type};
 
 /// Limits applied before anything is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +33,14 @@ pub struct Limits {
     pub pixels: u64,
     /// Longest side in pixels. Default 16384.
     pub side: u32,
+    /// Most pages of one PDF. Default 20, as many as a claim may have photos.
+    pub pdf_pages: usize,
 }
 
 impl Default for Limits {
     /// Room for the largest phone photos (50 megapixels) and long receipts, while a decoder stays under 1 GiB.
     fn default() -> Self {
-        Self { bytes: 20 << 20, pixels: 64_000_000, side: 16_384 }
+        Self { bytes: 20 << 20, pixels: 64_000_000, side: 16_384, pdf_pages: 20 }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn repeat(case: &Case) -> Answer {
         if i == case.document {
             continue;
         }
-        if other.sha256 == case.reading.sha256 {
+        if (other.sha256, other.pdf_page) == (case.reading.sha256, case.reading.pdf_page) {
             found("same_bytes", true);
         } else if number.is_some() && number == likeness::number(other) {
             found("same_number_within_claim", false);

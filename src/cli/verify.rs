@@ -27,7 +27,7 @@ Exit status: 0 all photos were processed (whatever was decided, unreadable ones 
 2 wrong usage."
 )]
 pub struct VerifyArgs {
-    /// Photos, or folders of photos
+    /// Photos or PDFs, or folders of them
     #[arg(value_name = "PHOTO|DIR", required = true)]
     paths: Vec<PathBuf>,
     /// All photos belong to this claim (JSON: id, insured, policy, amount)

@@ -148,7 +148,8 @@ fn attempt(shop: &Shop<'_>, case: &Case, slot: &mut Option<Reader>) -> Result<Wo
     };
     // A reader that panicked may be in any state, so it is given back only after it came through.
     let done = catch_unwind(AssertUnwindSafe(|| {
-        let done = decide_stateless(&mut reader, shop.policy, case.claim.as_ref(), &photos, shop.now);
+        let done =
+            decide_stateless(&mut reader, shop.policy, case.claim.as_ref(), &photos, &shop.reader.limits, shop.now);
         (done, reader)
     }));
     let Ok(((record, timing, pictures), reader)) = done else {

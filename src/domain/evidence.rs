@@ -136,6 +136,9 @@ pub struct Reading {
     pub source: String,
     /// SHA-256 of the bytes as uploaded.
     pub sha256: ContentHash,
+    /// Which page of a PDF it is, from 1; the pages of one PDF share its bytes. `None` for a picture.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pdf_page: Option<u32>,
     /// Why it could not be decoded; all else is then empty. English, names limits, never file content.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unreadable: Option<String>,
@@ -188,6 +191,7 @@ impl Reading {
         Self {
             source: source.to_owned(),
             sha256,
+            pdf_page: None,
             unreadable: Some(why),
             size: [0, 0],
             page_size: [0, 0],

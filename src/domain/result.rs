@@ -105,7 +105,7 @@ fn finding(f: &Finding) -> Value {
 
 fn document(r: &Reading, findings: &[Finding]) -> Value {
     let q = &r.quality;
-    json!({
+    let mut out = json!({
         "source": r.source, "sha256": r.sha256, "kind": r.kind, "kind_confidence": share(r.kind_confidence),
         "unreadable": r.unreadable,
         "size": r.size, "page_size": r.page_size, "upload_to_page": r.upload_to_page.to_f64(),
@@ -123,5 +123,9 @@ fn document(r: &Reading, findings: &[Finding]) -> Value {
         "qr": r.qr.iter().map(|c| json!({ "text": c.text, "polygon": polygon(&c.polygon) })).collect::<Vec<_>>(),
         "findings": findings.iter().map(finding).collect::<Vec<_>>(),
         "authenticity": { "genuine": null, "signals": [], "heatmap": null },
-    })
+    });
+    if let Some(page) = r.pdf_page {
+        out["pdf_page"] = json!(page);
+    }
+    out
 }

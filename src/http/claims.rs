@@ -22,7 +22,7 @@ const LONGEST_WAIT: u64 = 60;
 pub struct ClaimForm {
     /// Exactly one part, JSON.
     claim: crate::domain::Claim,
-    /// One or more parts of this name: JPEG, PNG or WebP.
+    /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
     #[schema(value_type = Vec<String>, format = Binary)]
     photo: Vec<u8>,
 }

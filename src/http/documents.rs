@@ -9,13 +9,13 @@ use actix_web::{HttpResponse, web};
 
 /// Look at a photo
 ///
-/// `original` is what was uploaded, byte for byte; `page` the normalised page; `overlay` the upload with boxes and
+/// `original` is what was uploaded, byte for byte, and so a whole PDF; `page` the normalised page; `overlay` the upload with boxes and
 /// field names drawn on it. The last two exist once the claim is decided.
 #[utoipa::path(
     get, path = "/v1/claims/{id}/photos/{n}/{picture}", tag = "claims",
     params(
         ("id" = String, Path, description = "Name of the claim here"),
-        ("n" = usize, Path, description = "Which photo, from 0, in the order of upload"),
+        ("n" = usize, Path, description = "Which document, from 0, in the order of upload; each page of a PDF is one"),
         ("picture" = String, Path, description = "`original`, `page` or `overlay`"),
     ),
     responses(

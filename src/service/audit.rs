@@ -185,6 +185,7 @@ fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {
             sha256: &p.sha256,
             bytes: p.bytes as u64,
             media_type: &p.media_type,
+            pdf_page: p.pdf_page,
             source: &p.source,
         })
         .collect();

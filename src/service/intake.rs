@@ -5,7 +5,7 @@
 use super::{Service, ServiceError, off_thread};
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, canonical_json};
 use crate::store::{Acceptance, KeyedBody, NewClaim, PhotoRow, StoreError};
-use crate::vision::{self, Limits, media_type};
+use crate::vision::{self, Limits, PdfPage, media_type};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::HashSet;
@@ -22,7 +22,7 @@ pub struct IntakeLimits {
     pub body: usize,
     /// Longest photo in bytes. Default 20 MiB, four times what a phone's camera makes.
     pub photo: usize,
-    /// Most photos in a claim. Default 20.
+    /// Most photos in a claim, each page of a PDF counted. Default 20.
     pub photos: usize,
     /// Longest `claim` part in bytes. Default 64 KiB.
     pub claim: usize,
@@ -58,7 +58,7 @@ pub enum Refusal {
     #[error("a claim needs at least one photo")]
     PhotoMissing,
     /// There are too many.
-    #[error("a claim may have at most {0} photos")]
+    #[error("a claim may have at most {0} photos; each page of a PDF counts")]
     TooManyPhotos(usize),
     /// A photo has no bytes.
     #[error("photo {0} is empty")]
@@ -67,7 +67,7 @@ pub enum Refusal {
     #[error("photo {0} is longer than {1} bytes")]
     PhotoTooLarge(usize, usize),
     /// A photo is none that can be read by its first bytes; what it looks like.
-    #[error("photo {0} looks like {1}; JPEG, PNG and WebP pictures can be read")]
+    #[error("photo {0} looks like {1}; send JPEG, PNG, WebP, HEIC or PDF, or photograph it")]
     PhotoUnsupported(usize, &'static str),
     /// A photo cannot be decoded.
     #[error("photo {0} cannot be read: {1}")]
@@ -200,16 +200,22 @@ impl Service {
         }
     }
 
-    /// Decodes every photo once, so that what cannot be read is refused while the sender still listens.
+    /// Decodes every photo once, so that what cannot be read is refused while the sender still listens. The
+    /// pages of a longer PDF are only counted: twenty of them take longer to draw than a sender waits.
     async fn probe(&self, submission: Submission) -> Result<Submission, ServiceError> {
         let permit = self.0.probes.clone().acquire_owned().await.map_err(|_| ServiceError::Closing)?;
-        let limits = self.0.intake.decode;
+        let (limits, most) = (self.0.intake.decode, self.0.intake.photos);
         off_thread(move || {
             let _permit = permit;
+            let mut documents = 0;
             for (n, photo) in submission.photos.iter().enumerate() {
+                let decode = || match vision::documents(&photo.bytes, &limits)?.as_slice() {
+                    [only] => vision::decode(&photo.bytes, *only, &limits).map(|_| 1),
+                    several => Ok(several.len()),
+                };
                 // Decoders of hostile input have panicked before; that is an unreadable photo, not our end.
-                match catch_unwind(AssertUnwindSafe(|| vision::decode(&photo.bytes, &limits).map(|_| ()))) {
-                    Ok(Ok(())) => {}
+                match catch_unwind(AssertUnwindSafe(decode)) {
+                    Ok(Ok(found)) => documents += found,
                     Ok(Err(why)) => return Err(Refusal::PhotoUnreadable(n, why.to_string()).into()),
                     Err(_) => {
                         tracing::error!(photo = n, "the decoder panicked");
@@ -217,12 +223,15 @@ impl Service {
                     }
                 }
             }
+            if documents > most {
+                return Err(Refusal::TooManyPhotos(most).into());
+            }
             Ok(submission)
         })
         .await?
     }
 
-    /// Stores photos, then rows; both have reached the disk when this returns.
+    /// Stores photos, then rows, one for each page of a PDF; both have reached the disk when this returns.
     pub(super) async fn store(
         &self,
         submission: Submission,
@@ -230,14 +239,18 @@ impl Service {
     ) -> Result<(ClaimId, Acceptance), ServiceError> {
         let blobs = self.0.records.blobs.clone();
         let Submission { claim, photos, now } = submission;
+        let limits = self.0.intake.decode;
         let photos = off_thread(move || {
-            let row = |photo: Upload| {
+            let mut rows = Vec::new();
+            for photo in photos {
                 let sha256 = blobs.put(&photo.bytes)?;
-                let media_type = media_type(&photo.bytes).unwrap_or("application/octet-stream").to_owned();
+                let media_type = media_type(&photo.bytes).unwrap_or("application/octet-stream");
                 let bytes = photo.bytes.len() as u64;
-                Ok::<_, std::io::Error>(PhotoRow { source: photo.name, sha256, bytes, media_type, page: None })
-            };
-            photos.into_iter().map(row).collect::<Result<Vec<_>, _>>()
+                rows.extend(documents(&photo.name, &photo.bytes, &limits).into_iter().map(|(source, pdf_page)| {
+                    PhotoRow { source, sha256, bytes, media_type: media_type.to_owned(), pdf_page, page: None }
+                }));
+            }
+            Ok::<_, std::io::Error>(rows)
         })
         .await??;
         let created = Timestamp::now();
@@ -257,6 +270,18 @@ impl Service {
         };
         Ok((id, acceptance))
     }
+}
+
+/// The documents in an upload, each with a name for the record: its own, and `bill.pdf#page=2` for one of several pages.
+/// What cannot be opened is one document, so that its reading can say why.
+pub(super) fn documents(name: &str, bytes: &[u8], limits: &Limits) -> Vec<(String, PdfPage)> {
+    let pages = vision::documents(bytes, limits).unwrap_or_else(|_| vec![None]);
+    let several = pages.len() > 1;
+    let named = |page: PdfPage| match page {
+        Some(number) if several => (format!("{name}#page={number}"), page),
+        _ => (name.to_owned(), page),
+    };
+    pages.into_iter().map(named).collect()
 }
 
 fn check(submission: &Submission, limits: &IntakeLimits) -> Result<(), Refusal> {

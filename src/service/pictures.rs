@@ -60,7 +60,7 @@ impl Service {
         let drawn = off_thread(move || {
             let _permit = permit;
             let draw = || {
-                let photo = vision::decode(&bytes, &limits).ok()?;
+                let photo = vision::decode(&bytes, photo.pdf_page, &limits).ok()?;
                 jpeg(&pipeline::overlay(&photo.image, &reading))
             };
             catch_unwind(AssertUnwindSafe(draw)).ok().flatten()

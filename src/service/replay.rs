@@ -185,7 +185,7 @@ fn read_again(
         let again = |reader: &mut dyn crate::service::work::ReadPhotos| -> Result<Reading, String> {
             let bytes = blobs.get(&before.sha256).map_err(|e| e.kind().to_string())?;
             let bytes = bytes.ok_or("its stored bytes are missing or altered")?;
-            let read = catch_unwind(AssertUnwindSafe(|| reader.read(&before.source, &bytes)));
+            let read = catch_unwind(AssertUnwindSafe(|| reader.read(&before.source, &bytes, before.pdf_page)));
             Ok(read.map_err(|_| "the reader panicked")?.map_err(|e| e.to_string())?.reading)
         };
         match again(reader) {

@@ -3,7 +3,7 @@
 //! Reading is CPU work: a permit first, then a blocking thread. An engine that fails, panics or takes too long becomes a
 //! failure among the facts, and so ends in review, never in approval and never in a lost claim.
 
-use super::intake::Submission;
+use super::intake::{Submission, documents};
 use super::{Service, ServiceError, off_thread, pictures};
 use crate::decision::Policy;
 use crate::domain::record::RECORD_SCHEMA;
@@ -11,6 +11,7 @@ use crate::domain::result::Timing;
 use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Reading, Record, Versions};
 use crate::pipeline::{Pictures, ReadError, ReadOutcome, Reader, judge};
 use crate::store::{Job, PhotoRow, StoreError};
+use crate::vision::{Limits, PdfPage};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use std::collections::BTreeMap;
@@ -40,11 +41,11 @@ impl Default for WorkLimits {
 
 /// Something that reads photos: [`Reader`], or a canned one in tests.
 pub trait ReadPhotos: Send {
-    /// Reads one photo. One that cannot be decoded is a reading, not an error.
+    /// Reads one photo, or one page of a PDF. One that cannot be decoded is a reading, not an error.
     ///
     /// # Errors
     /// Only if an engine failed.
-    fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, ReadError>;
+    fn read(&mut self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError>;
 
     /// SHA-256 of each model in use, by name.
     fn models(&self) -> &BTreeMap<String, String>;
@@ -54,8 +55,8 @@ pub trait ReadPhotos: Send {
 }
 
 impl ReadPhotos for Reader {
-    fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, ReadError> {
-        Reader::read(self, source, bytes)
+    fn read(&mut self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError> {
+        Reader::read(self, source, bytes, pdf_page)
     }
 
     fn models(&self) -> &BTreeMap<String, String> {
@@ -105,26 +106,32 @@ fn versions(models: &BTreeMap<String, String>, runtime: &str, policy: &Policy) -
     }
 }
 
-fn not_read(source: &str, sha256: ContentHash) -> Reading {
-    Reading::unreadable(source, sha256, "it was not read: the work could not be done".to_owned())
+fn not_read(source: &str, sha256: ContentHash, pdf_page: PdfPage) -> Reading {
+    let why = "it was not read: the work could not be done".to_owned();
+    Reading { pdf_page, ..Reading::unreadable(source, sha256, why) }
 }
 
-/// Reads and judges the photos of one claim, remembering nothing and looking nothing up.
+/// Reads and judges the photos of one claim, remembering nothing and looking nothing up. Each page of a PDF within
+/// `limits` is a document of its own.
 ///
 /// Never fails: what an engine could not do becomes a failure among the facts, and so ends in review. The pictures are
-/// in the order of the photos, `None` where one could not be decoded. A panic of the reader is the caller's to catch.
+/// in the order of the documents, `None` where one could not be decoded. A panic of the reader is the caller's to catch.
 pub fn decide_stateless(
     reader: &mut dyn ReadPhotos,
     policy: &Policy,
     claim: Option<&Claim>,
     photos: &[(String, Vec<u8>)],
+    limits: &Limits,
     now: Timestamp,
 ) -> (Record, Timing, Vec<Option<Pictures>>) {
     let mut timing = Timing::default();
     let mut facts = stateless_facts(now);
     let (mut readings, mut pictures) = (Vec::new(), Vec::new());
-    for (n, (source, bytes)) in photos.iter().enumerate() {
-        match reader.read(source, bytes) {
+    let documents = photos.iter().flat_map(|(source, bytes)| {
+        documents(source, bytes, limits).into_iter().map(move |(source, page)| (source, bytes, page))
+    });
+    for (n, (source, bytes, page)) in documents.enumerate() {
+        match reader.read(&source, bytes, page) {
             Ok(outcome) => {
                 timing.merge(&outcome.timing);
                 readings.push(outcome.reading);
@@ -132,7 +139,7 @@ pub fn decide_stateless(
             }
             Err(error) => {
                 facts.failures.push(format!("photo {n}: {error}"));
-                readings.push(not_read(source, ContentHash::of(bytes)));
+                readings.push(not_read(&source, ContentHash::of(bytes), page));
                 pictures.push(None);
             }
         }
@@ -174,9 +181,9 @@ impl Drop for Lease {
 
 impl Lease {
     /// Reads a photo; a panic is a failure, and costs the pool this reader: it may be in any state.
-    pub(super) fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, String> {
+    pub(super) fn read(&mut self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, String> {
         let Some(mut reader) = self.reader.take() else { return Err("no reader".to_owned()) };
-        match catch_unwind(AssertUnwindSafe(|| (reader.read(source, bytes), reader))) {
+        match catch_unwind(AssertUnwindSafe(|| (reader.read(source, bytes, pdf_page), reader))) {
             Ok((outcome, reader)) => {
                 self.reader = Some(reader);
                 outcome.map_err(|e| e.to_string())
@@ -416,7 +423,7 @@ struct PhotoRead {
 
 impl PhotoRead {
     fn none(photo: &PhotoRow) -> Self {
-        let reading = not_read(&photo.source, photo.sha256);
+        let reading = not_read(&photo.source, photo.sha256, photo.pdf_page);
         Self { reading, timing: Timing::default(), pictures: None, page: None }
     }
 }
@@ -448,7 +455,7 @@ fn read_photo(
 ) -> Result<PhotoRead, String> {
     let bytes = blobs.get(&photo.sha256).map_err(|e| format!("its bytes cannot be read: {}", e.kind()))?;
     let bytes = bytes.ok_or("its stored bytes are missing or altered")?;
-    let outcome = lease.read(&photo.source, &bytes)?;
+    let outcome = lease.read(&photo.source, &bytes, photo.pdf_page)?;
     if outcome.reading.sha256 != photo.sha256 {
         return Err("the reading is of another photo".to_owned());
     }

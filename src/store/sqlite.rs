@@ -172,13 +172,14 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         for (n, photo) in new.photos.iter().enumerate() {
-            sqlx::query("INSERT INTO photos (claim, n, source, sha256, bytes, media_type) VALUES (?, ?, ?, ?, ?, ?)")
+            sqlx::query("INSERT INTO photos (claim, n, source, sha256, bytes, media_type, pdf_page) VALUES (?, ?, ?, ?, ?, ?, ?)")
                 .bind(new.id.as_str())
                 .bind(n as i64)
                 .bind(&photo.source)
                 .bind(photo.sha256.to_string())
                 .bind(photo.bytes as i64)
                 .bind(&photo.media_type)
+                .bind(photo.pdf_page)
                 .execute(&mut *tx)
                 .await?;
         }
@@ -200,7 +201,13 @@ impl Store {
             .photos
             .iter()
             .zip(&hashes)
-            .map(|(p, sha256)| PhotoCommitment { sha256, bytes: p.bytes, media_type: &p.media_type, source: &p.source })
+            .map(|(p, sha256)| PhotoCommitment {
+                sha256,
+                bytes: p.bytes,
+                media_type: &p.media_type,
+                pdf_page: p.pdf_page.map(i64::from),
+                source: &p.source,
+            })
             .collect();
         let payload = audit::accepted_payload(&new.created_at, &new.salt, claim_json.as_deref(), &photos);
         append(&mut tx, &new.created_at, audit::kind::ACCEPTED, new.id.as_str(), payload).await?;
@@ -627,7 +634,7 @@ impl Snapshot {
         let Some(row) = row else { return Ok(None) };
         let photos = sqlx::query(
             "SELECT n, CAST(source AS BLOB), CAST(sha256 AS BLOB), bytes, CAST(media_type AS BLOB), \
-             CAST(page_sha256 AS BLOB) FROM photos WHERE claim = ? ORDER BY n",
+             CAST(page_sha256 AS BLOB), pdf_page FROM photos WHERE claim = ? ORDER BY n",
         )
         .bind(id)
         .fetch_all(&mut *self.tx)
@@ -669,6 +676,7 @@ impl Snapshot {
                         sha256: lossy(r, 2)?,
                         bytes: r.try_get(3)?,
                         media_type: lossy(r, 4)?,
+                        pdf_page: r.try_get(6)?,
                         page: lossy_or_null(r, 5)?,
                     })
                 })
@@ -741,11 +749,12 @@ async fn by_key(db: &mut SqliteConnection, keyed: &super::KeyedBody) -> Result<O
 }
 
 async fn photo_rows(db: &mut SqliteConnection, id: &ClaimId) -> Result<Vec<PhotoRow>, StoreError> {
-    let rows =
-        sqlx::query("SELECT source, sha256, bytes, media_type, page_sha256 FROM photos WHERE claim = ? ORDER BY n")
-            .bind(id.as_str())
-            .fetch_all(db)
-            .await?;
+    let rows = sqlx::query(
+        "SELECT source, sha256, bytes, media_type, page_sha256, pdf_page FROM photos WHERE claim = ? ORDER BY n",
+    )
+    .bind(id.as_str())
+    .fetch_all(db)
+    .await?;
     let hash = |text: &str| text.parse().map_err(|_| StoreError::Corrupt("a photo's hash is malformed".to_owned()));
     rows.iter()
         .map(|r| {
@@ -754,6 +763,7 @@ async fn photo_rows(db: &mut SqliteConnection, id: &ClaimId) -> Result<Vec<Photo
                 sha256: hash(r.try_get(1)?)?,
                 bytes: r.try_get::<i64, _>(2)? as u64,
                 media_type: r.try_get(3)?,
+                pdf_page: r.try_get(5)?,
                 page: r.try_get::<Option<&str>, _>(4)?.map(hash).transpose()?,
             })
         })
@@ -937,6 +947,7 @@ mod tests {
                 sha256: ContentHash::of(&[n]),
                 bytes: 1,
                 media_type: "image/jpeg".to_owned(),
+                pdf_page: None,
                 page: None,
             }],
             key,

@@ -1,6 +1,6 @@
 //! Bytes → upright RGB pixels, or the reason why not. Everything in the bytes may be hostile.
 
-use super::{Limits, Photo};
+use super::{Limits, Photo, heic, pdf};
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, RgbImage};
@@ -20,8 +20,8 @@ pub enum DecodeError {
         /// The limit.
         limit: usize,
     },
-    /// No JPEG, PNG or WebP by its first bytes.
-    #[error("the photo looks like {looks_like}; JPEG, PNG and WebP can be read")]
+    /// No format that is read, by its first bytes.
+    #[error("the photo looks like {looks_like}; JPEG, PNG, WebP, HEIC and PDF can be read")]
     UnsupportedFormat {
         /// What it looks like.
         looks_like: &'static str,
@@ -53,9 +53,41 @@ pub enum DecodeError {
     /// It starts like a picture but is cut short, inconsistent or of a kind the decoder does not know.
     #[error("the {format} file is damaged or cut short")]
     Damaged {
-        /// `JPEG`, `PNG` or `WebP`.
+        /// `JPEG`, `PNG`, `WebP`, `HEIC` or `PDF`.
         format: &'static str,
     },
+    /// A PDF under a password, if only an empty one.
+    #[error("the PDF is encrypted; save it without a password or photograph it")]
+    Encrypted,
+    /// A PDF without a page.
+    #[error("the PDF has no pages")]
+    NoPages,
+    /// More pages than [`Limits::pdf_pages`].
+    #[error("the PDF has {pages} pages; the limit is {limit}")]
+    TooManyPages {
+        /// Pages found.
+        pages: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A page was asked for that is not there.
+    #[error("the PDF has no page {page}")]
+    NoSuchPage {
+        /// Counted from 1; 0 if none was named.
+        page: u32,
+    },
+    /// A PDF whose print cannot be shown as meant.
+    #[error("the PDF does not carry the fonts of its text; export it with fonts or photograph it")]
+    FontMissing,
+    /// A PDF with a picture packed as JBIG2 or JPEG 2000, or twice.
+    #[error("the PDF holds a picture in a form that is not read; photograph it")]
+    PdfPicture,
+    /// There was no thread to draw a PDF on: trouble of ours, not of the file.
+    #[error("the PDF could not be drawn just now; send it again")]
+    NoThread,
+    /// A PDF that would take too long to draw.
+    #[error("the PDF is too complex to draw; photograph it")]
+    PdfTooComplex,
 }
 
 /// A format that is read.
@@ -64,6 +96,8 @@ enum Format {
     Jpeg,
     Png,
     WebP,
+    Heic,
+    Pdf,
 }
 
 impl Format {
@@ -72,26 +106,38 @@ impl Format {
             Self::Jpeg => "JPEG",
             Self::Png => "PNG",
             Self::WebP => "WebP",
+            Self::Heic => "HEIC",
+            Self::Pdf => "PDF",
         }
     }
 }
 
-/// Decodes a photo within limits: upright after EXIF, first frame, transparency over white, 8-bit RGB.
+/// The documents in an upload: `[None]` for a picture, and for a PDF its pages, counted from 1.
 ///
-/// Limits are compared with the header before pixels are allocated. A JPEG that ends before its end marker is
+/// Reads no more of a picture than its first bytes, so one that is damaged is still a document.
+///
+/// # Errors
+/// [`DecodeError`] if it is nothing we read, or a PDF that cannot be opened or has too many pages.
+pub fn documents(bytes: &[u8], limits: &Limits) -> Result<Vec<PdfPage>, DecodeError> {
+    match admitted(bytes, limits)? {
+        Format::Pdf => Ok((1..=pdf::pages(bytes, limits)?).map(Some).collect()),
+        _ => Ok(vec![None]),
+    }
+}
+
+/// Which page of a PDF, counted from 1; `None` in an upload that is a picture.
+pub type PdfPage = Option<u32>;
+
+/// Decodes a document within limits: upright after EXIF, first frame, transparency over white, 8-bit RGB.
+///
+/// `page` is one that [`documents`] gave. Limits are compared with the header before pixels are allocated. A JPEG that ends before its end marker is
 /// damaged: the decoder would fill the rest with grey, and grey is not what was on the paper. An EXIF orientation
 /// that is missing or not 1..=8 leaves the picture as it is.
 ///
 /// # Errors
-/// [`DecodeError`] if it is no picture we read, is damaged, or breaks a limit.
-pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
-    if bytes.is_empty() {
-        return Err(DecodeError::Empty);
-    }
-    if bytes.len() > limits.bytes {
-        return Err(DecodeError::TooManyBytes { bytes: bytes.len(), limit: limits.bytes });
-    }
-    let format = sniff(bytes).map_err(|looks_like| DecodeError::UnsupportedFormat { looks_like })?;
+/// [`DecodeError`] if it is nothing we read, is damaged, has no such page, or breaks a limit.
+pub fn decode(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Photo, DecodeError> {
+    let format = admitted(bytes, limits)?;
     let damaged = DecodeError::Damaged { format: format.name() };
     if format == Format::Jpeg && !jpeg_is_complete(bytes) {
         return Err(damaged);
@@ -103,10 +149,38 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
             Format::Jpeg => pixels(JpegDecoder::new(cursor), limits, &damaged),
             Format::Png => pixels(PngDecoder::with_limits(cursor, limit), limits, &damaged),
             Format::WebP => pixels(WebPDecoder::new(cursor), limits, &damaged),
+            Format::Heic => heic::decode(bytes, limits),
+            Format::Pdf => pdf::decode(bytes, page.unwrap_or(0), limits),
         }
     })
     .unwrap_or_else(|_| Err(damaged.clone()))?;
     Ok(Photo { image })
+}
+
+/// The format of an upload that is not too long.
+fn admitted(bytes: &[u8], limits: &Limits) -> Result<Format, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    if bytes.len() > limits.bytes {
+        return Err(DecodeError::TooManyBytes { bytes: bytes.len(), limit: limits.bytes });
+    }
+    sniff(bytes).map_err(|looks_like| DecodeError::UnsupportedFormat { looks_like })
+}
+
+/// Compares a picture's size with the limits.
+pub(super) fn within(width: u32, height: u32, limits: &Limits, damaged: &DecodeError) -> Result<(), DecodeError> {
+    if width == 0 || height == 0 {
+        return Err(damaged.clone());
+    }
+    let (side, count) = (width.max(height), u64::from(width) * u64::from(height));
+    if side > limits.side {
+        return Err(DecodeError::SideTooLong { side, limit: limits.side });
+    }
+    if count > limits.pixels {
+        return Err(DecodeError::TooManyPixels { pixels: count, limit: limits.pixels });
+    }
+    Ok(())
 }
 
 /// The same limits in the decoders' own words. Sides are compared in [`pixels`], where the message can say more.
@@ -124,16 +198,7 @@ fn pixels<D: ImageDecoder>(
 ) -> Result<RgbImage, DecodeError> {
     let mut decoder = decoder.map_err(|_| damaged.clone())?;
     let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 {
-        return Err(damaged.clone());
-    }
-    let (side, count) = (width.max(height), u64::from(width) * u64::from(height));
-    if side > limits.side {
-        return Err(DecodeError::SideTooLong { side, limit: limits.side });
-    }
-    if count > limits.pixels {
-        return Err(DecodeError::TooManyPixels { pixels: count, limit: limits.pixels });
-    }
+    within(width, height, limits, damaged)?;
     let (bytes, limit) = (decoder.total_bytes(), 4 * limits.pixels);
     if bytes > limit {
         return Err(DecodeError::TooMuchMemory { bytes, limit });
@@ -147,7 +212,7 @@ fn pixels<D: ImageDecoder>(
 }
 
 /// 8-bit RGB, transparency composed over white paper.
-fn over_white(image: DynamicImage) -> RgbImage {
+pub(super) fn over_white(image: DynamicImage) -> RgbImage {
     if !image.color().has_alpha() {
         return image.into_rgb8();
     }
@@ -160,15 +225,17 @@ fn over_white(image: DynamicImage) -> RgbImage {
     rgb
 }
 
-/// The media type of a picture that can be read, by its first bytes; else what they look like.
+/// The media type of an upload that can be read, by its first bytes; else what they look like.
 ///
 /// # Errors
-/// In words, such as `PDF`.
+/// In words, such as `GIF`.
 pub fn media_type(bytes: &[u8]) -> Result<&'static str, &'static str> {
     sniff(bytes).map(|format| match format {
         Format::Jpeg => "image/jpeg",
         Format::Png => "image/png",
         Format::WebP => "image/webp",
+        Format::Heic => "image/heic",
+        Format::Pdf => "application/pdf",
     })
 }
 
@@ -185,15 +252,19 @@ fn sniff(bytes: &[u8]) -> Result<Format, &'static str> {
         return Ok(Format::WebP);
     }
     let head = &bytes[..bytes.len().min(1024)];
+    let heif = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
+    if at(4, b"ftyp") && heif.iter().any(|brand| at(8, *brand)) {
+        return Ok(Format::Heic);
+    }
+    // Viewers look for it in the first kilobyte, and mail gateways do put lines before it.
+    if head.windows(5).any(|w| w == b"%PDF-") {
+        return Ok(Format::Pdf);
+    }
     Err(if at(4, b"ftyp") {
-        let heif = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
         match () {
-            () if heif.iter().any(|brand| at(8, *brand)) => "HEIC",
             () if at(8, b"avif") || at(8, b"avis") => "AVIF",
             () => "a video",
         }
-    } else if head.windows(5).any(|w| w == b"%PDF-") {
-        "PDF"
     } else if at(0, b"GIF8") {
         "GIF"
     } else if at(0, b"II*\0") || at(0, b"MM\0*") || at(0, b"II+\0") || at(0, b"MM\0+") {
@@ -201,7 +272,7 @@ fn sniff(bytes: &[u8]) -> Result<Format, &'static str> {
     } else if at(0, b"BM") && bytes.len() > 26 {
         "BMP"
     } else if at(0, b"PK\x03\x04") {
-        "a ZIP archive"
+        archive(bytes)
     } else if at(0, b"\xff\x0a") || at(4, b"JXL ") {
         "JPEG XL"
     } else if at(0, b"\xff\xd8") {
@@ -213,10 +284,21 @@ fn sniff(bytes: &[u8]) -> Result<Format, &'static str> {
     })
 }
 
+/// What a ZIP archive is by the names of its members. OFD is the format of Chinese electronic invoices (GB/T 33190).
+fn archive(bytes: &[u8]) -> &'static str {
+    let has = |name: &[u8]| bytes.windows(name.len()).any(|w| w == name);
+    match () {
+        () if has(b"OFD.xml") => "OFD",
+        () if has(b"word/document.xml") => "a Word document",
+        () if has(b"xl/workbook.xml") => "an Excel workbook",
+        () => "a ZIP archive",
+    }
+}
+
 /// Whether the end marker (EOI) is reached when walking from marker to marker. Bytes after it do not matter:
 /// phones append previews and depth maps there. Segments are skipped by length, so an EOI inside an EXIF preview
 /// does not count.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
+pub(super) fn jpeg_is_complete(bytes: &[u8]) -> bool {
     let mut at = 2;
     loop {
         // To the next marker: 0xff, then neither 0x00 (stuffing) nor 0xff (fill).
@@ -238,8 +320,13 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vision::support::{pdf, stream};
     use image::{ImageFormat, Rgb, Rgba, RgbaImage};
     use proptest::prelude::*;
+
+    fn read(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
+        decode(bytes, None, limits)
+    }
 
     fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
         let mut out = Cursor::new(Vec::new());
@@ -281,7 +368,7 @@ mod tests {
             (4242, false, false, false),
         ];
         for (value, right, bottom, swapped) in table {
-            let image = decode(&with_orientation(&jpeg, value), &Limits::default()).unwrap().image;
+            let image = read(&with_orientation(&jpeg, value), &Limits::default()).unwrap().image;
             let (w, h) = if swapped { (16, 32) } else { (32, 16) };
             assert_eq!(image.dimensions(), (w, h), "orientation {value}");
             let pixel = image.get_pixel(if right { w - 3 } else { 2 }, if bottom { h - 3 } else { 2 });
@@ -301,23 +388,23 @@ mod tests {
         png[29..33].copy_from_slice(&(!crc).to_be_bytes());
         let wide = Limits { side: 40_000, ..Limits::default() };
         assert_eq!(
-            decode(&png, &wide).unwrap_err(),
+            read(&png, &wide).unwrap_err(),
             DecodeError::TooManyPixels { pixels: 900_000_000, limit: 64_000_000 }
         );
         assert_eq!(
-            decode(&png, &Limits::default()).unwrap_err().to_string(),
+            read(&png, &Limits::default()).unwrap_err().to_string(),
             "a side of the photo is 30000 pixels long; the limit is 16384"
         );
-        assert_eq!(decode(&[], &Limits::default()).unwrap_err(), DecodeError::Empty);
+        assert_eq!(read(&[], &Limits::default()).unwrap_err(), DecodeError::Empty);
         let short = Limits { bytes: 10, ..Limits::default() };
-        assert_eq!(decode(&[0; 11], &short).unwrap_err(), DecodeError::TooManyBytes { bytes: 11, limit: 10 });
+        assert_eq!(read(&[0; 11], &short).unwrap_err(), DecodeError::TooManyBytes { bytes: 11, limit: 10 });
     }
 
     #[test]
     fn other_formats_are_named() {
         let table: [(&[u8], &str); 7] = [
-            (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
-            (b"%PDF-1.7\n", "PDF"),
+            (b"\0\0\0\x18ftypavif\0\0\0\0", "AVIF"),
+            (b"PK\x03\x04\x14\0\0\0OFD.xml", "OFD"),
             (b"GIF89a\x01\0", "GIF"),
             (b"II*\0\x08\0\0\0", "TIFF"),
             (b"hello, this is text", "text"),
@@ -325,53 +412,66 @@ mod tests {
             (b"\0\x01\x02\x03", "no known picture"),
         ];
         for (bytes, looks_like) in table {
-            assert_eq!(decode(bytes, &Limits::default()).unwrap_err(), DecodeError::UnsupportedFormat { looks_like });
+            assert_eq!(read(bytes, &Limits::default()).unwrap_err(), DecodeError::UnsupportedFormat { looks_like });
             assert_eq!(media_type(bytes), Err(looks_like));
         }
         assert_eq!(media_type(b"\xff\xd8\xff\xe0rest"), Ok("image/jpeg"));
         assert_eq!(media_type(b"\x89PNG\r\n\x1a\nrest"), Ok("image/png"));
         assert_eq!(media_type(b"RIFF\0\0\0\0WEBPVP8 "), Ok("image/webp"));
+        assert_eq!(media_type(b"\0\0\0\x18ftypheic\0\0\0\0"), Ok("image/heic"));
+        assert_eq!(media_type(b"%PDF-1.7\n"), Ok("application/pdf"));
     }
 
     #[test]
     fn a_cut_jpeg_is_damaged_and_one_with_a_tail_is_not() {
         let jpeg = encoded(flag(), ImageFormat::Jpeg);
         for cut in [jpeg.len() - 2, jpeg.len() - 1, jpeg.len() / 2, 3] {
-            assert_eq!(decode(&jpeg[..cut], &Limits::default()).unwrap_err(), DecodeError::Damaged { format: "JPEG" });
+            assert_eq!(read(&jpeg[..cut], &Limits::default()).unwrap_err(), DecodeError::Damaged { format: "JPEG" });
         }
         let tail = [jpeg.as_slice(), b"trailing \xff\xd8 bytes"].concat();
-        assert_eq!(decode(&tail, &Limits::default()).unwrap().image.dimensions(), (32, 16));
+        assert_eq!(read(&tail, &Limits::default()).unwrap().image.dimensions(), (32, 16));
     }
 
     #[test]
     fn transparency_lies_on_white_and_depth_becomes_eight_bits() {
         let clear = RgbaImage::from_pixel(4, 4, Rgba([0, 0, 0, 0]));
         for format in [ImageFormat::Png, ImageFormat::WebP] {
-            let photo = decode(&encoded(clear.clone(), format), &Limits::default()).unwrap();
+            let photo = read(&encoded(clear.clone(), format), &Limits::default()).unwrap();
             assert_eq!(photo.image.get_pixel(1, 1).0, [255; 3]);
         }
         let deep = image::ImageBuffer::from_pixel(4, 4, image::Luma([0x80ff_u16]));
-        let photo = decode(&encoded(DynamicImage::ImageLuma16(deep), ImageFormat::Png), &Limits::default()).unwrap();
+        let photo = read(&encoded(DynamicImage::ImageLuma16(deep), ImageFormat::Png), &Limits::default()).unwrap();
         assert!(photo.image.get_pixel(1, 1)[0].abs_diff(0x80) <= 1);
     }
 
     proptest! {
         #[test]
-        fn any_bytes_survive(bytes in prop::collection::vec(any::<u8>(), 0..400), magic in 0_usize..4) {
-            let head: [&[u8]; 4] = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 "];
-            let _ = decode(&[head[magic], &bytes].concat(), &Limits::default());
+        fn any_bytes_survive(bytes in prop::collection::vec(any::<u8>(), 0..400), magic in 0_usize..6) {
+            let head: [&[u8]; 6] = [
+                b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 ", b"\0\0\0\x18ftypheic", b"%PDF-1.7\n",
+            ];
+            let _ = read(&[head[magic], &bytes].concat(), &Limits::default());
         }
 
         #[test]
         fn any_mutation_survives(
-            which in 0_usize..3, cut in 0_usize..2000, edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12)
+            which in 0_usize..5, cut in 0_usize..2000, edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12)
         ) {
-            let format = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP][which];
-            let mut bytes = encoded(flag(), format);
+            let mut bytes = match which {
+                0 => encoded(flag(), ImageFormat::Jpeg),
+                1 => encoded(flag(), ImageFormat::Png),
+                2 => encoded(flag(), ImageFormat::WebP),
+                3 => include_bytes!("../../tests/fixtures/turned.heic").to_vec(),
+                _ => pdf(&["3 0 R"], &[
+                    b"<< /Type /Page /MediaBox [0 0 20 30] /Contents 4 0 R /Rotate 90 >>".to_vec(),
+                    stream("", b"q 0.5 0 0 RG 3 w [2 1] 0 d 1 1 m 5 5 9 9 12 20 c S Q 1 0 0 rg 4 4 9 9 re f"),
+                ]),
+            };
             for (at, value) in edits { let at = at.index(bytes.len()); bytes[at] = value; }
             if cut < bytes.len() / 2 { bytes.truncate(bytes.len() - cut); }
-            let small = Limits { pixels: 1_000_000, ..Limits::default() };
-            if let Ok(photo) = decode(&bytes, &small) {
+            let small = Limits { pixels: 4_000_000, ..Limits::default() };
+            let page = (which == 4).then_some(1);
+            if let Ok(photo) = decode(&bytes, page, &small) {
                 prop_assert!(u64::from(photo.image.width()) * u64::from(photo.image.height()) <= small.pixels);
             }
         }

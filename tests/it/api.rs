@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use crate::support::{CLAIM, Running, TestServer, canned, config, photo, policy};
+use crate::support::{CLAIM, HEIC, Running, TestServer, canned, config, pdf, photo, policy};
 use claimlens::service::{Records, Service, ServiceConfig, Submission, Upload};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -54,6 +54,50 @@ fn a_claim_goes_in_and_its_decision_comes_out() {
     let overlay = server.get(&format!("/v1/claims/{id}/photos/1/overlay"));
     assert_eq!((overlay.status, overlay.headers["content-type"].as_str()), (200, "image/jpeg"));
     assert_eq!(server.get(&format!("/v1/claims/{id}/photos/2/original")).status, 404);
+}
+
+#[test]
+fn each_page_of_a_pdf_is_a_document_of_its_own() {
+    let server = TestServer::start();
+    let (pages, turned) = (pdf(2), HEIC);
+    let answer = server.post(&[CLAIM, ("photo", Some("bill.pdf"), &pages), ("photo", Some("a.heic"), turned)], &[]);
+    assert_eq!(answer.status, 200);
+    let claim = answer.json();
+    let shown: Vec<_> = claim["documents"].as_array().unwrap().iter().map(|d| (&d["source"], &d["pdf_page"])).collect();
+    let (one, two) = (Value::from(1), Value::from(2));
+    assert_eq!(
+        shown,
+        [
+            (&Value::from("bill.pdf#page=1"), &one),
+            (&Value::from("bill.pdf#page=2"), &two),
+            (&Value::from("a.heic"), &Value::Null)
+        ]
+    );
+    assert_eq!(claim["documents"][0]["sha256"], claim["documents"][1]["sha256"]);
+    // They share their bytes, and that is no repeat.
+    for document in 0..2 {
+        let findings = claim["documents"][document]["findings"].as_array().unwrap();
+        let repeat = findings.iter().find(|f| f["check"] == "repeat").unwrap();
+        assert!(repeat["detail"].get("same_bytes").is_none(), "{repeat}");
+    }
+    let id = claim["id"].as_str().unwrap();
+    let picture = |n: usize, kind: &str| server.get(&format!("/v1/claims/{id}/photos/{n}/{kind}"));
+    let original = picture(1, "original");
+    assert_eq!((original.headers["content-type"].as_str(), &original.bytes), ("application/pdf", &pages));
+    assert_eq!(original.headers["content-disposition"], "attachment");
+    assert_eq!(picture(2, "original").headers["content-type"], "image/heic");
+    let red = |n| image::load_from_memory(&picture(n, "overlay").bytes).unwrap().to_rgb8();
+    let red = |n| red(n).pixels().filter(|p| p[0] > 200 && p[1] < 80).count();
+    assert!(red(1) > red(0) * 3 / 2, "the second page has two bars");
+    assert_eq!(picture(3, "page").status, 404);
+    // The same file in another claim is one.
+    let again = server.post(&[CLAIM, ("photo", Some("copy.pdf"), &pages)], &[]).json();
+    let reasons = again["reasons"].as_array().unwrap();
+    assert!(reasons.iter().any(|r| r["code"] == "seen_before_same_bytes"), "{reasons:?}");
+    // A single page keeps its name.
+    let single = pdf(1);
+    let single = server.post(&[CLAIM, ("photo", Some("bill.pdf"), &single)], &[]).json();
+    assert_eq!((&single["documents"][0]["source"], &single["documents"][0]["pdf_page"]), (&"bill.pdf".into(), &one));
 }
 
 #[test]

@@ -146,6 +146,9 @@ const EXTRA: &[(&str, &[&str])] = &[
     // Constructors and a stopwatch: reads its model files once, and times the stages.
     ("ocr/ppocr.rs", &["std::fs"]),
     ("pipeline.rs", &["std::time::Instant"]),
+    ("vision/heic.rs", &["heic_decoder"]),
+    // A thread for its deep stack, joined where it is started; its callbacks must be shareable, so their notes are atomic.
+    ("vision/pdf.rs", &["hayro", "flate2", "std::thread", "std::sync::atomic"]),
     ("decision/policy.rs", &["toml"]),
 ];
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use crate::support::{BOUNDARY, CLAIM, Part, TestServer, encode, form, photo};
+use crate::support::{BOUNDARY, CLAIM, HEIC, Part, TestServer, encode, form, pdf, photo};
 use image::{GrayImage, ImageFormat};
 use std::io::{Cursor, Read, Write};
 use std::net::TcpStream;
@@ -24,8 +24,12 @@ fn bad_input_is_refused_and_leaves_nothing_behind() {
     let p = |bytes: &'static [u8]| -> Part<'static> { ("claim", None, bytes) };
     let ok: Part<'_> = ("photo", Some("a.png"), &good);
     let pic = |bytes| -> Part<'_> { ("photo", Some("a.jpg"), bytes) };
+    let (eleven, long, endless, none) = (pdf(11), pdf(21), pdf(10_000), pdf(0));
+    let locked = [pdf(1), b"trailer << /Root 1 0 R /Encrypt << >> >>".to_vec()].concat();
+    let loops = b"%PDF-1.7\n1 0 obj << /Pages 2 0 R >> endobj 2 0 obj << /Type /Pages /Kids [2 0 R] >> endobj";
     let many: Vec<Part<'_>> = std::iter::once(CLAIM).chain(std::iter::repeat_n(ok, 21)).collect();
 
+    let two_long: Vec<Part<'_>> = vec![CLAIM, ("photo", None, &eleven), ("photo", None, &eleven)];
     let table: Vec<(&str, Vec<Part<'_>>, u16, &str)> = vec![
         ("no photo", vec![CLAIM], 400, "photo_missing"),
         ("no part at all", vec![], 400, "claim_missing"),
@@ -38,6 +42,16 @@ fn bad_input_is_refused_and_leaves_nothing_behind() {
         ("truncated JPEG", vec![CLAIM, pic(truncated)], 422, "photo_unreadable"),
         ("first bytes of a JPEG only", vec![CLAIM, pic(b"\xff\xd8\xff\xe0")], 422, "photo_unreadable"),
         ("garbage called WebP", vec![CLAIM, pic(webp)], 422, "photo_unreadable"),
+        ("truncated HEIC", vec![CLAIM, pic(&HEIC[..HEIC.len() / 2])], 422, "photo_unreadable"),
+        ("first bytes of a HEIC only", vec![CLAIM, pic(&HEIC[..16])], 422, "photo_unreadable"),
+        ("first bytes of a PDF only", vec![CLAIM, pic(b"%PDF-1.7\n")], 422, "photo_unreadable"),
+        ("PDF without pages", vec![CLAIM, pic(&none)], 422, "photo_unreadable"),
+        ("PDF that is its own page", vec![CLAIM, pic(loops)], 422, "photo_unreadable"),
+        ("encrypted PDF", vec![CLAIM, pic(&locked)], 422, "photo_unreadable"),
+        ("PDF of 21 pages", vec![CLAIM, pic(&long)], 422, "photo_unreadable"),
+        ("PDF of 10000 pages", vec![CLAIM, pic(&endless)], 422, "photo_unreadable"),
+        ("two PDFs of 11 pages", two_long, 413, "too_many_photos"),
+        ("OFD", vec![CLAIM, pic(b"PK\x03\x04\x14\0\0\0OFD.xml")], 415, "photo_unsupported"),
         ("one bad photo among good ones", vec![CLAIM, ok, pic(truncated), ok], 422, "photo_unreadable"),
         ("21 MB photo", vec![CLAIM, pic(&large)], 413, "photo_too_large"),
         ("60 MB body", vec![CLAIM, pic(&huge[..18 << 20]), pic(&huge[..18 << 20]), pic(&huge)], 413, "body_too_large"),

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use crate::support::{Running, canned, config, photo, policy};
+use crate::support::{Running, canned, config, pdf, photo, policy};
 use claimlens::decision::Policy;
 use claimlens::domain::{ClaimId, Record};
 use claimlens::service::{ReplayFrom, ReplayOf, ReplayReport, Submission, Upload};
@@ -31,6 +31,14 @@ fn every_decision_comes_out_the_same_from_evidence_and_from_photos() {
         let report = replay(&running, ReplayOf::All, from);
         assert_eq!(report, ReplayReport { checked: 5, identical: 5, ..ReplayReport::default() });
     }
+    let photos = vec![Upload { name: "bill.pdf".to_owned(), bytes: pdf(3) }];
+    let pages = running.wait(running.service.submit_and_wait(Submission { photos, ..Submission::default() })).unwrap();
+    assert_eq!(
+        pages.record.evidence.readings.iter().map(|r| r.pdf_page).collect::<Vec<_>>(),
+        [Some(1), Some(2), Some(3)]
+    );
+    let report = replay(&running, ReplayOf::Claims(vec![pages.id]), ReplayFrom::Photos(canned(320)));
+    assert_eq!((report.checked, report.identical), (1, 1));
     let unknown = ClaimId::new(0, [0; 10]);
     let report = replay(&running, ReplayOf::Claims(vec![ids[3].clone(), unknown.clone()]), ReplayFrom::Evidence);
     assert_eq!((report.checked, report.identical, report.undecided), (1, 1, vec![unknown.to_string()]));

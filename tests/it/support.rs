@@ -7,6 +7,7 @@ use claimlens::domain::{Bp, ContentHash, Reading};
 use claimlens::http::server;
 use claimlens::pipeline::{Pictures, ReadError, ReadOutcome};
 use claimlens::service::{LoadReader, ReadPhotos, Service, ServiceConfig};
+use claimlens::vision::{self, Limits};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub struct CannedReader {
 }
 
 impl ReadPhotos for CannedReader {
-    fn read(&mut self, source: &str, bytes: &[u8]) -> Result<ReadOutcome, ReadError> {
+    fn read(&mut self, source: &str, bytes: &[u8], pdf_page: Option<u32>) -> Result<ReadOutcome, ReadError> {
         match source {
             s if s.starts_with("slow") => std::thread::sleep(Duration::from_millis(300)),
             s if s.starts_with("stuck") => std::thread::sleep(Duration::from_secs(3600)),
@@ -38,13 +39,14 @@ impl ReadPhotos for CannedReader {
         let sha256 = ContentHash::of(bytes);
         let mut reading = Reading::unreadable(source, sha256, String::new());
         reading.unreadable = None;
+        reading.pdf_page = pdf_page;
         reading.size = [64, 48];
         reading.page_size = [64, 48];
         // Different bytes are different pictures here.
         reading.picture_hash = Some(sha256.to_string()[..16].to_owned());
         reading.quality.sharpness = Some(Bp(9_000));
         reading.quality.text_height = Some(self.text_height);
-        let picture = || image::load_from_memory(bytes).unwrap().to_rgb8();
+        let picture = || vision::decode(bytes, pdf_page, &Limits::default()).unwrap().image;
         let pictures = Pictures { upload: picture(), page: picture() };
         let mut timing = Timing::default();
         timing.add("recognise", Duration::from_micros(1500));
@@ -92,6 +94,28 @@ pub fn encode(seed: u8, format: ImageFormat) -> Vec<u8> {
     picture.write_to(&mut out, format).unwrap();
     out.into_inner()
 }
+
+/// A PDF of as many pages, with one to four red bars each, without fonts or pictures.
+pub fn pdf(pages: usize) -> Vec<u8> {
+    let kids: String = (0..pages).map(|i| format!("{} 0 R ", 2 * i + 3)).collect();
+    let mut objects = vec![
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        format!("<< /Type /Pages /Kids [{kids}] /Count {pages} >>"),
+    ];
+    for i in 0..pages {
+        let bars: String = (0..=i % 4).map(|bar| format!("{} 5 2 60 re f ", 4 + 4 * bar)).collect();
+        objects.push(format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 70] /Contents {} 0 R >>", 2 * i + 4));
+        objects.push(format!("<< /Length {} >>\nstream\n1 0 0 rg {bars}\nendstream", bars.len() + 9));
+    }
+    let mut out = "%PDF-1.7\n".to_owned();
+    for (i, object) in objects.iter().enumerate() {
+        out += &format!("{} 0 obj\n{object}\nendobj\n", i + 1);
+    }
+    (out + "trailer << /Root 1 0 R >>\n").into_bytes()
+}
+
+/// A painted HEIC of 48 × 64 pixels.
+pub const HEIC: &[u8] = include_bytes!("../fixtures/turned.heic");
 
 /// A runtime with a service on it; dropped without a word, like a process that is killed.
 pub struct Running {

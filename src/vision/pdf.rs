@@ -1,0 +1,543 @@
+//! A page of a PDF → pixels, as a viewer would show it.
+//!
+//! A PDF is a program for drawing, and this one may be hostile. Its streams are measured before the parser may unpack
+//! any; the page is then drawn once on a [`Survey`], which allocates no pixels, adds up what drawing costs and ends it
+//! at [`BUDGET`]; only a page that came through is drawn on pixels. Encrypted files are refused, so what was measured
+//! is what is unpacked. Scripts, attachments and forms' logic are never run.
+
+use super::Limits;
+use super::decode::{DecodeError, jpeg_is_complete, within};
+use flate2::read::ZlibDecoder;
+use hayro::hayro_interpret::font::{FontQuery, Glyph, GlyphRun};
+use hayro::hayro_interpret::pattern::Pattern;
+use hayro::hayro_interpret::{
+    BlendMode, CacheKey, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
+    InterpreterSettings, InterpreterWarning, Paint, SoftMask, TransformExt, interpret_page,
+};
+use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::object::{Array, Dict, Object, Stream};
+use hayro::hayro_syntax::page::Page;
+use hayro::kurbo::{Affine, BezPath, Rect, Shape};
+use hayro::vello_cpu::color::palette::css::WHITE;
+use hayro::vello_cpu::{Pixmap, RasterizerSettings, RenderContext, Resources, TargetInit};
+use hayro::{RenderCache, RenderSettings, render_into};
+use image::codecs::jpeg::JpegDecoder;
+use image::{ImageDecoder, RgbImage};
+use std::collections::HashSet;
+use std::io::{Cursor, Read};
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Long side of a drawn page in pixels: A4 at 190 dpi, where small print is 20 pixels high.
+const LONG_SIDE: f64 = 2200.0;
+/// Longest side at which a scan is shown. Twice what a page is reduced to anyway.
+const LONGEST_SCAN: f64 = 5200.0;
+/// A picture that covers this share of the page is a scan of it.
+const WHOLE_PAGE: f64 = 0.9;
+/// What drawing a page may cost, where a path element is 1. A bill costs some thousands; this takes some seconds.
+const BUDGET: f64 = 2_000_000.0;
+/// Painted pixels that cost as much as a path element.
+const PIXELS_A_UNIT: f64 = 4096.0;
+/// Pixels of an embedded picture that cost as much: each has to be unpacked and converted.
+const PICTURE_PIXELS_A_UNIT: f64 = 256.0;
+
+/// Stack to parse and draw on: what nests in a PDF is followed by recursion, and a stack that overflows cannot be
+/// caught. Only what is used of it is ever taken.
+const STACK: usize = 256 << 20;
+/// Most objects in a PDF whose pages are drawn. Twenty pages of bills have some hundreds.
+const MOST_OBJECTS: usize = 20_000;
+/// How deep the braces of a calculator function may nest. Printed matter nests two or three.
+const DEEPEST_BRACES: usize = 32;
+
+/// How many pages there are: 1 to [`Limits::pdf_pages`].
+pub(super) fn pages(bytes: &[u8], limits: &Limits) -> Result<u32, DecodeError> {
+    guarded(|| {
+        let pdf = open(bytes, limits)?;
+        u32::try_from(pdf.pages().len()).map_err(|_| DAMAGED)
+    })
+}
+
+/// Draws page `number`, counted from 1, on white.
+pub(super) fn decode(bytes: &[u8], number: u32, limits: &Limits) -> Result<RgbImage, DecodeError> {
+    guarded(|| {
+        let pdf = open(bytes, limits)?;
+        check_objects(&pdf, limits)?;
+        let page = (number as usize).checked_sub(1).and_then(|i| pdf.pages().get(i));
+        draw(page.ok_or(DecodeError::NoSuchPage { page: number })?, limits)
+    })
+}
+
+const DAMAGED: DecodeError = DecodeError::Damaged { format: "PDF" };
+
+/// Runs `work` on a stack of [`STACK`] bytes; a panic in it is a damaged file, and [`stop`] ends it with its reason.
+fn guarded<T: Send>(work: impl FnOnce() -> Result<T, DecodeError> + Send) -> Result<T, DecodeError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let joined = thread.map_err(|_| DecodeError::NoThread)?.join();
+        joined.unwrap_or_else(|thrown| Err(thrown.downcast::<DecodeError>().map_or(DAMAGED, |reason| *reason)))
+    })
+}
+
+/// Leaves the interpreter, which has no way to be told to stop, for [`guarded`].
+fn stop(reason: DecodeError) -> ! {
+    resume_unwind(Box::new(reason))
+}
+
+fn open(bytes: &[u8], limits: &Limits) -> Result<Pdf, DecodeError> {
+    if bytes.windows(8).any(|w| w == b"/Encrypt") {
+        return Err(DecodeError::Encrypted);
+    }
+    measure_deflated(bytes, limits)?;
+    let pdf = Pdf::new(bytes.to_vec()).map_err(|_| DAMAGED)?;
+    match pdf.pages().len() {
+        0 => Err(DecodeError::NoPages),
+        pages if pages > limits.pdf_pages => Err(DecodeError::TooManyPages { pages, limit: limits.pdf_pages }),
+        _ => Ok(pdf),
+    }
+}
+
+/// Inflates, without keeping any of it, whatever is deflated behind a `stream` keyword: also what the parser unpacks
+/// while it opens the file.
+fn measure_deflated(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    let limit = 2 * bytes_allowed(limits);
+    let mut total = 0;
+    for at in bytes.windows(6).enumerate().filter(|(_, w)| *w == b"stream").map(|(at, _)| at + 6) {
+        let data = bytes.get(at..).unwrap_or_default();
+        let data = data.strip_prefix(b"\r").unwrap_or(data);
+        let data = data.strip_prefix(b"\n").unwrap_or(data);
+        // Any count up to the limit; an error means that this was no deflated data or its end.
+        let mut inflated = ZlibDecoder::new(data).take(limit + 1 - total);
+        let mut scratch = [0; 16 << 10];
+        while let Ok(n @ 1..) = inflated.read(&mut scratch) {
+            total += n as u64;
+        }
+        if total > limit {
+            return Err(DecodeError::TooMuchMemory { bytes: total, limit });
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that one unpacked stream may have.
+fn bytes_allowed(limits: &Limits) -> u64 {
+    4 * limits.pixels
+}
+
+fn check_objects(pdf: &Pdf, limits: &Limits) -> Result<(), DecodeError> {
+    if pdf.len() > MOST_OBJECTS {
+        return Err(DecodeError::PdfTooComplex);
+    }
+    pdf.objects().into_iter().try_for_each(|object| match object {
+        Object::Stream(stream) => check_stream(&stream, limits),
+        Object::Dict(dict) if is_function(&dict, STITCHING) => check_stitching(&dict),
+        _ => Ok(()),
+    })
+}
+
+/// The kinds of functions that are made of others, and of a program.
+const STITCHING: u32 = 3;
+const CALCULATOR: u32 = 4;
+
+fn is_function(dict: &Dict<'_>, kind: u32) -> bool {
+    dict.get::<u32>(b"FunctionType".as_slice()) == Some(kind)
+}
+
+/// Refuses a stitching of stitchings: each level may name the next one twice, and the parser follows both.
+fn check_stitching(dict: &Dict<'_>) -> Result<(), DecodeError> {
+    let parts = dict.get::<Array<'_>>(b"Functions".as_slice()).ok_or(DAMAGED)?;
+    let nested = parts.iter::<Dict<'_>>().any(|part| is_function(&part, STITCHING));
+    if nested { Err(DecodeError::PdfTooComplex) } else { Ok(()) }
+}
+
+/// Refuses a stream that could unpack to more than [`bytes_allowed`], or whose picture breaks a limit.
+fn check_stream(stream: &Stream<'_>, limits: &Limits) -> Result<(), DecodeError> {
+    use hayro::hayro_syntax::Filter;
+    let (filters, raw) = (stream.filters(), stream.raw_data());
+    let limit = bytes_allowed(limits);
+    let deflated_alone = filters.as_slice() == [Filter::FlateDecode] && stream.obj_id().obj_number != 0;
+    let mut most = raw.len() as u64;
+    for filter in &filters {
+        // The most bytes that one byte can become.
+        let growth = match filter {
+            // Measured by `measure_deflated`, unless it lies inside of something else.
+            Filter::FlateDecode if deflated_alone => 1,
+            Filter::FlateDecode => 1032,
+            // 12 bits can stand for 4095 bytes.
+            Filter::LzwDecode => 2730,
+            Filter::RunLengthDecode => 64,
+            Filter::Jbig2Decode | Filter::JpxDecode => return Err(DecodeError::PdfPicture),
+            _ => 1,
+        };
+        most = most.saturating_mul(growth);
+    }
+    if most > limit {
+        return Err(DecodeError::TooMuchMemory { bytes: most, limit });
+    }
+    if is_function(stream.dict(), CALCULATOR) {
+        let program = stream.decoded_data().map_err(|_| DAMAGED)?;
+        let mut depth = 0_usize;
+        for byte in program.iter() {
+            match byte {
+                b'{' => depth += 1,
+                b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth > DEEPEST_BRACES {
+                return Err(DecodeError::PdfTooComplex);
+            }
+        }
+    }
+    let number = |names: [&[u8]; 2]| names.iter().find_map(|name| stream.dict().get::<u32>(*name));
+    if let (Some(width), Some(height)) = (number([b"Width", b"W"]), number([b"Height", b"H"])) {
+        within(width, height, limits, &DAMAGED)?;
+        let columns = stream.dict().get::<Dict<'_>>(b"DecodeParms".as_slice());
+        if let Some(columns) = columns.and_then(|d| d.get::<u32>(b"Columns".as_slice())) {
+            within(columns.max(1), height, limits, &DAMAGED)?;
+        }
+        if filters.as_slice() == [Filter::DctDecode] {
+            // The decoder would fill the rest with grey, as in `decode`.
+            if !jpeg_is_complete(&raw) {
+                return Err(DAMAGED);
+            }
+            let (width, height) = JpegDecoder::new(Cursor::new(&raw)).map_err(|_| DAMAGED)?.dimensions();
+            within(width, height, limits, &DAMAGED)?;
+        } else if filters.contains(&Filter::DctDecode) {
+            // A JPEG wrapped in another filter: rare, and its own size cannot be seen from here.
+            return Err(DecodeError::PdfPicture);
+        }
+    }
+    Ok(())
+}
+
+fn draw(page: &Page<'_>, limits: &Limits) -> Result<RgbImage, DecodeError> {
+    let (width, height) = page.render_dimensions();
+    let (width, height) = (f64::from(width), f64::from(height));
+    if !(width > 0.0 && height > 0.0 && width.is_finite() && height.is_finite()) {
+        return Err(DAMAGED);
+    }
+    let faults = Faults::default();
+    let settings = faults.watched();
+    let placed = |scale: f64| {
+        let size = [width, height].map(|side| (side * scale).round().max(1.0));
+        let to_pixels = Affine::scale_non_uniform(size[0] / width, size[1] / height);
+        (size, to_pixels * page.initial_transform(true).to_kurbo())
+    };
+    let scale = LONG_SIDE / width.max(height);
+    let ([w, h], transform) = placed(scale);
+    let area = Rect::new(0.0, 0.0, w, h);
+    let mut survey = Survey { limits, area, cost: 0.0, scan: None, drawn: false, masks: HashSet::new() };
+    let cache = InterpreterCache::new();
+    let mut context = Context::new(transform, area, &cache, page.xref(), settings.clone());
+    interpret_page(page, &mut context, &mut survey);
+    faults.told()?;
+
+    // A scan as it was scanned: enlarging it adds nothing, reducing it loses print. With print over it, not under ours.
+    let most = LONGEST_SCAN / LONG_SIDE;
+    let zoom = match survey.scan {
+        Some(native) if survey.drawn => native.clamp(1.0, most),
+        Some(native) => native.min(most),
+        None => 1.0,
+    };
+    let ([w, h], transform) = placed(scale * zoom);
+    within(w as u32, h as u32, limits, &DAMAGED)?;
+    let mut target = RenderContext::new(w as u16, h as u16);
+    render_into(page, &RenderCache::new(), &settings, &RenderSettings::default(), &mut target, transform);
+    target.flush();
+    faults.told()?;
+    let mut pixmap = Pixmap::new(w as u16, h as u16);
+    let on_white = RasterizerSettings { target_init: TargetInit::Clear(WHITE), ..RasterizerSettings::default() };
+    target.render_with(&mut pixmap, &mut Resources::default(), on_white);
+    let rgb = pixmap.data().iter().flat_map(|p| [p.r, p.g, p.b]).collect();
+    RgbImage::from_raw(w as u32, h as u32, rgb).ok_or(DAMAGED)
+}
+
+/// What the renderer would leave out without failing. A page with something missing is not what was sent.
+#[derive(Debug, Default, Clone)]
+struct Faults {
+    font: Arc<AtomicBool>,
+    picture: Arc<AtomicBool>,
+}
+
+impl Faults {
+    /// Settings that draw the standard 14 fonts and Latin print from the fonts built in, and note what cannot be drawn.
+    fn watched(&self) -> InterpreterSettings {
+        let (asked, told) = (self.clone(), self.clone());
+        InterpreterSettings {
+            font_resolver: Arc::new(move |query| match query {
+                FontQuery::Standard(font) => Some(font.get_font_data()),
+                // A composite font, such as any Chinese one: what its codes stand for lies in the missing file.
+                FontQuery::Fallback(font) if font.character_collection.is_some() => {
+                    asked.font.store(true, Ordering::Relaxed);
+                    None
+                }
+                FontQuery::Fallback(font) => Some(font.pick_standard_font().get_font_data()),
+            }),
+            warning_sink: Arc::new(move |warning| match warning {
+                InterpreterWarning::UnsupportedFont => told.font.store(true, Ordering::Relaxed),
+                InterpreterWarning::ImageDecodeFailure => told.picture.store(true, Ordering::Relaxed),
+                // A form field or note without a look of its own shows nothing in viewers either.
+                _ => {}
+            }),
+            ..InterpreterSettings::default()
+        }
+    }
+
+    fn told(&self) -> Result<(), DecodeError> {
+        if self.font.load(Ordering::Relaxed) {
+            return Err(DecodeError::FontMissing);
+        }
+        if self.picture.load(Ordering::Relaxed) { Err(DAMAGED) } else { Ok(()) }
+    }
+}
+
+/// Draws nothing: adds up what drawing costs, and looks for a scan.
+struct Survey<'l> {
+    limits: &'l Limits,
+    area: Rect,
+    cost: f64,
+    /// Pixels of the scan that covers the page, for each pixel of `area`.
+    scan: Option<f64>,
+    /// Whether anything but pictures is drawn.
+    drawn: bool,
+    /// Masks counted. The renderer draws each once.
+    masks: HashSet<u128>,
+}
+
+impl Survey<'_> {
+    fn spend(&mut self, cost: f64) {
+        self.cost += cost;
+        if self.cost.is_nan() || self.cost > BUDGET {
+            stop(DecodeError::PdfTooComplex);
+        }
+    }
+
+    /// Pixels of the page within `shape`.
+    fn pixels(&self, shape: Rect) -> f64 {
+        shape.intersect(self.area).area()
+    }
+
+    /// The outline of a shape of so many elements, in user space: curves are cut into lines, and lines into dashes.
+    fn outline(&mut self, elements: usize, shape: Rect, length: f64, transform: Affine, mode: &DrawMode) {
+        let shown = transform.transform_rect_bbox(shape);
+        self.spend(elements as f64 * (1.0 + shown.width().hypot(shown.height()).sqrt() / 100.0));
+        if let DrawMode::Stroke(stroke) | DrawMode::FillAndStroke(_, stroke) = mode
+            && !stroke.dash_array.is_empty()
+        {
+            // Never ends where the dashes have no length, which is infinitely many.
+            self.spend(length / stroke.dash_array.iter().map(|dash| f64::from(*dash)).sum::<f64>().max(0.0));
+        }
+    }
+
+    fn paint<'a>(&mut self, shape: Rect, paint: &Paint<'a>, mask: Option<&SoftMask<'a>>) {
+        self.drawn = true;
+        self.spend(1.0 + self.pixels(shape) / PIXELS_A_UNIT);
+        if let Paint::Pattern(pattern) = paint
+            && let Pattern::Tiling(tile) = pattern.as_ref()
+        {
+            // Tiles that overlap are drawn again for each of their neighbours.
+            let copies = |side: f64, step: f32| (side / f64::from(step.abs())).ceil().max(1.0);
+            let copies = copies(tile.bbox.width(), tile.x_step) * copies(tile.bbox.height(), tile.y_step);
+            let before = self.cost;
+            tile.interpret(self, Affine::IDENTITY, false);
+            self.spend((self.cost - before + 1.0) * copies);
+        }
+        self.mask(mask);
+    }
+
+    fn mask<'a>(&mut self, mask: Option<&SoftMask<'a>>) {
+        if let Some(mask) = mask
+            && self.masks.insert(mask.cache_key())
+        {
+            self.spend(self.pixels(self.area) / PIXELS_A_UNIT);
+            mask.interpret(self);
+        }
+    }
+}
+
+impl<'a> Device<'a> for Survey<'_> {
+    fn draw_path(&mut self, path: &BezPath, props: DrawProps<'a>, mode: &DrawMode) {
+        let length = if matches!(mode, DrawMode::Fill(_)) { 0.0 } else { path.perimeter(1.0) };
+        self.outline(path.elements().len(), path.bounding_box(), length, props.transform, mode);
+        self.paint((props.transform * path.clone()).bounding_box(), &props.paint, props.soft_mask.as_ref());
+    }
+
+    fn push_clip_path(&mut self, clip: &ClipPath) {
+        let mode = DrawMode::Fill(clip.fill);
+        self.outline(1 + clip.path.elements().len(), clip.path.bounding_box(), 0.0, Affine::IDENTITY, &mode);
+    }
+
+    fn push_transparency_group(&mut self, _: f32, mask: Option<SoftMask<'a>>, _: BlendMode) {
+        self.spend(100.0);
+        self.mask(mask.as_ref());
+    }
+
+    fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, mode: &DrawMode) {
+        if matches!(mode, DrawMode::Invisible) {
+            return self.spend(run.glyphs().len() as f64);
+        }
+        for glyph in run.glyphs() {
+            // An em is 1000 units of the outline; its strokes are about four times around it.
+            let em = glyph.transform().transform_rect_bbox(Rect::new(0.0, 0.0, 1000.0, 1000.0));
+            self.outline(8, em, 4.0 * em.perimeter(1.0), props.transform, mode);
+            self.paint(props.transform.transform_rect_bbox(em), &props.paint, props.soft_mask.as_ref());
+            if let Glyph::Type3(drawing) = &**glyph {
+                drawing.interpret(self, props.transform, glyph.transform(), &props.paint);
+            }
+        }
+    }
+
+    fn draw_image(&mut self, image: Image<'a, '_>, props: ImageDrawProps<'a>) {
+        let (width, height) = (image.width(), image.height());
+        let stream = match &image {
+            Image::Stencil(stencil) => stencil.stream(),
+            Image::Raster(raster) => raster.stream(),
+        };
+        // Those inside of content streams were not among the objects.
+        if let Err(reason) = check_stream(stream, self.limits) {
+            stop(reason);
+        }
+        let (w, h) = (f64::from(width), f64::from(height));
+        let shown = props.transform.transform_rect_bbox(Rect::new(0.0, 0.0, w, h));
+        self.spend(10.0 + w * h / PICTURE_PIXELS_A_UNIT + self.pixels(shown) / PIXELS_A_UNIT);
+        if self.pixels(shown) >= WHOLE_PAGE * self.area.area() {
+            let native = (w * h / shown.area()).sqrt();
+            self.scan = Some(self.scan.map_or(native, |other| other.max(native)));
+        }
+        self.mask(props.soft_mask.as_ref());
+    }
+
+    fn pop_clip(&mut self) {}
+
+    fn pop_transparency_group(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::support::{pdf, stream};
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+    use image::Rgb;
+    use std::io::Write;
+
+    /// A page of 200 × 100 points with this content, resources and further objects, the first of which is number 5.
+    fn page(content: &str, resources: &str, more: &[Vec<u8>]) -> Vec<u8> {
+        let dict = format!("<< /Type /Page /MediaBox [0 0 200 100] /Contents 4 0 R /Resources << {resources} >> >>");
+        let mut objects = vec![dict.into_bytes(), stream("", content.as_bytes())];
+        objects.extend_from_slice(more);
+        pdf(&["3 0 R"], &objects)
+    }
+
+    fn picture(width: u32, height: u32, more: &str, data: &[u8]) -> Vec<u8> {
+        let dict = format!(
+            "/Subtype /Image /Width {width} /Height {height} /BitsPerComponent 8 /ColorSpace /DeviceGray {more}"
+        );
+        stream(&dict, data)
+    }
+
+    fn zipped(data: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn drawn(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+        decode(bytes, 1, &Limits::default())
+    }
+
+    #[test]
+    fn a_page_is_drawn_as_a_viewer_shows_it() {
+        let image = drawn(&page("1 0 0 rg 0 50 100 50 re f", "", &[])).unwrap();
+        assert_eq!(image.dimensions(), (2200, 1100));
+        let at = |x, y| *image.get_pixel(x, y);
+        assert_eq!((at(10, 10), at(1090, 540)), (Rgb([255, 0, 0]), Rgb([255, 0, 0])));
+        assert_eq!((at(1110, 10), at(10, 560)), (Rgb([255; 3]), Rgb([255; 3])));
+    }
+
+    #[test]
+    fn print_in_a_standard_font_is_there() {
+        let text = "BT /F 20 Tf 10 40 Td (120.00) Tj ET";
+        let fonts = "/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>";
+        let image = drawn(&page(text, fonts, &[])).unwrap();
+        assert!(image.pixels().filter(|p| p[0] < 80).count() > 5_000);
+    }
+
+    #[test]
+    fn a_scan_keeps_its_own_pixels() {
+        let scan: Vec<u8> = (0..300 * 150).map(|i| if (i / 300 + i % 300) % 2 == 0 { 255 } else { 0 }).collect();
+        let shown = "200 0 0 100 0 0 cm /I Do";
+        let image = drawn(&page(shown, "/XObject << /I 5 0 R >>", &[picture(300, 150, "", &scan)])).unwrap();
+        assert_eq!(image.dimensions(), (300, 150));
+        assert!(image.pixels().zip(&scan).all(|(p, s)| p.0 == [*s; 3]));
+        // Print over it needs the resolution of print.
+        let over = format!("q {shown} Q 0 0 5 5 re f");
+        let image = drawn(&page(&over, "/XObject << /I 5 0 R >>", &[picture(300, 150, "", &scan)])).unwrap();
+        assert_eq!(image.dimensions(), (2200, 1100));
+    }
+
+    #[test]
+    fn pages_are_counted_within_the_limit() {
+        let limits = Limits { pdf_pages: 2, ..Limits::default() };
+        let some = |n: usize| {
+            let kids: Vec<String> = (0..n).map(|i| format!("{} 0 R", i + 3)).collect();
+            let kids: Vec<&str> = kids.iter().map(String::as_str).collect();
+            pdf(&kids, &vec![b"<< /Type /Page /MediaBox [0 0 9 9] >>".to_vec(); n])
+        };
+        assert_eq!(pages(&some(1), &limits), Ok(1));
+        assert_eq!(pages(&some(2), &limits), Ok(2));
+        assert_eq!(pages(&some(3), &limits), Err(DecodeError::TooManyPages { pages: 3, limit: 2 }));
+        assert_eq!(pages(&some(10_000), &limits), Err(DecodeError::TooManyPages { pages: 10_000, limit: 2 }));
+        assert_eq!(pages(&some(0), &limits), Err(DecodeError::NoPages));
+        for page in [0, 3] {
+            assert_eq!(decode(&some(2), page, &limits), Err(DecodeError::NoSuchPage { page }));
+        }
+        assert_eq!(pages(b"%PDF-1.7\nnothing", &limits), Err(DAMAGED));
+        // A tree that is its own child ends.
+        assert!(pages(&pdf(&["2 0 R", "3 0 R"], &[b"<< /Type /Pages /Kids [2 0 R] >>".to_vec()]), &limits).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_shown_as_meant_is_refused() {
+        let chinese = "<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts \
+             [<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo << /Registry (Adobe) \
+             /Ordering (GB1) /Supplement 4 >> >>] >>";
+        let font = page("BT /F 20 Tf <4E2D> Tj ET", &format!("/Font << /F {chinese} >>"), &[]);
+        assert_eq!(drawn(&font), Err(DecodeError::FontMissing));
+        let locked = [page("", "", &[]), b"trailer << /Root 1 0 R /Encrypt << >> >>".to_vec()].concat();
+        assert_eq!(drawn(&locked), Err(DecodeError::Encrypted));
+        let jbig2 = picture(9, 9, "/Filter /JBIG2Decode", b"x");
+        assert_eq!(drawn(&page("/I Do", "/XObject << /I 5 0 R >>", &[jbig2])), Err(DecodeError::PdfPicture));
+    }
+
+    #[test]
+    fn hostile_pages_end_soon_and_say_why() {
+        let resources = "/XObject << /A 5 0 R >>";
+        let form = |next: usize| {
+            let dict = format!("/Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /A {next} 0 R >> >>");
+            stream(&dict, &b"/A Do ".repeat(10))
+        };
+        let forms: Vec<Vec<u8>> = (6..36).map(form).chain([stream("/Subtype /Form /BBox [0 0 9 9]", b"f")]).collect();
+        let too_complex = Err(DecodeError::PdfTooComplex);
+        assert_eq!(drawn(&page("/A Do", resources, &forms)), too_complex);
+        assert_eq!(drawn(&page(&"0 0 200 100 re f ".repeat(100_000), "", &[])), too_complex);
+        assert_eq!(drawn(&page("[0.0000001] 0 d 0 0 m 200 100 l S", "", &[])), too_complex);
+        let braces = stream("/FunctionType 4 /Domain [0 1] /Range [0 1]", &b"{".repeat(300_000));
+        assert_eq!(drawn(&page("", "", &[braces])), too_complex);
+        let stitched = |next: usize| format!("<< /FunctionType 3 /Functions [{next} 0 R {next} 0 R] >>").into_bytes();
+        assert_eq!(drawn(&page("", "", &(6..46).map(stitched).collect::<Vec<_>>())), too_complex);
+        assert!(drawn(&page("/A Do", resources, &[form(5)])).is_ok(), "a form within itself is drawn once");
+
+        let huge = picture(2_000_000_000, 2, "", b"x");
+        let too_long = Err(DecodeError::SideTooLong { side: 2_000_000_000, limit: 16_384 });
+        assert_eq!(drawn(&page("/A Do", resources, &[huge])), too_long);
+        assert_eq!(drawn(&page("BI /W 2000000000 /H 2 /BPC 8 /CS /G ID x EI", "", &[])), too_long);
+        let small = Limits { pixels: 100_000, ..Limits::default() };
+        let bomb = zipped(&vec![b' '; 1_000_000]);
+        let too_much = |bytes: &[u8]| matches!(decode(bytes, 1, &small), Err(DecodeError::TooMuchMemory { .. }));
+        assert!(too_much(&page("", "", &[stream("/Filter /FlateDecode", &bomb)])));
+        let twice = stream("/Filter [/FlateDecode /FlateDecode]", &zipped(&bomb));
+        assert!(too_much(&page("", "", &[twice])));
+        assert!(too_much(&page("", "", &[stream("/Filter /LZWDecode", &[0; 1_000])])));
+    }
+}
