@@ -231,6 +231,7 @@ impl Reader {
             size: [width, height],
             page_size: [page.image.width(), page.image.height()],
             upload_to_page: FixedHomography::from(page.upload_to_page),
+            sheet: page.sheet,
             picture_hash: page.picture_hash.map(|h| format!("{h:016x}")),
             quality,
             retake,
