@@ -39,6 +39,8 @@ const MOST_INK_LOST: f64 = 0.02;
 const STROKE: usize = 2;
 /// How far the sides of such a sheet may be moved to save its ink, as a share of the sheet.
 const FARTHEST: f64 = 0.1;
+/// Least share of ink on each of several sheets: an empty sheet is no document.
+const TEXT: f64 = 0.02;
 /// How well a patch of colour and the sheet cover each other, as intersection over union: other sheets may stick out
 /// from under it.
 const FILLED: f64 = 0.85;
@@ -48,38 +50,64 @@ const LINES: usize = 40;
 /// Bins of the Hough transform: degrees of direction, and pixels of distance.
 const DIRECTIONS: usize = 360;
 
-/// Corners of the sheet in pixels of `photo`, clockwise from the one nearest the photo's top left; `None` unless all
-/// four sides are seen. `photo` should have 400 to 700 pixels on its longer side.
-pub(super) fn sheet(photo: &RgbImage) -> Option<[[f64; 2]; 4]> {
+/// What lies in the photo.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Located {
+    /// No sheet that is seen surely.
+    Nothing,
+    /// Corners of the sheet in pixels of the photo, clockwise from the one nearest the photo's top left.
+    Sheet([[f64; 2]; 4]),
+    /// Sheets that lie apart from each other.
+    Several,
+}
+
+/// Finds the sheet. `photo` should have 400 to 700 pixels on its longer side.
+pub(super) fn locate(photo: &RgbImage) -> Located {
     if photo.width() < 40 || photo.height() < 40 {
-        return None;
+        return Located::Nothing;
     }
     let radius = ((photo.width().max(photo.height()) as f64 * INK).round() as usize).max(2);
     let luma = Plane::luma(photo);
     let ground = Ground { paper: luma.closing(radius), luma };
     let planes = [0, 1, 2].map(|c| Plane::channel(photo, c).closing(radius));
-    by_steps(&ground, &planes).or_else(|| {
-        // Of paper without its ink, which may be blue.
-        let cold = planes[2].above(&planes[0]).opening(radius);
-        by_colour(&ground, &cold, &planes[2])
+    let edges = Edges::of(&planes);
+    let (lines, size) = (edges.lines(), edges.size());
+    let first = best_outline(&lines, size, |_| true)
+        .map(|corners| (corners, ground.contrast(&corners, &ground.paper, f64::MAX)));
+    if let Some((corners, Some(contrast))) = first
+        && contrast.darker()
+    {
+        let second = best_outline(&lines, size, |other| apart(&corners, other));
+        let second = second.and_then(|corners| ground.contrast(&corners, &ground.paper, f64::MAX));
+        if second.is_some_and(|second| second.darker() && second.on > TEXT && contrast.on > TEXT) {
+            return Located::Several;
+        }
+        if contrast.ink() < MOST_INK_OUTSIDE {
+            return Located::Sheet(corners);
+        }
+    }
+    // Of paper without its ink, which may be blue.
+    let cold = planes[2].above(&planes[0]).opening(radius);
+    by_colour(&ground, &cold, &planes[2]).map_or(Located::Nothing, Located::Sheet)
+}
+
+/// The candidate among those that `allowed` lets pass whose sides are best seen as steps.
+fn best_outline(lines: &[Line], size: [f64; 2], allowed: impl Fn(&[[f64; 2]; 4]) -> bool) -> Option<[[f64; 2]; 4]> {
+    best_quad(lines, size, |c| {
+        // A table or a page under the page also has an outline; the best seen one wins, size only breaks ties.
+        let share = area(&c.corners).abs() / (size[0] * size[1]);
+        (c.outline >= OUTLINE_SEEN && c.least >= SIDE_SEEN && allowed(&c.corners))
+            .then(|| c.outline + 0.3 * c.least + 0.15 * share.sqrt())
     })
 }
 
-/// The sheet by the steps in brightness along its sides.
-///
-/// A thick printed frame has a bright inside too, but beyond the frame the paper goes on; a white form printed on
-/// tinted paper has its title outside. Cutting those out would lose text, so the surroundings must be darker and hold
-/// none.
-fn by_steps(ground: &Ground, planes: &[Plane]) -> Option<[[f64; 2]; 4]> {
-    let edges = Edges::of(planes);
-    let corners = best_quad(&edges.lines(), edges.size(), |c| {
-        // A table or a page under the page also has an outline; the best seen one wins, size only breaks ties.
-        let share = area(&c.corners).abs() / (edges.width * edges.height) as f64;
-        (c.outline >= OUTLINE_SEEN && c.least >= SIDE_SEEN).then(|| c.outline + 0.3 * c.least + 0.15 * share.sqrt())
-    })?;
-    let contrast = ground.contrast(&corners, &ground.paper, f64::MAX)?;
-    let darker = contrast.sides.iter().all(|[beyond, _]| beyond.saturating_add(DARKER) <= contrast.inside);
-    (darker && contrast.ink < MOST_INK_OUTSIDE).then_some(corners)
+/// Whether one side of `a` has all of `b` beyond it.
+fn apart(a: &[[f64; 2]; 4], b: &[[f64; 2]; 4]) -> bool {
+    let turn = area(a).signum();
+    (0..4).any(|i| {
+        let (p, q) = (a[i], a[(i + 1) % 4]);
+        b.iter().all(|c| turn * ((q[0] - p[0]) * (c[1] - p[1]) - (q[1] - p[1]) * (c[0] - p[0])) < 0.0)
+    })
 }
 
 /// The sheet as the largest patch that is colder in colour than what it lies on, told from it by Otsu's threshold.
@@ -99,7 +127,7 @@ fn by_colour(ground: &Ground, cold: &Plane, blue: &Plane) -> Option<[[f64; 2]; 4
     let (colder, bluer) = (ground.contrast(&corners, cold, NEAR)?, ground.contrast(&corners, blue, NEAR)?);
     let more = |sides: &[[u8; 2]], least| sides.iter().filter(|s| s[1].saturating_sub(s[0]) >= least).count() == 4;
     let stands_out = more(&colder.sides, COLDER) && more(&bluer.sides, BLUER);
-    (stands_out && colder.ink < MOST_INK_NEAR).then_some(corners)
+    (stands_out && colder.ink() < MOST_INK_NEAR).then_some(corners)
 }
 
 /// What a photo looks like with and without its ink.
@@ -115,8 +143,24 @@ struct Contrast {
     sides: Vec<[u8; 2]>,
     /// Upper quartile of the levels on the sheet.
     inside: u8,
-    /// Ink around the sheet, as a share of the density on it.
-    ink: f64,
+    /// Share of the pixels on the sheet, and around it, that are ink.
+    on: f64,
+    around: f64,
+}
+
+impl Contrast {
+    /// Whether the surroundings are darker than the sheet.
+    ///
+    /// A thick printed frame has a bright inside too, but beyond the frame the paper goes on. Cutting that out would
+    /// lose text.
+    fn darker(&self) -> bool {
+        self.sides.iter().all(|[beyond, _]| beyond.saturating_add(DARKER) <= self.inside)
+    }
+
+    /// Ink around the sheet, as a share of the density on it: a white form on tinted paper has its title outside.
+    fn ink(&self) -> f64 {
+        self.around / self.on.max(0.01)
+    }
 }
 
 impl Ground {
@@ -162,7 +206,8 @@ impl Ground {
         Some(Contrast {
             sides: sides.map(|(b, w)| [percentile(b.into_iter(), 0.5), percentile(w.into_iter(), 0.95)]).collect(),
             inside: percentile(inside.into_iter(), 0.75),
-            ink: around / on.max(0.01),
+            on,
+            around,
         })
     }
 }
@@ -704,7 +749,7 @@ pub(super) mod tests {
         for (corners, grey) in table {
             let photo = photographed(corners, grey, 640, 640);
             // A missed sheet costs time, a wrong one costs text: the strongly tilted second case is missed today.
-            let Some(found) = sheet(&photo) else { continue };
+            let Located::Sheet(found) = locate(&photo) else { continue };
             let iou = overlap(&found, &corners);
             assert!(iou > 0.97, "{corners:?} on {grey}: {iou} {found:?}");
             count += 1;
@@ -723,7 +768,7 @@ pub(super) mod tests {
         }
         let luma = Plane::luma(&photo);
         assert!(percentile(luma.data.iter().copied(), 0.9) - luma.data[5 * 640 + 5] < DARKER);
-        let found = sheet(&photo).expect("found");
+        let Located::Sheet(found) = locate(&photo) else { panic!("not found") };
         assert!(overlap(&found, &corners) > 0.95, "{found:?}");
 
         // The same place as a cold tint on white paper is print, not paper.
@@ -732,7 +777,21 @@ pub(super) mod tests {
         for (to, from) in tint.pixels_mut().zip(text.pixels()).filter(|(_, from)| from.0[0] > 8) {
             to.0 = [from.0[0].saturating_sub(40), from.0[1], 244];
         }
-        assert_eq!(sheet(&tint), None);
+        assert_eq!(locate(&tint), Located::Nothing);
+    }
+
+    #[test]
+    fn two_sheets_side_by_side_are_several_and_a_blank_one_is_none() {
+        let left = [[30.0, 60.0], [300.0, 50.0], [290.0, 420.0], [40.0, 430.0]];
+        let right = [[380.0, 90.0], [600.0, 110.0], [580.0, 440.0], [370.0, 430.0]];
+        let mut both = photographed(left, 70, 640, 480);
+        for (to, from) in both.pixels_mut().zip(photographed(right, 70, 640, 480).pixels()) {
+            to.0 = [0, 1, 2].map(|i| if from.0[i].abs_diff(70) > 8 { from.0[i] } else { to.0[i] });
+        }
+        assert_eq!(locate(&both), Located::Several);
+        let mut one = photographed(left, 70, 640, 480);
+        (380..600).flat_map(|x| (100..420).map(move |y| (x, y))).for_each(|(x, y)| one.put_pixel(x, y, Rgb([235; 3])));
+        assert!(matches!(locate(&one), Located::Sheet(found) if overlap(&found, &left) > 0.97));
     }
 
     #[test]
@@ -744,7 +803,7 @@ pub(super) mod tests {
             let bend = 40.0 * (1.0 - ((f64::from(x) - 320.0) / 170.0).powi(2));
             *pixel = *flat.get_pixel(x, (f64::from(y) + bend.max(-40.0)).clamp(0.0, 639.0) as u32);
         }
-        if let Some(found) = sheet(&photo) {
+        if let Located::Sheet(found) = locate(&photo) {
             let top = found.iter().map(|c| c[1]).fold(f64::MAX, f64::min);
             assert!(top < 90.0, "{found:?}");
         }
@@ -752,11 +811,11 @@ pub(super) mod tests {
 
     #[test]
     fn a_page_that_fills_the_picture_is_left_whole() {
-        assert_eq!(sheet(&painted_text(480, 640)), None);
+        assert_eq!(locate(&painted_text(480, 640)), Located::Nothing);
         // The sheet runs out of the photo on two sides.
         let cut = photographed([[-80.0, 60.0], [500.0, 70.0], [510.0, 760.0], [-90.0, 750.0]], 60, 640, 640);
-        assert_eq!(sheet(&cut), None);
-        assert_eq!(sheet(&RgbImage::from_pixel(300, 200, Rgb([128; 3]))), None);
-        assert_eq!(sheet(&RgbImage::new(5, 5)), None);
+        assert_eq!(locate(&cut), Located::Nothing);
+        assert_eq!(locate(&RgbImage::from_pixel(300, 200, Rgb([128; 3]))), Located::Nothing);
+        assert_eq!(locate(&RgbImage::new(5, 5)), Located::Nothing);
     }
 }
