@@ -105,6 +105,9 @@ pub struct Truth {
     /// How it was altered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attack: Option<String>,
+    /// Corners of the sheet in a photo, clockwise from its own top left, pixels.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub corners: Option<[[f64; 2]; 4]>,
     /// Always `specimen`.
     pub source: String,
 }
@@ -171,6 +174,7 @@ impl Ledger {
             items: Vec::new(),
             genuine: true,
             altered: Vec::new(),
+            corners: None,
             attack: None,
             source: "specimen".to_owned(),
         };

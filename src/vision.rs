@@ -101,10 +101,15 @@ pub fn normalise(photo: &Photo, turned: &dyn Fn(&RgbImage) -> QuarterTurns) -> N
 
     let mid = rectify::reduced(upload, 1600);
     let small = rectify::reduced(&mid, LOCATE_SIDE);
-    let sheet = locate::sheet(&small).map(|q| {
-        let (sx, sy) = (width / f64::from(small.width()), height / f64::from(small.height()));
-        q.map(|[x, y]| [x * sx, y * sy])
-    });
+    let located = locate::locate(&small);
+    let sheet = match located {
+        locate::Located::Sheet(corners) => {
+            let (sx, sy) = (width / f64::from(small.width()), height / f64::from(small.height()));
+            Some(corners.map(|[x, y]| [x * sx, y * sy]))
+        }
+        // Of several sheets none may be cut off.
+        locate::Located::Nothing | locate::Located::Several => None,
+    };
 
     // Upload → flat sheet, at the sheet's own resolution.
     let corners = sheet.map_or(whole, |q| rectify::grown(q, MARGIN));
@@ -134,7 +139,10 @@ pub fn normalise(photo: &Photo, turned: &dyn Fn(&RgbImage) -> QuarterTurns) -> N
 
     let quality = quality::measure(&image, &luma, sheet.as_ref(), (upload.width(), upload.height()));
     let sheet = sheet.map(|q| Quad::from_px(in_reading_order(q, turns)));
-    let retake = quality::advice(&quality, &view, sheet.as_ref(), (upload.width(), upload.height()));
+    let mut retake = quality::advice(&quality, &view, sheet.as_ref(), (upload.width(), upload.height()));
+    if located == locate::Located::Several {
+        retake.push(quality::several_documents());
+    }
     let qr = qr::find(upload, &mid);
     let picture_hash = fingerprint::picture_hash(&image);
     light::flatten(&mut image);

@@ -23,6 +23,8 @@ the same. Sets are the sub-folders. A claim.json in a folder is the claim of eac
 
 How values are compared: money, dates and identifiers exactly (identifiers without spaces), text after folding case,
 width and punctuation; \"loose\" also counts text where one contains the other. A truth of null means: must be absent.
+Beside fields a truth may tell `corners` of the sheet (clockwise, pixels) and `skew_degrees` (to be turned back by,
+counter-clockwise): the sheet found is then compared with them.
 
 Examples:
   claimlens eval samples

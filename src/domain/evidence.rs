@@ -148,6 +148,9 @@ pub struct Reading {
     pub page_size: [u32; 2],
     /// Maps upload pixels to page pixels.
     pub upload_to_page: FixedHomography,
+    /// The sheet's corners in the photo, clockwise from the text's own top left; `None` if the whole photo was kept.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sheet: Option<Quad<Upload>>,
     /// Perceptual hash of the page, 16 hex digits; `None` if undecodable or almost blank.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub picture_hash: Option<String>,
@@ -196,6 +199,7 @@ impl Reading {
             size: [0, 0],
             page_size: [0, 0],
             upload_to_page: FixedHomography([1_000_000_000, 0, 0, 0, 1_000_000_000, 0, 0, 0, 1_000_000_000]),
+            sheet: None,
             picture_hash: None,
             quality: Quality::default(),
             retake: Vec::new(),

@@ -6,7 +6,7 @@
 //! `null` means that the field must be absent. Text has a second, looser measure beside it: one contains the other.
 
 use crate::domain::document::ValueType;
-use crate::domain::{Bp, Decision, DocumentKind, FieldName, Reading};
+use crate::domain::{Bp, Decision, DocumentKind, FieldName, Homography, Page, Quad, Reading, Upload};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
@@ -24,6 +24,10 @@ pub struct Truth {
     pub genuine: Option<bool>,
     /// How it was altered.
     pub attack: Option<String>,
+    /// Corners of the sheet in the photo, if told.
+    pub corners: Option<Quad<Upload>>,
+    /// By how many hundredths of a degree the photo must be turned counter-clockwise to make its lines level, if told.
+    pub skew: Option<i32>,
     /// Field names that the contract does not know; not scored, but worth telling.
     pub unknown_fields: Vec<String>,
 }
@@ -50,6 +54,10 @@ struct TruthFile {
     genuine: Option<bool>,
     #[serde(default)]
     attack: Option<String>,
+    #[serde(default)]
+    corners: Option<[[f64; 2]; 4]>,
+    #[serde(default)]
+    skew_degrees: Option<f64>,
 }
 
 impl Truth {
@@ -59,8 +67,15 @@ impl Truth {
     /// A sentence, if it is not JSON of that form.
     pub fn parse(json: &str) -> Result<Self, String> {
         let file: TruthFile = serde_json::from_str(json).map_err(|e| e.to_string())?;
-        let mut truth =
-            Self { kind: file.kind, items: file.items, genuine: file.genuine, attack: file.attack, ..Self::default() };
+        let mut truth = Self {
+            kind: file.kind,
+            items: file.items,
+            genuine: file.genuine,
+            attack: file.attack,
+            corners: file.corners.map(Quad::from_px),
+            skew: file.skew_degrees.map(|degrees| (degrees * 100.0).round() as i32),
+            ..Self::default()
+        };
         for (name, value) in file.fields {
             match FieldName::ALL.iter().find(|f| f.as_str() == name) {
                 Some(field) => {
@@ -128,9 +143,28 @@ pub struct PhotoScore {
     pub fields: Vec<FieldScore>,
     /// The rows, if the truth tells them.
     pub items: Option<ItemScore>,
+    /// Where the sheet was found, if the truth tells its corners.
+    pub sheet: Option<SheetScore>,
+    /// By how many hundredths of a degree the page is off level, if the truth tells the skew.
+    pub skew_error: Option<u32>,
+}
+
+/// The sheet of one photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SheetScore {
+    /// Whether a sheet was found; if not, the whole photo counts as the sheet.
+    pub found: bool,
+    /// Intersection over union of the sheet found and the true one.
+    pub iou: Bp,
 }
 
 impl PhotoScore {
+    /// Whether the truth tells anything.
+    fn labelled(&self) -> bool {
+        let page = self.kind.is_some() || !self.fields.is_empty() || self.items.is_some();
+        page || self.sheet.is_some() || self.skew_error.is_some()
+    }
+
     /// Whether every field told is right; `None` if none is told.
     pub fn whole(&self) -> Option<bool> {
         (!self.fields.is_empty()).then(|| self.fields.iter().all(|f| f.score == Score::Right))
@@ -181,7 +215,56 @@ pub fn score(source: &str, reading: &Reading, truth: Option<&Truth>) -> PhotoSco
         kind: truth.kind.map(|k| (k, reading.kind)),
         fields,
         items: truth.items.as_deref().map(|items| score_items(items, reading)),
+        sheet: truth.corners.as_ref().map(|corners| score_sheet(corners, reading)),
+        skew_error: truth.skew.map(|skew| turned(reading).abs_diff(skew)),
     }
+}
+
+fn score_sheet(truth: &Quad<Upload>, reading: &Reading) -> SheetScore {
+    let [w, h] = reading.size.map(f64::from);
+    let found = reading.sheet.unwrap_or_else(|| Quad::rect(0.0, 0.0, w, h));
+    let (truth, found) = (truth.to_px(), found.to_px());
+    let both = area(&common(&truth, &found));
+    let either = area(&truth) + area(&found) - both;
+    let share = if either > 0.0 { both / either } else { 0.0 };
+    SheetScore { found: reading.sheet.is_some(), iou: Bp((share * 10_000.0).round() as u16) }
+}
+
+/// Area of a polygon, square pixels.
+fn area(polygon: &[[f64; 2]]) -> f64 {
+    let next = polygon.iter().cycle().skip(1);
+    polygon.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum::<f64>().abs() / 2.0
+}
+
+/// What two convex polygons, both clockwise to the eye, have in common (Sutherland and Hodgman 1974).
+fn common(subject: &[[f64; 2]], window: &[[f64; 2]; 4]) -> Vec<[f64; 2]> {
+    let mut left = subject.to_vec();
+    for i in 0..4 {
+        let (a, b) = (window[i], window[(i + 1) % 4]);
+        let inside = |p: [f64; 2]| (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0]);
+        let mut kept = Vec::with_capacity(left.len() + 1);
+        for (n, &p) in left.iter().enumerate() {
+            let q = left[(n + 1) % left.len()];
+            let (here, there) = (inside(p), inside(q));
+            if here >= 0.0 {
+                kept.push(p);
+            }
+            if (here >= 0.0) != (there >= 0.0) {
+                let t = here / (here - there);
+                kept.push([p[0] + t * (q[0] - p[0]), p[1] + t * (q[1] - p[1])]);
+            }
+        }
+        left = kept;
+    }
+    left
+}
+
+/// By how many hundredths of a degree the middle of the photo was turned counter-clockwise on its way to the page.
+fn turned(reading: &Reading) -> i32 {
+    let map = Homography::<Upload, Page>::new(reading.upload_to_page.to_f64());
+    let [x, y] = reading.size.map(|v| f64::from(v) / 2.0);
+    let (from, to) = (map.apply([x, y]), map.apply([x + 1.0, y]));
+    (-(to[1] - from[1]).atan2(to[0] - from[0]).to_degrees() * 100.0).round() as i32
 }
 
 /// How a value read stands to the true one, and whether it is right by the looser measure.
@@ -306,6 +389,30 @@ pub struct Times {
     pub max_ms: f64,
 }
 
+/// The sheets of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SheetReport {
+    /// Photos whose truth tells the corners.
+    pub n: usize,
+    /// Those in which a sheet was found.
+    pub found: usize,
+    /// Mean intersection over union (0..=1); where no sheet was found, of the whole photo.
+    pub mean_iou: f64,
+    /// The least of them.
+    pub least_iou: f64,
+}
+
+/// How level the pages of a set are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SkewReport {
+    /// Photos whose truth tells the skew.
+    pub n: usize,
+    /// Mean error, degrees.
+    pub mean_error: f64,
+    /// Largest error, degrees.
+    pub largest_error: f64,
+}
+
 /// All that is told of one set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SetReport {
@@ -343,6 +450,10 @@ pub struct SetReport {
     pub attacks: BTreeMap<String, Decisions>,
     /// How often each reason was given.
     pub reasons: BTreeMap<String, usize>,
+    /// Sheets found against their true corners, if any truth tells them.
+    pub sheets: Option<SheetReport>,
+    /// Pages made level against their true skew, if any truth tells it.
+    pub skew: Option<SkewReport>,
     /// Wall times by stage, and of the whole case as `wall`.
     pub times: BTreeMap<String, Times>,
 }
@@ -484,7 +595,7 @@ fn set_report(set: &str, cases: &[&CaseScore]) -> SetReport {
     SetReport {
         set: set.to_owned(),
         photos: photos.len(),
-        labelled: photos.iter().filter(|p| p.kind.is_some() || !p.fields.is_empty() || p.items.is_some()).count(),
+        labelled: photos.iter().filter(|p| p.labelled()).count(),
         unreadable: photos.iter().filter(|p| p.unreadable).count(),
         failed: cases.iter().filter(|c| c.failed.is_some()).count(),
         fields,
@@ -499,8 +610,30 @@ fn set_report(set: &str, cases: &[&CaseScore]) -> SetReport {
         unvouched: decisions(&|c| c.genuine.is_none()),
         attacks,
         reasons,
+        sheets: sheets(photos.iter().filter_map(|p| p.sheet)),
+        skew: skew(photos.iter().filter_map(|p| p.skew_error)),
         times: stages.into_iter().filter_map(|(stage, us)| Some((stage, times(us)?))).collect(),
     }
+}
+
+fn sheets(scores: impl Iterator<Item = SheetScore>) -> Option<SheetReport> {
+    let scores: Vec<SheetScore> = scores.collect();
+    let iou = || scores.iter().map(|s| s.iou.to_share());
+    (!scores.is_empty()).then(|| SheetReport {
+        n: scores.len(),
+        found: scores.iter().filter(|s| s.found).count(),
+        mean_iou: iou().sum::<f64>() / scores.len() as f64,
+        least_iou: iou().fold(1.0, f64::min),
+    })
+}
+
+fn skew(errors: impl Iterator<Item = u32>) -> Option<SkewReport> {
+    let degrees: Vec<f64> = errors.map(|e| f64::from(e) / 100.0).collect();
+    (!degrees.is_empty()).then(|| SkewReport {
+        n: degrees.len(),
+        mean_error: degrees.iter().sum::<f64>() / degrees.len() as f64,
+        largest_error: degrees.iter().copied().fold(0.0, f64::max),
+    })
 }
 
 /// An approval is wrong if a document is altered, or if what it was approved on is not what the paper says.
@@ -656,7 +789,7 @@ mod tests {
     #[test]
     fn a_truth_file_keeps_null_and_tells_unknown_fields() {
         let truth = Truth::parse(
-            r#"{"kind":"till_receipt","fields":{"total":"9.90","tax":null,"colour":"red"},"genuine":false,"attack":"x","corners":[1]}"#,
+            r#"{"kind":"till_receipt","fields":{"total":"9.90","tax":null,"colour":"red"},"genuine":false,"attack":"x","colours":[1]}"#,
         )
         .unwrap();
         assert_eq!(truth.fields, BTreeMap::from([(FieldName::Total, Some("9.90".into())), (FieldName::Tax, None)]));
@@ -671,6 +804,30 @@ mod tests {
         let row = |name: &str, amount: &str| TruthItem { name: name.into(), amount: Some(amount.into()) };
         let truth = [row("西药费", "10.00"), row("西药费", "10.00"), row("化验费", "20.00")];
         assert_eq!(score_items(&truth, &read), ItemScore { n: 3, right: 1, amounts: 2, extra: 1 });
+    }
+
+    #[test]
+    fn sheets_and_skew_are_measured() {
+        let truth = Truth::parse(r#"{"corners":[[10,10],[110,10],[110,210],[10,210]],"skew_degrees":-2.5}"#).unwrap();
+        let mut read = reading(&[], &[]);
+        read.size = [200, 400];
+        let (sin, cos) = 2.0_f64.to_radians().sin_cos();
+        // Turned clockwise by 2°.
+        read.upload_to_page = Homography::<Upload, Page>::new([cos, -sin, 5.0, sin, cos, 7.0, 0.0, 0.0, 1.0]).into();
+        let whole = score("a.jpg", &read, Some(&truth));
+        assert_eq!(whole.sheet, Some(SheetScore { found: false, iou: Bp(2500) }));
+        assert_eq!(whole.skew_error, Some(50));
+        read.sheet = Some(Quad::rect(10.0, 10.0, 60.0, 110.0));
+        let half = score("b.jpg", &read, Some(&truth));
+        assert_eq!(half.sheet, Some(SheetScore { found: true, iou: Bp(2500) }));
+        // Half a square over from corner to corner: an octant each is left.
+        read.sheet = Some(Quad::from_px([[60.0, -40.0], [210.0, 110.0], [60.0, 260.0], [-90.0, 110.0]]));
+        assert_eq!(score("c.jpg", &read, Some(&truth)).sheet.unwrap().iou, Bp(4444));
+        let report = report(&[case(Decision::HumanReview, None, whole, 1), case(Decision::HumanReview, None, half, 1)]);
+        let sheets = report.overall.sheets.unwrap();
+        assert_eq!((sheets.n, sheets.found, sheets.mean_iou, sheets.least_iou), (2, 1, 0.25, 0.25));
+        assert_eq!(report.overall.skew, Some(SkewReport { n: 2, mean_error: 0.5, largest_error: 0.5 }));
+        assert_eq!(report.overall.labelled, 2);
     }
 
     #[test]

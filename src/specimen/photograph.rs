@@ -60,8 +60,9 @@ pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen
     let image = sensor(&light, w, h, dice.real(camera.noise[0], camera.noise[1]), dice.bits());
 
     let mut truth = flat.truth.clone();
-    truth.altered =
-        truth.altered.iter().map(|q| q.map(|c| there.apply(c).map(|v| (v * 16.0).round() / 16.0))).collect();
+    let rounded = |c: [f64; 2]| c.map(|v| (v * 16.0).round() / 16.0);
+    truth.altered = truth.altered.iter().map(|q| q.map(|c| rounded(there.apply(c)))).collect();
+    truth.corners = Some(corners.map(rounded));
     let quad = |q: &Quad<Upload>| there.quad(q);
     let places = flat.places.iter().map(|p| Place { quad: quad(&p.quad), ..p.clone() }).collect();
     Specimen { image, truth, places }
@@ -280,6 +281,7 @@ mod tests {
             genuine: true,
             altered: vec![[[300.0, 200.0], [340.0, 200.0], [340.0, 220.0], [300.0, 220.0]]],
             attack: None,
+            corners: None,
             source: "specimen".to_owned(),
         };
         let style = Style { face: Face::Mono, em: 20.0, ink: [0; 3], weight: 0.0 };

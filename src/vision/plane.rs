@@ -33,6 +33,12 @@ impl Plane {
         }
     }
 
+    /// How far this plane's values lie above those of `other`: 128 where they are equal.
+    pub fn above(&self, other: &Self) -> Self {
+        let above = |(a, b): (&u8, &u8)| (128 + i16::from(*a) - i16::from(*b)).clamp(0, 255) as u8;
+        Self { data: self.data.iter().zip(&other.data).map(above).collect(), ..*self }
+    }
+
     /// The row `y`.
     pub fn row(&self, y: usize) -> &[u8] {
         &self.data[y * self.width..(y + 1) * self.width]
@@ -41,6 +47,11 @@ impl Plane {
     /// Grey closing with a square of `2 * radius + 1`: dark things thinner than that disappear into the paper.
     pub fn closing(&self, radius: usize) -> Self {
         self.windowed(radius, u8::max).windowed(radius, u8::min)
+    }
+
+    /// Grey opening with a square of `2 * radius + 1`: bright things thinner than that disappear.
+    pub fn opening(&self, radius: usize) -> Self {
+        self.windowed(radius, u8::min).windowed(radius, u8::max)
     }
 
     /// Mean over a square of `2 * radius + 1`, at most 257, edges repeated.

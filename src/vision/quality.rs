@@ -143,6 +143,18 @@ pub(super) fn advice(
         .collect()
 }
 
+/// Advice for a photo of several sheets: what is read of one may be paid for the other.
+pub(super) fn several_documents() -> RetakeAdvice {
+    RetakeAdvice {
+        code: "several_documents".to_owned(),
+        message: Message {
+            en: "Several documents lie in one photo. Photograph each of them on its own.".to_owned(),
+            zh: "照片中有多张票据。请逐张单独拍摄。".to_owned(),
+        },
+        region: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The measurement as one self-contained page: no script, no font, no picture from elsewhere.
 
-use super::table::{millis, percent, stages};
+use super::table::{geometry, millis, percent, stages};
 use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport};
 
 const STYLE: &str = "
@@ -105,6 +105,9 @@ fn section(set: &SetReport) -> String {
             }
         }
         out += "</table>";
+    }
+    for line in geometry(set) {
+        out += &format!("<p>{line}</p>");
     }
     let decided = |name: &str, d: &Decisions| (d.n > 0).then(|| format!("{name}: {} of {} approved", d.approved, d.n));
     let mut decisions: Vec<String> = [

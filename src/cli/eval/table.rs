@@ -60,6 +60,9 @@ fn table(out: &mut String, set: &SetReport, paint: Paint) {
     for (name, rate) in set.totals() {
         plain(out, name, rate);
     }
+    for line in geometry(set) {
+        put(out, &format!("  {line}"));
+    }
     let decided = |d: &Decisions| format!("{} of {} approved", d.approved, d.n);
     let standing: Vec<String> =
         [("genuine", &set.genuine), ("altered", &set.altered), ("not vouched for", &set.unvouched)]
@@ -81,6 +84,19 @@ fn table(out: &mut String, set: &SetReport, paint: Paint) {
     let longest = set.times.get("wall").map_or(0.0, |t| t.max_ms);
     put(out, &format!("  time (ms, median/95 %): {}; longest {}", times.join(", "), millis(longest)));
     out.push('\n');
+}
+
+/// What was measured of sheets and skew, a line each.
+pub fn geometry(set: &SetReport) -> Vec<String> {
+    let sheets = set.sheets.map(|s| {
+        let (mean, least) = (s.mean_iou, s.least_iou);
+        format!("sheets: {} of {} found, intersection over union {mean:.3}, least {least:.3}", s.found, s.n)
+    });
+    let skew = set.skew.map(|s| {
+        let (mean, largest) = (s.mean_error, s.largest_error);
+        format!("skew: off by {mean:.2}° in the mean of {}, at most {largest:.2}°", s.n)
+    });
+    sheets.into_iter().chain(skew).collect()
 }
 
 /// The stages that were timed, in the order they run.
