@@ -4,6 +4,7 @@
 //! whole photo, because a wrong crop loses text and none only costs time. Pixels of the upload are resampled once.
 //! Lengths are pixels and angles degrees unless a name says otherwise.
 
+mod check;
 mod decode;
 mod deskew;
 mod fingerprint;
@@ -17,7 +18,9 @@ mod rectify;
 use crate::domain::{Homography, Page, QrCode, Quad, Quality, RetakeAdvice, Upload};
 use image::RgbImage;
 
+pub use check::{FirstLook, Reduced, decode_reduced, first_look};
 pub use decode::{DecodeError, decode, media_type};
+pub use quality::Advice;
 
 /// Limits applied before anything is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

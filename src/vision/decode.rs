@@ -216,7 +216,7 @@ fn sniff(bytes: &[u8]) -> Result<Format, &'static str> {
 /// Whether the end marker (EOI) is reached when walking from marker to marker. Bytes after it do not matter:
 /// phones append previews and depth maps there. Segments are skipped by length, so an EOI inside an EXIF preview
 /// does not count.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
+pub(super) fn jpeg_is_complete(bytes: &[u8]) -> bool {
     let mut at = 2;
     loop {
         // To the next marker: 0xff, then neither 0x00 (stuffing) nor 0xff (fill).
