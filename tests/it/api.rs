@@ -187,7 +187,8 @@ fn the_interface_describes_itself() {
             "/readyz",
             "/v1/claims",
             "/v1/claims/{id}",
-            "/v1/claims/{id}/photos/{n}/{picture}"
+            "/v1/claims/{id}/photos/{n}/{picture}",
+            "/v1/photos:check",
         ]
     );
     let form = &document["paths"]["/v1/claims"]["post"]["requestBody"]["content"]["multipart/form-data"];
