@@ -15,7 +15,8 @@ fn verify(c: &mut Criterion) {
     let runtime = Path::new("native").join(&manifest.runtime().file);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut reader =
-        Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads }).expect("`make setup` ran");
+        Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads, calibrated: true })
+            .expect("`make setup` ran");
     let policy = Policy::default();
     let now = "2026-07-01T04:00:00Z".parse().expect("a time");
     let mut group = c.benchmark_group("verify/photo");

@@ -12,12 +12,15 @@ mod identifiers;
 mod qr;
 mod reading;
 mod repeats;
+mod support;
 
 use crate::domain::document::ValueType;
 use crate::domain::{
     Bp, CheckId, Day, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Outcome, Quad, Reading, Upload,
 };
 use std::collections::BTreeMap;
+
+pub use support::support;
 
 /// Looks at one document and answers.
 type Check = fn(&Case) -> Answer;

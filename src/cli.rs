@@ -4,6 +4,7 @@
 //! 2 wrong usage.
 
 mod audit;
+mod check;
 mod doctor;
 mod eval;
 mod places;
@@ -49,6 +50,7 @@ pub struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Verify(verify::VerifyArgs),
+    Check(check::CheckArgs),
     Eval(eval::EvalArgs),
     Replay(replay::ReplayArgs),
     Audit(audit::AuditArgs),
@@ -100,6 +102,16 @@ enum Format {
     Json,
 }
 
+/// How results are printed, one a photo or claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum Lines {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line, in the order of the photos
+    Jsonl,
+}
+
 /// What became of a command.
 enum Ending {
     /// Done.
@@ -130,6 +142,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let ending = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => audit::run(&args),

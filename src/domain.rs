@@ -22,7 +22,7 @@ pub use date::Day;
 pub use document::{DocumentKind, Field, FieldName, Item};
 pub use evidence::{
     CheckId, Claim, Evidence, Facts, Finding, Insured, Outcome, PolicyTerm, QrCode, Quality, Reading, Repeat,
-    RepeatKind, RetakeAdvice,
+    RepeatKind, RetakeAdvice, Support,
 };
 pub use id::{ClaimId, ContentHash};
 pub use money::Fen;

@@ -3,6 +3,7 @@
 //! There is no authentication yet, so the server listens on the loopback address unless told otherwise; put nothing
 //! but your own programs in front of it.
 
+mod check;
 mod claims;
 mod documents;
 mod error;
@@ -29,6 +30,7 @@ use utoipa::OpenApi;
         claims::list,
         claims::get,
         documents::picture,
+        check::check,
         ops::root,
         ops::healthz,
         ops::readyz,
@@ -45,6 +47,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/claims").get(claims::list).post(claims::submit))
         .service(resource("/v1/claims/{id}").get(claims::get))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
+        .service(resource("/v1/photos:check").post(check::check))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/openapi.json").get(ops::openapi))

@@ -27,7 +27,7 @@
 //! | [`extract`] | lines → kind, typed fields, rows | domain |
 //! | [`checks`] | what the paper says: a table of checks over evidence | domain |
 //! | [`decision`] | policy + findings → verdict with every reason | domain |
-//! | [`models`] | the model files and their pinned hashes | domain |
+//! | [`models`] | the model files and their pinned hashes; the calibration table | domain |
 //! | [`pipeline`] | read and judge: the only file that knows the order | domain, vision, ocr, extract, checks, decision, models |
 //! | [`audit`] | hash chain over log entries and its verification | domain |
 //! | [`store`] | verbs over SQLite and content-addressed photos | domain, audit |

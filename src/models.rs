@@ -3,11 +3,15 @@
 //! A file is used only after its SHA-256 was compared with `models/manifest.toml`; the hashes go into every
 //! record. One of the few places below the doors that read files.
 
+mod calibration;
+
 use crate::domain::ContentHash;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+pub use calibration::{Calibration, CalibrationError, Sample};
 
 /// Name of the manifest in the models folder.
 pub const MANIFEST: &str = "manifest.toml";

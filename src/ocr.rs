@@ -1,9 +1,8 @@
 //! From a page's pixels to lines of text, and a second reader for the values that decide.
 //!
 //! PP-OCR ([`PpOcr`]) detects and recognises everything; Tesseract ([`tesseract::Tesseract`]) reads the crops of
-//! decisive values again. They fail differently, so that agreement means something ([`agree`]).
+//! decisive values again. They fail differently, so that agreement means something.
 
-pub mod agree;
 pub mod boxes;
 pub mod crop;
 pub mod ctc;

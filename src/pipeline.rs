@@ -16,17 +16,17 @@ use crate::domain::{
     RetakeAdvice, Upload, Verdict,
 };
 use crate::extract::{self, Extraction, Found, parse};
-use crate::models::{Manifest, ManifestError};
-use crate::ocr::agree::Agreement;
+use crate::models::{Calibration, Manifest, ManifestError};
 use crate::ocr::ppocr::PpOcrParams;
 use crate::ocr::{OcrEngine, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop, seals};
-use crate::vision::{self, DecodeError, Limits, NormalisedPage, PdfPage};
+use crate::vision::{self, Advice, DecodeError, Limits, NormalisedPage, PdfPage};
 use image::RgbImage;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+pub use crate::checks::support;
 pub use overlay::overlay;
 
 /// Where the models and native libraries are, and what a photo may be.
@@ -40,6 +40,8 @@ pub struct ReaderConfig {
     pub limits: Limits,
     /// Threads that one photo may use. 1 wastes least where several photos are read at once.
     pub threads: usize,
+    /// Whether confidences are calibrated. Off only to fit the calibration, which needs the recogniser's own scores.
+    pub calibrated: bool,
 }
 
 /// One worker's engines. Not shared between threads: make as many as photos may be read at once.
@@ -49,6 +51,7 @@ pub struct Reader {
     limits: Limits,
     models: BTreeMap<String, String>,
     runtime: String,
+    calibration: Option<Calibration>,
 }
 
 /// What reading one photo gave.
@@ -118,7 +121,8 @@ impl Reader {
         // Fails now, by name, rather than at the first decisive field of the first photo.
         Tesseract::start(None)?;
         let runtime = format!("onnxruntime {}", manifest.runtime().version);
-        Ok(Self { ppocr, orientation, limits: config.limits, models: manifest.hashes(), runtime })
+        let calibration = config.calibrated.then(Calibration::default);
+        Ok(Self { ppocr, orientation, limits: config.limits, models: manifest.hashes(), runtime, calibration })
     }
 
     /// SHA-256 of each model in use, by name, as recorded in versions.
@@ -229,7 +233,7 @@ impl Reader {
             .into_iter()
             .map(|l| ReadLine { polygon: place(&l.quad), text: l.text, confidence: l.confidence })
             .collect();
-        Ok(Reading {
+        let mut reading = Reading {
             source: source.to_owned(),
             sha256,
             pdf_page: None,
@@ -247,7 +251,20 @@ impl Reader {
             items,
             lines,
             qr: page.qr.clone(),
-        })
+        };
+        if let Some(calibration) = &self.calibration {
+            calibrate(&mut reading, calibration);
+        }
+        Ok(reading)
+    }
+}
+
+/// Turns the recogniser's scores of a reading's fields into probabilities that their values are right.
+fn calibrate(reading: &mut Reading, calibration: &Calibration) {
+    for (name, support) in support(reading) {
+        if let Some(field) = reading.fields.get_mut(&name) {
+            field.confidence = calibration.confidence(name.value_type(), support, field.confidence);
+        }
     }
 }
 
@@ -319,22 +336,18 @@ fn second_value(name: FieldName, text: &str, first: &str) -> Option<String> {
     }
 }
 
-/// A field with both readers' opinions; agreement feeds the confidence.
+/// A field with both readers' opinions. Its confidence is the recogniser's own until it is calibrated.
 fn field(name: FieldName, found: Found, polygon: Quad<Upload>, second: Option<&str>) -> Field {
     let mut readers = BTreeMap::new();
-    let mut confidence = found.confidence;
     if let Some(first) = &found.value {
         readers.insert("ppocr".to_owned(), first.clone());
-        if let Some(text) = second {
-            let opinion = second_value(name, text, first);
-            confidence = Agreement::of(first, opinion.as_deref()).adjust(confidence);
-            readers.extend(opinion.map(|value| ("tesseract".to_owned(), value)));
-        }
+        let opinion = second.and_then(|text| second_value(name, text, first));
+        readers.extend(opinion.map(|value| ("tesseract".to_owned(), value)));
     }
     Field {
         value: found.value,
         text: found.text,
-        confidence,
+        confidence: found.confidence,
         polygon,
         page_polygon: found.quad,
         readers,
@@ -410,27 +423,11 @@ fn advice_on_upload(error: &DecodeError) -> Vec<RetakeAdvice> {
 }
 
 /// Advice that only the text can give.
-fn advice_on_text(kind: DocumentKind, text_height: Option<u32>, lines: usize) -> Vec<RetakeAdvice> {
-    let advice = |code: &str, en: &str, zh: &str| RetakeAdvice {
-        code: code.to_owned(),
-        message: Message { en: en.to_owned(), zh: zh.to_owned() },
-        region: None,
-    };
-    let mut out = Vec::new();
+fn advice_on_text(kind: DocumentKind, text_height: Option<u32>, lines: usize) -> Option<RetakeAdvice> {
     if lines < 3 && kind == DocumentKind::Unknown {
-        out.push(advice(
-            "not_a_document",
-            "No document can be seen. Photograph the whole bill, flat and from straight above.",
-            "照片中没有看到票据。请将票据放平，从正上方拍摄完整票据。",
-        ));
-    } else if text_height.is_some_and(|h| h < 10 * 16) {
-        out.push(advice(
-            "text_too_small",
-            "The print is too small to read surely. Move closer so that the bill fills the picture.",
-            "文字太小，无法可靠识别。请靠近拍摄，让票据充满画面。",
-        ));
+        return Some(Advice::NotADocument.at(None));
     }
-    out
+    text_height.is_some_and(|h| h < 10 * 16).then(|| Advice::TextTooSmall.at(None))
 }
 
 /// Decides on evidence alone: integers and decimals, no clock, no I/O; the same evidence gives the same bytes.

@@ -8,6 +8,7 @@
 //! that a crash cut off is taken up again by [`Service::resume`].
 
 mod audit;
+pub mod check;
 pub mod evaluate;
 pub mod intake;
 pub mod pictures;

@@ -4,6 +4,7 @@
 //! whole photo, because a wrong crop loses text and none only costs time. Pixels of the upload are resampled once.
 //! Lengths are pixels and angles degrees unless a name says otherwise.
 
+mod check;
 mod decode;
 mod deskew;
 mod fingerprint;
@@ -22,7 +23,9 @@ mod support;
 use crate::domain::{Homography, Page, QrCode, Quad, Quality, RetakeAdvice, Upload};
 use image::RgbImage;
 
+pub use check::{FirstLook, Reduced, decode_reduced, first_look};
 pub use decode::{DecodeError, PdfPage, decode, documents, media_type};
+pub use quality::Advice;
 
 /// Limits applied before anything is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +144,7 @@ pub fn normalise(photo: &Photo, turned: &dyn Fn(&RgbImage) -> QuarterTurns) -> N
     let sheet = sheet.map(|q| Quad::from_px(in_reading_order(q, turns)));
     let mut retake = quality::advice(&quality, &view, sheet.as_ref(), (upload.width(), upload.height()));
     if located == locate::Located::Several {
-        retake.push(quality::several_documents());
+        retake.push(Advice::SeveralDocuments.at(None));
     }
     let qr = qr::find(upload, &mid);
     let picture_hash = fingerprint::picture_hash(&image);

@@ -180,6 +180,13 @@ pub(super) fn qr_matches_print(case: &Case) -> Answer {
     answer
 }
 
+/// The fields that a code repeats, and whether it says the same of them.
+pub(super) fn repeated(case: &Case) -> Vec<(FieldName, bool)> {
+    let payloads = payloads(case);
+    let compared = payloads.iter().flat_map(|(_, payload)| compare(case, payload));
+    compared.map(|(name, compared)| (name, compared == Compared::Same)).collect()
+}
+
 /// Whether the codes' amounts are the printed total; `None` if none holds a total.
 pub(super) fn total_agrees(case: &Case) -> Option<bool> {
     let total = case.money(Total).read()?;

@@ -29,7 +29,7 @@ pub(super) fn readers_agree(case: &Case) -> Answer {
 }
 
 /// Each engine's reading in a form that compares by value.
-fn opinions(name: FieldName, field: &Field) -> Vec<String> {
+pub(super) fn opinions(name: FieldName, field: &Field) -> Vec<String> {
     let typed = |text: &String| match name.value_type() {
         ValueType::Money => Fen::parse(text).map(|fen| fen.to_string()),
         ValueType::Date => Day::parse(text).map(|day| day.to_string()),

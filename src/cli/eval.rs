@@ -8,7 +8,9 @@ use super::show::Paint;
 use super::workers::{Case, Shop, Worked, work};
 use super::{DecisionArgs, Ending, EngineArgs, Format, complain, usage};
 use crate::domain::{Claim, Record};
-use crate::service::evaluate::{CaseScore, Report, Truth, report, score};
+use crate::models;
+use crate::pipeline::ReaderConfig;
+use crate::service::evaluate::{CaseScore, Report, Truth, report, samples, score};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::collections::BTreeMap;
@@ -39,6 +41,9 @@ pub struct EvalArgs {
     /// Write a report to look at in a browser; one file that needs nothing else
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    /// Instead of measuring confidences, fit them to these photos and write the table
+    #[arg(long, value_name = "FILE.toml")]
+    fit_calibration: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -71,7 +76,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     let labelled = collect(&args.dir)?;
     let policy = args.decision.policy()?;
     let shop = Shop {
-        reader: args.engines.reader(),
+        reader: ReaderConfig { calibrated: args.fit_calibration.is_none(), ..args.engines.reader() },
         policy: &policy,
         now: args.decision.now(),
         jobs: args.jobs,
@@ -87,13 +92,23 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
         scores.push(score);
         Ok(())
     })?;
+    if let Some(path) = &args.fit_calibration {
+        let samples = samples(&scores);
+        std::fs::write(path, models::Calibration::fit(&samples)).with_context(|| path.display().to_string())?;
+        complain(&format!("fitted to {} values, written to {}; build again to use it", samples.len(), path.display()));
+        return Ok(ending(&scores));
+    }
     let report = report(&scores);
     print(args, &report)?;
     if let Some(path) = &args.report {
         std::fs::write(path, html::page(&report)).with_context(|| path.display().to_string())?;
         complain(&format!("report written to {}", path.display()));
     }
-    Ok(if scores.iter().any(|s| s.failed.is_some()) { Ending::NotAll } else { Ending::Done })
+    Ok(ending(&scores))
+}
+
+fn ending(scores: &[CaseScore]) -> Ending {
+    if scores.iter().any(|s| s.failed.is_some()) { Ending::NotAll } else { Ending::Done }
 }
 
 fn print(args: &EvalArgs, report: &Report) -> Result<()> {

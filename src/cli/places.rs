@@ -47,7 +47,13 @@ impl EngineArgs {
 
     /// What a reader is made of.
     pub fn reader(&self) -> ReaderConfig {
-        ReaderConfig { models: self.models_dir(), runtime: self.library(), limits: Limits::default(), threads: 1 }
+        ReaderConfig {
+            models: self.models_dir(),
+            runtime: self.library(),
+            limits: Limits::default(),
+            threads: 1,
+            calibrated: true,
+        }
     }
 }
 

@@ -54,6 +54,9 @@ struct SetArgs {
     /// How many of each kind
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u64,
+    /// How careless the photographer is: 0 holds the phone well, 3 leaves a person barely able to read
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=3))]
+    severity: u8,
 }
 
 /// Makes the altered copy's photo another photo than the genuine one's.
@@ -78,7 +81,7 @@ pub fn run(args: &SpecimenArgs) -> Result<Ending> {
 
 fn write_photos(set: &SetArgs, fonts: &Fonts, altered: bool) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(&set.out).with_context(|| set.out.display().to_string())?;
-    let camera = CameraParams::default();
+    let camera = CameraParams::careless(set.severity);
     let mut written = Vec::new();
     for seed in set.seed..set.seed.saturating_add(set.count) {
         for kind in SpecimenKind::ALL {

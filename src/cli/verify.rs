@@ -3,11 +3,11 @@
 use super::places::{photos, read_claim};
 use super::show::{Lang, Paint, render};
 use super::workers::{Case, Shop, Worked, work};
-use super::{DecisionArgs, Ending, EngineArgs, complain, usage};
+use super::{DecisionArgs, Ending, EngineArgs, Lines, complain, usage};
 use crate::domain::result::result_json;
 use crate::pipeline::overlay;
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ pub struct VerifyArgs {
     jobs: usize,
     /// How to print results
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: Lines,
     /// Language of the reasons in the text format
     #[arg(long, value_enum, default_value_t)]
     lang: Lang,
@@ -52,15 +52,6 @@ pub struct VerifyArgs {
     data: Option<PathBuf>,
     #[command(flatten)]
     engines: EngineArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object a line, in the order of the photos
-    Jsonl,
 }
 
 /// Runs the command.
@@ -89,8 +80,8 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
         let drawn = args.overlay.as_deref().map_or(Ok(()), |dir| draw(dir, i, &worked));
         let result = result_json(&worked.record, &worked.timing);
         let text = match args.format {
-            Format::Jsonl => format!("{result}\n"),
-            Format::Text => render(&result, args.lang, paint, false),
+            Lines::Jsonl => format!("{result}\n"),
+            Lines::Text => render(&result, args.lang, paint, false),
         };
         (text, worked.failed, drawn)
     };

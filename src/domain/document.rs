@@ -53,7 +53,8 @@ impl fmt::Display for DocumentKind {
 }
 
 /// What type a field's value has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ValueType {
     /// A decimal string with two digits.
     Money,
@@ -70,6 +71,28 @@ pub enum ValueType {
 /// The repair of a value that was chosen among what is on the paper because a sum holds with it. Such a value says
 /// nothing in favour of that sum.
 pub const SETTLED_BY_SUM: &str = "chosen among what is on the paper because a sum holds with it";
+
+impl ValueType {
+    /// Every type.
+    pub const ALL: [ValueType; 5] =
+        [ValueType::Money, ValueType::Date, ValueType::CapitalAmount, ValueType::Identifier, ValueType::Text];
+
+    /// The name in the calibration table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Money => "money",
+            Self::Date => "date",
+            Self::CapitalAmount => "capital_amount",
+            Self::Identifier => "identifier",
+            Self::Text => "text",
+        }
+    }
+
+    /// Whether a decision can turn on a single character of such a value: money, dates and numbers.
+    pub fn is_decisive(self) -> bool {
+        self != Self::Text
+    }
+}
 
 macro_rules! fields {
     ($($variant:ident $name:literal $ty:ident;)*) => {

@@ -245,7 +245,7 @@ pub struct Repeat {
 }
 
 /// What was looked up for the decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Facts {
     /// When the decision was made, RFC 3339 in UTC, whole seconds.
     pub now: String,
@@ -315,6 +315,49 @@ pub enum Outcome {
     Inconclusive,
     /// It does not apply to this document, or nothing it needs is there.
     NotApplicable,
+}
+
+/// What a value that was read rests on besides the letters themselves, the weakest first. It follows from the reading
+/// alone, and with the recogniser's own score decides the calibrated confidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Support {
+    /// Something else on the paper says otherwise, and nothing says the same.
+    Contradicted,
+    /// The second reader read otherwise, or the paper says both the same and otherwise.
+    Disputed,
+    /// One reader's word.
+    Alone,
+    /// Both readers read the same.
+    Agreed,
+    /// One other thing on the paper leads to the same value: a sum, the words, a check character, the QR code.
+    Corroborated,
+    /// Two or more such things do.
+    WellCorroborated,
+}
+
+impl Support {
+    /// Every kind of support, the weakest first.
+    pub const ALL: [Support; 6] = [
+        Support::Contradicted,
+        Support::Disputed,
+        Support::Alone,
+        Support::Agreed,
+        Support::Corroborated,
+        Support::WellCorroborated,
+    ];
+
+    /// The name in JSON and in the calibration table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contradicted => "contradicted",
+            Self::Disputed => "disputed",
+            Self::Alone => "alone",
+            Self::Agreed => "agreed",
+            Self::Corroborated => "corroborated",
+            Self::WellCorroborated => "well_corroborated",
+        }
+    }
 }
 
 /// What one check says of one document, with its figures and the places it speaks of.

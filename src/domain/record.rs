@@ -16,7 +16,7 @@ pub struct Versions {
     pub models: BTreeMap<String, String>,
     /// SHA-256 of the policy file.
     pub policy: String,
-    /// SHA-256 of the calibration table; `none` while there is none.
+    /// SHA-256 of the calibration table; `none` where nothing was read.
     pub calibration: String,
     /// The inference runtime, with its version.
     pub runtime: String,

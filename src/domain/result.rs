@@ -1,7 +1,7 @@
 //! How a record looks to users: the contract's result object.
 
 use super::document::{Field, Item};
-use super::evidence::{Finding, Reading, RetakeAdvice};
+use super::evidence::{Finding, Quality, Reading, RetakeAdvice};
 use super::record::Record;
 use super::shape::Quad;
 use super::verdict::Reason;
@@ -18,6 +18,11 @@ impl Timing {
     /// Adds `elapsed` to a stage.
     pub fn add(&mut self, stage: &str, elapsed: std::time::Duration) {
         *self.0.entry(stage.to_owned()).or_default() += elapsed.as_micros() as u64;
+    }
+
+    /// By stage, in milliseconds, as shown to people.
+    pub fn to_millis(&self) -> Map<String, Value> {
+        self.0.iter().map(|(stage, us)| (stage.clone(), json!(*us as f64 / 1000.0))).collect()
     }
 
     /// Adds all stages of another photo of the same claim.
@@ -43,7 +48,7 @@ pub fn result_json(record: &Record, timing: &Timing) -> Value {
         "documents": documents,
         "risk": null,
         "versions": record.versions,
-        "timing_ms": timing.0.iter().map(|(k, us)| (k.clone(), json!(*us as f64 / 1000.0))).collect::<Map<_, _>>(),
+        "timing_ms": timing.to_millis(),
         "evidence_sha256": record.evidence_hash(),
     })
 }
@@ -96,6 +101,15 @@ pub fn retake(r: &RetakeAdvice) -> Value {
     json!({ "code": r.code, "message": r.message, "region": r.region.as_ref().map(polygon) })
 }
 
+/// The measures of a picture as the contract shows them.
+pub fn quality(q: &Quality) -> Value {
+    json!({
+        "sharpness": q.sharpness.map(share), "text_height_px": q.text_height.map(|h| f64::from(h) / 16.0),
+        "glare": share(q.glare), "coverage": share(q.coverage), "brightness": q.brightness,
+        "megapixels": f64::from(q.megapixels) / 100.0,
+    })
+}
+
 fn finding(f: &Finding) -> Value {
     json!({
         "check": f.check, "outcome": f.outcome, "detail": f.detail, "fields": f.fields,
@@ -104,16 +118,11 @@ fn finding(f: &Finding) -> Value {
 }
 
 fn document(r: &Reading, findings: &[Finding]) -> Value {
-    let q = &r.quality;
     let mut out = json!({
         "source": r.source, "sha256": r.sha256, "kind": r.kind, "kind_confidence": share(r.kind_confidence),
         "unreadable": r.unreadable,
         "size": r.size, "page_size": r.page_size, "upload_to_page": r.upload_to_page.to_f64(),
-        "quality": {
-            "sharpness": q.sharpness.map(share), "text_height_px": q.text_height.map(|h| f64::from(h) / 16.0),
-            "glare": share(q.glare), "coverage": share(q.coverage), "brightness": q.brightness,
-            "megapixels": f64::from(q.megapixels) / 100.0,
-        },
+        "quality": quality(&r.quality),
         "retake": r.retake.iter().map(retake).collect::<Vec<_>>(),
         "fields": r.fields.iter().map(|(name, f)| (name.as_str().to_owned(), field(f))).collect::<Map<_, _>>(),
         "items": r.items.iter().map(item).collect::<Vec<_>>(),

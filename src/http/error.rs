@@ -29,7 +29,7 @@ pub enum ApiError {
     #[error("send multipart/form-data with a boundary")]
     NotMultipart,
     /// The body breaks off or is not what multipart must be.
-    #[error("the body breaks off or is not well-formed multipart")]
+    #[error("the body breaks off or is not well-formed")]
     Malformed,
     /// A part has a name we do not know.
     #[error("parts are one `claim` and one or more `photo`")]

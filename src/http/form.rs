@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use crate::domain::Claim;
 use crate::service::{IntakeLimits, Refusal, Submission, Upload};
-use actix_multipart::{Field, Multipart, MultipartError};
+use actix_multipart::{Multipart, MultipartError};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, Payload};
@@ -50,14 +50,50 @@ impl Stream for Counted {
 /// # Errors
 /// Names the limit or rule that was broken first.
 pub async fn read(headers: &HeaderMap, payload: Payload, limits: &IntakeLimits) -> Result<Submission, ApiError> {
+    receive(headers, payload, limits, async |body| read_parts(Multipart::new(headers, body), limits).await).await
+}
+
+/// Reads one photo out of a request's body: the part `photo` of a form, or the body itself if it is no form.
+///
+/// # Errors
+/// Names the limit or rule that was broken first.
+pub async fn read_photo(headers: &HeaderMap, payload: Payload, limits: &IntakeLimits) -> Result<Vec<u8>, ApiError> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let too_large = || Refusal::PhotoTooLarge(0, limits.photo).into();
+    if !media_type.to_ascii_lowercase().starts_with("multipart/") {
+        let body = async |mut body: Counted| collect(&mut body, limits.photo, too_large).await;
+        return receive(headers, payload, limits, body).await;
+    }
+    let parts = async |body| {
+        let mut parts = Multipart::new(headers, body);
+        let mut photo = None;
+        while let Some(part) = parts.next().await {
+            let mut part = part.map_err(refuse)?;
+            match (part.name(), &photo) {
+                (Some("photo"), None) => photo = Some(collect(&mut part, limits.photo, too_large).await?),
+                (Some("photo"), Some(_)) => return Err(Refusal::TooManyPhotos(1).into()),
+                _ => return Err(ApiError::UnknownPart),
+            }
+        }
+        photo.ok_or(Refusal::PhotoMissing.into())
+    };
+    receive(headers, payload, limits, parts).await
+}
+
+/// Runs `take` on a request's body, under the limits on its length and time.
+async fn receive<T>(
+    headers: &HeaderMap,
+    payload: Payload,
+    limits: &IntakeLimits,
+    take: impl AsyncFnOnce(Counted) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let body =
         Counted { payload: Rc::new(RefCell::new(payload)), left: Rc::new(Cell::new(limits.body)), over: Rc::default() };
     let outcome = if announced.is_some_and(|n: usize| n > limits.body) {
         Err(ApiError::BodyTooLarge(limits.body))
     } else {
-        let parts = read_parts(Multipart::new(headers, body.clone()), limits);
-        match tokio::time::timeout(limits.body_time, parts).await {
+        match tokio::time::timeout(limits.body_time, take(body.clone())).await {
             Ok(outcome) => outcome,
             Err(_) => return Err(ApiError::BodyTooSlow(limits.body_time.as_secs())),
         }
@@ -100,16 +136,36 @@ async fn read_parts(mut parts: Multipart, limits: &IntakeLimits) -> Result<Submi
     Ok(Submission { claim: Some(claim), photos, now: None })
 }
 
-async fn collect(part: &mut Field, limit: usize, over: impl Fn() -> ApiError) -> Result<Vec<u8>, ApiError> {
+/// All bytes of a part or a body, refused as `over` says where they exceed `limit`.
+async fn collect<E: Into<Fault>>(
+    from: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+    limit: usize,
+    over: impl Fn() -> ApiError,
+) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = part.next().await {
-        let chunk = chunk.map_err(refuse)?;
+    while let Some(chunk) = from.next().await {
+        let chunk = chunk.map_err(|e| e.into().0)?;
         if bytes.len() + chunk.len() > limit {
             return Err(over());
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+/// Why a part or a body could not be read, as it is answered.
+struct Fault(ApiError);
+
+impl From<MultipartError> for Fault {
+    fn from(error: MultipartError) -> Self {
+        Self(refuse(error))
+    }
+}
+
+impl From<PayloadError> for Fault {
+    fn from(_: PayloadError) -> Self {
+        Self(ApiError::Malformed)
+    }
 }
 
 fn parse_claim(bytes: &[u8]) -> Result<Claim, ApiError> {

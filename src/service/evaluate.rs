@@ -6,7 +6,9 @@
 //! `null` means that the field must be absent. Text has a second, looser measure beside it: one contains the other.
 
 use crate::domain::document::ValueType;
-use crate::domain::{Bp, Decision, DocumentKind, FieldName, Homography, Page, Quad, Reading, Upload};
+use crate::domain::{Bp, Decision, DocumentKind, FieldName, Homography, Page, Quad, Reading, Support, Upload};
+use crate::models::Sample;
+use crate::pipeline::support;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
@@ -111,6 +113,8 @@ pub struct FieldScore {
     pub got: Option<String>,
     /// How sure the reading was of `got`.
     pub confidence: Option<Bp>,
+    /// What `got` rests on.
+    pub support: Option<Support>,
     /// How it came out.
     pub score: Score,
     /// Right by the looser measure.
@@ -198,6 +202,7 @@ pub struct CaseScore {
 pub fn score(source: &str, reading: &Reading, truth: Option<&Truth>) -> PhotoScore {
     let empty = Truth::default();
     let truth = truth.unwrap_or(&empty);
+    let supports = support(reading);
     let fields = truth
         .fields
         .iter()
@@ -206,7 +211,8 @@ pub fn score(source: &str, reading: &Reading, truth: Option<&Truth>) -> PhotoSco
             let got = read.and_then(|f| f.value.clone());
             let (score, loose) = compare(field, truth.as_deref(), got.as_deref());
             let confidence = got.as_ref().and(read.map(|f| f.confidence));
-            FieldScore { field, truth: truth.clone(), got, confidence, score, loose }
+            let support = supports.get(&field).copied();
+            FieldScore { field, truth: truth.clone(), got, confidence, support, score, loose }
         })
         .collect();
     PhotoScore {
@@ -498,6 +504,10 @@ pub struct Miss {
 /// One bin of the reliability diagram.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
 pub struct Bin {
+    /// The least confidence in it.
+    pub from: f64,
+    /// Where the next one begins.
+    pub to: f64,
     /// Values in it.
     pub n: usize,
     /// Mean confidence stated.
@@ -509,12 +519,16 @@ pub struct Bin {
 /// Whether confidences mean what they say.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Calibration {
-    /// Ten bins of equal width over 0..=1.
+    /// Bins over 0..=1, closest near 1, where confidences crowd.
     pub bins: Vec<Bin>,
-    /// Expected calibration error: mean distance between stated and found, weighted by bin.
+    /// Expected calibration error: mean distance between stated and found, weighted by bin (Naeini et al. 2015).
     pub ece: f64,
     /// Values that went in: every field with a value and a truth.
     pub n: usize,
+    /// Right among those stated at 99 % or more.
+    pub sure: Rate,
+    /// By what the values rest on, the weakest first; `from` and `to` span everything there.
+    pub by_support: BTreeMap<Support, Bin>,
 }
 
 /// The whole measurement.
@@ -528,8 +542,12 @@ pub struct Report {
     pub wrong_approvals: Vec<WrongApproval>,
     /// Every field that did not come out right.
     pub misses: Vec<Miss>,
-    /// Whether confidences mean what they say.
+    /// Whether confidences of money, dates and numbers mean what they say.
     pub calibration: Calibration,
+    /// Likewise of text, where a character decides little.
+    pub calibration_of_text: Calibration,
+    /// Amounts that are wrong and were stated at 99 % or more.
+    pub amounts_surely_wrong: usize,
 }
 
 /// Counts everything.
@@ -538,12 +556,19 @@ pub fn report(cases: &[CaseScore]) -> Report {
     for case in cases {
         by_set.entry(&case.set).or_default().push(case);
     }
+    let values: Vec<&FieldScore> = cases.iter().flat_map(|c| &c.photos).flat_map(|p| &p.fields).collect();
+    let (decisive, text): (Vec<&FieldScore>, Vec<&FieldScore>) =
+        values.iter().partition(|s| s.field.value_type().is_decisive());
+    let amount = |s: &&&FieldScore| matches!(s.field.value_type(), ValueType::Money | ValueType::CapitalAmount);
+    let surely_wrong = |s: &&&FieldScore| s.score == Score::Wrong && s.confidence >= Some(SURE);
     Report {
         sets: by_set.iter().map(|(set, cases)| set_report(set, cases)).collect(),
         overall: set_report("all", &cases.iter().collect::<Vec<_>>()),
         wrong_approvals: cases.iter().filter_map(wrong_approval).collect(),
         misses: cases.iter().flat_map(|c| &c.photos).flat_map(misses).collect(),
-        calibration: calibration(cases.iter().flat_map(|c| &c.photos).flat_map(|p| &p.fields)),
+        calibration: calibration(&decisive),
+        calibration_of_text: calibration(&text),
+        amounts_surely_wrong: decisive.iter().filter(amount).filter(surely_wrong).count(),
     }
 }
 
@@ -692,23 +717,55 @@ fn times(mut us: Vec<u64>) -> Option<Times> {
     Some(Times { median_ms: rank(0.5)?, p95_ms: rank(0.95)?, max_ms: rank(1.0)? })
 }
 
-fn calibration<'a>(scores: impl Iterator<Item = &'a FieldScore>) -> Calibration {
-    let mut bins = vec![Bin::default(); 10];
-    for score in scores {
-        if let Some(confidence) = score.confidence {
-            let bin = &mut bins[usize::from(confidence.0 / 1000).min(9)];
-            bin.n += 1;
-            bin.stated += confidence.to_share();
-            bin.right += f64::from(u8::from(score.score == Score::Right));
+/// From here on a value counts as stated surely.
+const SURE: Bp = Bp(9_900);
+
+/// Where bins of confidence begin, basis points.
+const BINS: [u16; 10] = [0, 5_000, 7_000, 8_000, 9_000, 9_500, 9_700, 9_800, 9_900, 9_950];
+
+fn calibration(scores: &[&FieldScore]) -> Calibration {
+    let read: Vec<(Bp, Option<Support>, bool)> =
+        scores.iter().filter_map(|s| Some((s.confidence?, s.support, s.score == Score::Right))).collect();
+    let bin = |from: u16, to: u16, of: &dyn Fn(Bp, Option<Support>) -> bool| {
+        let inside: Vec<_> = read.iter().filter(|(confidence, support, _)| of(*confidence, *support)).collect();
+        let n = inside.len();
+        let share = |sum: f64| sum / n.max(1) as f64;
+        Bin {
+            from: Bp(from).to_share(),
+            to: Bp(to).to_share(),
+            n,
+            stated: share(inside.iter().map(|(confidence, ..)| confidence.to_share()).sum()),
+            right: share(inside.iter().filter(|(.., right)| *right).count() as f64),
         }
+    };
+    let ends = BINS.iter().skip(1).copied().chain([Bp::ONE.0 + 1]);
+    let bins: Vec<Bin> = BINS
+        .iter()
+        .zip(ends)
+        .map(|(&from, to)| bin(from, to.min(Bp::ONE.0), &|confidence, _| (from..to).contains(&confidence.0)))
+        .collect();
+    let by_support = Support::ALL.map(|support| (support, bin(0, Bp::ONE.0, &|_, s| s == Some(support))));
+    let sure: Vec<_> = read.iter().filter(|(confidence, ..)| *confidence >= SURE).collect();
+    let n = read.len();
+    Calibration {
+        ece: bins.iter().map(|b| b.n as f64 * (b.stated - b.right).abs()).sum::<f64>() / n.max(1) as f64,
+        bins,
+        n,
+        sure: Rate::of(sure.iter().filter(|(.., right)| *right).count(), sure.len()),
+        by_support: by_support.into_iter().filter(|(_, b)| b.n > 0).collect(),
     }
-    let n: usize = bins.iter().map(|b| b.n).sum();
-    for bin in bins.iter_mut().filter(|b| b.n > 0) {
-        bin.stated /= bin.n as f64;
-        bin.right /= bin.n as f64;
-    }
-    let ece = bins.iter().map(|b| b.n as f64 * (b.stated - b.right).abs()).sum::<f64>() / n.max(1) as f64;
-    Calibration { bins, ece, n }
+}
+
+/// What the calibration table is fitted to: every value read whose truth is known. The confidences must be the
+/// recogniser's own scores.
+pub fn samples(cases: &[CaseScore]) -> Vec<Sample> {
+    let values = cases.iter().flat_map(|c| &c.photos).flat_map(|p| &p.fields);
+    values
+        .filter_map(|s| {
+            let right = s.score == Score::Right;
+            Some(Sample { value_type: s.field.value_type(), support: s.support?, score: s.confidence?, right })
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -879,8 +936,16 @@ mod tests {
         assert_eq!(r.misses.len(), 2);
         let wall = r.overall.times["wall"];
         assert_eq!((wall.median_ms, wall.p95_ms, wall.max_ms), (2.0, 4.0, 4.0));
-        // Five values at 0.90 and 0.95, all in the last bin: stated (2·0.9 + 3·0.95)/5 = 0.93, right 4/5.
-        assert_eq!(r.calibration.n, 5);
-        assert!((r.calibration.ece - 0.13).abs() < 1e-9, "{}", r.calibration.ece);
+        // Three totals stated at 0.95, of which two are right.
+        let c = &r.calibration;
+        assert_eq!((c.n, c.sure.n, r.calibration_of_text.n, r.amounts_surely_wrong), (3, 0, 2, 0));
+        assert!((c.ece - (0.95 - 2.0 / 3.0)).abs() < 1e-9, "{}", c.ece);
+        assert_eq!(
+            c.bins.iter().filter(|b| b.n > 0).map(|b| (b.from, b.to, b.n)).collect::<Vec<_>>(),
+            [(0.95, 0.97, 3)]
+        );
+        assert_eq!(c.by_support.keys().collect::<Vec<_>>(), [&Support::Alone]);
+        let first = samples(&cases)[0];
+        assert_eq!((first.value_type, first.support, first.score), (ValueType::Text, Support::Alone, Bp(9_000)));
     }
 }

@@ -55,10 +55,10 @@ impl Default for IntakeLimits {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no photo.
-    #[error("a claim needs at least one photo")]
+    #[error("at least one photo is needed")]
     PhotoMissing,
     /// There are too many.
-    #[error("a claim may have at most {0} photos; each page of a PDF counts")]
+    #[error("there may be no more photos than {0}; each page of a PDF counts")]
     TooManyPhotos(usize),
     /// A photo has no bytes.
     #[error("photo {0} is empty")]

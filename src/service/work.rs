@@ -9,6 +9,7 @@ use crate::decision::Policy;
 use crate::domain::record::RECORD_SCHEMA;
 use crate::domain::result::Timing;
 use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Reading, Record, Versions};
+use crate::models::Calibration;
 use crate::pipeline::{Pictures, ReadError, ReadOutcome, Reader, judge};
 use crate::store::{Job, PhotoRow, StoreError};
 use crate::vision::{Limits, PdfPage};
@@ -101,7 +102,7 @@ fn versions(models: &BTreeMap<String, String>, runtime: &str, policy: &Policy) -
         build: build(),
         models: models.clone(),
         policy: policy.hash.to_string(),
-        calibration: "none".to_owned(),
+        calibration: Calibration::default().hash.to_string(),
         runtime: runtime.to_owned(),
     }
 }

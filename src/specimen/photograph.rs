@@ -42,6 +42,25 @@ impl Default for CameraParams {
     }
 }
 
+impl CameraParams {
+    /// A hand less careful: 0 is the default, 3 what a person is barely able to read.
+    pub fn careless(severity: u8) -> Self {
+        let severity = severity.min(3);
+        let s = f64::from(severity);
+        let plain = Self::default();
+        Self {
+            long_side: plain.long_side - 240 * u32::from(severity),
+            tilt: plain.tilt.map(|t| t + 2.0 * s),
+            roll: plain.roll + 2.0 * s,
+            fill: plain.fill.map(|f| f - 0.04 * s),
+            falloff: plain.falloff.map(|f| f + 0.08 * s),
+            blur: plain.blur.map(|b| b + 0.18 * s),
+            noise: plain.noise.map(|n| n * (1.0 + 0.7 * s)),
+            ..plain
+        }
+    }
+}
+
 /// A photo of `flat`. Its places and alterations are mapped along; its truth is otherwise unchanged.
 pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen {
     let mut dice = Dice::new(seed, "camera");

@@ -19,7 +19,7 @@ const TOO_FEW_PIXELS: u64 = 100_000;
 const TOO_NARROW: u32 = 180;
 
 /// Basis points of a share (0..=1).
-fn bp(share: f64) -> Bp {
+pub(super) fn bp(share: f64) -> Bp {
     Bp((share.clamp(0.0, 1.0) * 10_000.0).round() as u16)
 }
 
@@ -100,58 +100,90 @@ pub(super) fn advice(
         left < -0.01 * w || top < -0.01 * h || right > 1.01 * w || bottom > 1.01 * h
     });
     let pixels = u64::from(upload.0) * u64::from(upload.1);
-    let found: [(bool, &str, &str, &str); 5] = [
-        (
-            quality.sharpness.is_some_and(|s| s.0 < BLURRED),
-            "blurred",
-            "The photo is blurred. Hold the phone still, tap the paper to focus, and take it again.",
-            "照片模糊。请拿稳手机，点按票面对焦后重新拍摄。",
-        ),
-        (
-            quality.glare.0 > GLARE,
-            "glare",
-            "Light reflects on the paper. Turn off the flash or tilt the phone a little, and take it again.",
-            "票面反光。请关闭闪光灯或稍微改变角度后重新拍摄。",
-        ),
-        (
-            quality.brightness < TOO_DARK,
-            "too_dark",
-            "The photo is too dark. Take it again in brighter light.",
-            "照片太暗。请在光线充足的地方重新拍摄。",
-        ),
-        (
-            pixels < TOO_FEW_PIXELS || view.width().min(view.height()) < TOO_NARROW,
-            "too_small",
-            "The paper is too small in the photo to be read. Move closer, or upload the original photo.",
-            "票面太小，无法辨认。请靠近拍摄，或上传原图。",
-        ),
-        (
-            cut,
-            "cut_off",
-            "Part of the paper is outside the photo. Take it again with all four corners in view.",
-            "票据未拍全。请将四个角都放入画面后重新拍摄。",
-        ),
+    let found = [
+        (quality.sharpness.is_some_and(|s| s.0 < BLURRED), Advice::Blurred),
+        (quality.glare.0 > GLARE, Advice::Glare),
+        (quality.brightness < TOO_DARK, Advice::TooDark),
+        (pixels < TOO_FEW_PIXELS || view.width().min(view.height()) < TOO_NARROW, Advice::TooSmall),
+        (cut, Advice::CutOff),
     ];
-    found
-        .into_iter()
-        .filter(|f| f.0)
-        .map(|(_, code, en, zh)| RetakeAdvice {
-            code: code.to_owned(),
-            message: Message { en: en.to_owned(), zh: zh.to_owned() },
-            region: sheet.map(|q| q.clamped(upload.0, upload.1)),
-        })
-        .collect()
+    let region = sheet.map(|q| q.clamped(upload.0, upload.1));
+    found.into_iter().filter(|(is, _)| *is).map(|(_, advice)| advice.at(region)).collect()
 }
 
-/// Advice for a photo of several sheets: what is read of one may be paid for the other.
-pub(super) fn several_documents() -> RetakeAdvice {
-    RetakeAdvice {
-        code: "several_documents".to_owned(),
-        message: Message {
-            en: "Several documents lie in one photo. Photograph each of them on its own.".to_owned(),
-            zh: "照片中有多张票据。请逐张单独拍摄。".to_owned(),
-        },
-        region: None,
+/// What can be wrong with a photo that its taker can mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Out of focus, or moved.
+    Blurred,
+    /// A reflection hides print.
+    Glare,
+    /// Too little light.
+    TooDark,
+    /// Too few pixels.
+    TooSmall,
+    /// Part of the paper is outside the photo.
+    CutOff,
+    /// Too far away.
+    TextTooSmall,
+    /// No paper with print.
+    NotADocument,
+    /// Sheets that lie apart: what is read of one may be paid for the other.
+    SeveralDocuments,
+}
+
+impl Advice {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Blurred => "blurred",
+            Self::Glare => "glare",
+            Self::TooDark => "too_dark",
+            Self::TooSmall => "too_small",
+            Self::CutOff => "cut_off",
+            Self::TextTooSmall => "text_too_small",
+            Self::NotADocument => "not_a_document",
+            Self::SeveralDocuments => "several_documents",
+        }
+    }
+
+    /// As told to a person: what is wrong, what to do, and where.
+    pub fn at(self, region: Option<Quad<Upload>>) -> RetakeAdvice {
+        let (en, zh) = match self {
+            Self::Blurred => (
+                "The photo is blurred. Hold the phone still, tap the paper to focus, and take it again.",
+                "照片模糊。请拿稳手机，点按票面对焦后重新拍摄。",
+            ),
+            Self::Glare => (
+                "Light reflects on the paper. Turn off the flash or tilt the phone a little, and take it again.",
+                "票面反光。请关闭闪光灯或稍微改变角度后重新拍摄。",
+            ),
+            Self::TooDark => {
+                ("The photo is too dark. Take it again in brighter light.", "照片太暗。请在光线充足的地方重新拍摄。")
+            }
+            Self::TooSmall => (
+                "The paper is too small in the photo to be read. Move closer, or upload the original photo.",
+                "票面太小，无法辨认。请靠近拍摄，或上传原图。",
+            ),
+            Self::CutOff => (
+                "Part of the paper is outside the photo. Take it again with all four corners in view.",
+                "票据未拍全。请将四个角都放入画面后重新拍摄。",
+            ),
+            Self::TextTooSmall => (
+                "The print is too small to read surely. Move closer so that the bill fills the picture.",
+                "文字太小，无法可靠识别。请靠近拍摄，让票据充满画面。",
+            ),
+            Self::NotADocument => (
+                "No document can be seen. Photograph the whole bill, flat and from straight above.",
+                "照片中没有看到票据。请将票据放平，从正上方拍摄完整票据。",
+            ),
+            Self::SeveralDocuments => (
+                "Several documents lie in one photo. Photograph each of them on its own.",
+                "照片中有多张票据。请逐张单独拍摄。",
+            ),
+        };
+        let message = Message { en: en.to_owned(), zh: zh.to_owned() };
+        RetakeAdvice { code: self.code().to_owned(), message, region }
     }
 }
 

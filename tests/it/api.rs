@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use crate::support::{CLAIM, HEIC, Running, TestServer, canned, config, pdf, photo, policy};
+use crate::support::{CLAIM, HEIC, Running, TestServer, canned, config, form, pdf, photo, policy};
 use claimlens::service::{Records, Service, ServiceConfig, Submission, Upload};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ fn a_claim_goes_in_and_its_decision_comes_out() {
     assert_eq!(claim["documents"][0]["source"], "one.png");
     assert_eq!(claim["documents"][1]["source"], "photo-1");
     assert_eq!(claim["versions"]["models"]["canned"], "00".repeat(32));
-    assert_eq!(claim["versions"]["calibration"], "none");
+    assert_eq!(claim["versions"]["calibration"].as_str().unwrap().len(), 64);
     assert_eq!(claim["timing_ms"]["recognise"], 3.0);
     assert_eq!(claim["evidence_sha256"].as_str().unwrap().len(), 64);
     for member in ["created_at", "decided_at", "risk"] {
@@ -231,7 +231,8 @@ fn the_interface_describes_itself() {
             "/readyz",
             "/v1/claims",
             "/v1/claims/{id}",
-            "/v1/claims/{id}/photos/{n}/{picture}"
+            "/v1/claims/{id}/photos/{n}/{picture}",
+            "/v1/photos:check",
         ]
     );
     let form = &document["paths"]["/v1/claims"]["post"]["requestBody"]["content"]["multipart/form-data"];
@@ -390,4 +391,35 @@ fn readers_that_are_lost_and_cannot_be_loaded_again_send_claims_to_a_person() {
     GONE.store(false, Ordering::SeqCst);
     assert_eq!(server.get("/readyz").status, 200);
     assert_eq!(png(&server, 3, "fine.png", &[]).json()["documents"][0]["unreadable"], Value::Null);
+}
+
+#[test]
+fn a_photo_is_checked_without_a_claim() {
+    let server = TestServer::start();
+    let good = std::fs::read("samples/outpatient_bill/photo.jpg").unwrap();
+    let check = |body: &[u8], kind: &str| server.send_to("/v1/photos:check", body, &[("content-type", kind)]);
+    let in_form = |parts: &[crate::support::Part<'_>]| server.send_to("/v1/photos:check", &form(parts), &[]);
+    for answer in [check(&good, "image/jpeg"), in_form(&[("photo", Some("a.jpg"), &good)])] {
+        assert_eq!(answer.status, 200);
+        let look = answer.json();
+        assert_eq!((&look["ok"], &look["retake"], &look["size"]), (&json!(true), &json!([]), &json!([1840, 1380])));
+        assert!(look["sheet"].as_array().is_some_and(|sheet| sheet.len() == 4));
+        assert!(look["quality"]["text_height_px"].as_f64().is_some_and(|px| px > 8.0), "{look}");
+        assert!(look["timing_ms"]["total"].is_number());
+    }
+    let look = check(&photo(1), "image/png").json();
+    assert_eq!((&look["ok"], &look["retake"][0]["code"]), (&json!(false), &json!("too_small")));
+    assert!(look["retake"][0]["message"]["zh"].is_string());
+    for (answer, code) in [
+        (check(b"", "image/jpeg"), (422, "photo_empty")),
+        (check(b"GIF89a", "image/gif"), (415, "photo_unsupported")),
+        (check(&good[..5000], "image/jpeg"), (422, "photo_unreadable")),
+        (in_form(&[]), (400, "photo_missing")),
+        (in_form(&[("photo", None, &good), ("photo", None, &good)]), (413, "too_many_photos")),
+        (in_form(&[CLAIM]), (400, "unknown_part")),
+        (server.get("/v1/photos:check"), (405, "method_not_allowed")),
+    ] {
+        assert_eq!(answer.problem(), (code.0, code.1.to_owned()));
+    }
+    assert_eq!(server.claims(), 0);
 }

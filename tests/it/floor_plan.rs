@@ -27,7 +27,7 @@ const FLOORS: &[Floor] = &[
     },
     Floor {
         name: "vision",
-        crates: &["image", "imageproc", "exif", "fast_image_resize", "rqrr", "thiserror"],
+        crates: &["image", "imageproc", "exif", "fast_image_resize", "jpeg_decoder", "rqrr", "thiserror"],
         pure: true,
     },
     Floor {

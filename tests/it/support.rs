@@ -214,8 +214,12 @@ impl TestServer {
     }
 
     pub fn send(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+        self.send_to("/v1/claims", body, headers)
+    }
+
+    pub fn send_to(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut request = agent.post(format!("http://127.0.0.1:{}/v1/claims", self.port));
+        let mut request = agent.post(format!("http://127.0.0.1:{}{path}", self.port));
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             request = request.header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
         }

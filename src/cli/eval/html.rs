@@ -1,6 +1,6 @@
 //! The measurement as one self-contained page: no script, no font, no picture from elsewhere.
 
-use super::table::{geometry, millis, percent, stages};
+use super::table::{digits, geometry, millis, percent, stages};
 use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport};
 
 const STYLE: &str = "
@@ -186,13 +186,12 @@ fn reliability(c: &Calibration) -> String {
     let rows: String = c
         .bins
         .iter()
-        .enumerate()
-        .filter(|(_, b)| b.n > 0)
-        .map(|(i, b)| {
+        .filter(|b| b.n > 0)
+        .map(|b| {
             format!(
                 "<tr><td>{}–{} %</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-                i * 10,
-                i * 10 + 10,
+                digits(b.from),
+                digits(b.to),
                 b.n,
                 percent(b.stated),
                 percent(b.right)

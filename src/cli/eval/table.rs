@@ -1,7 +1,7 @@
 //! The measurement as tables for a terminal.
 
 use crate::cli::show::Paint;
-use crate::service::evaluate::{Decisions, Rate, Report, SetReport};
+use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport};
 use std::fmt::Write;
 
 /// Stages in the order they run; others follow by name.
@@ -27,9 +27,10 @@ pub fn tables(report: &Report, paint: Paint) -> String {
     if report.sets.len() != 1 {
         table(&mut out, &report.overall, paint);
     }
-    let c = &report.calibration;
-    if c.n > 0 {
-        put(&mut out, &format!("confidence: expected calibration error {:.2} % over {} values", c.ece * 100.0, c.n));
+    confidences(&mut out, "money, dates and numbers", &report.calibration, paint);
+    confidences(&mut out, "text", &report.calibration_of_text, paint);
+    if report.calibration.n > 0 {
+        put(&mut out, &format!("amounts wrong at 99 % or more: {}", report.amounts_surely_wrong));
     }
     match report.wrong_approvals.len() {
         0 => put(&mut out, &paint.green("wrong approvals: none")),
@@ -39,6 +40,34 @@ pub fn tables(report: &Report, paint: Paint) -> String {
         put(&mut out, &format!("  {}: {}", wrong.photos.join(", "), wrong.why.join("; ")));
     }
     out
+}
+
+fn confidences(out: &mut String, of: &str, c: &Calibration, paint: Paint) {
+    if c.n == 0 {
+        return;
+    }
+    put(
+        out,
+        &format!(
+            "{}  expected calibration error {:.2} % over {} values; stated at 99 % or more: {} of {} right",
+            paint.bold(&format!("confidence, {of}")),
+            c.ece * 100.0,
+            c.n,
+            c.sure.right,
+            c.sure.n
+        ),
+    );
+    put(out, &paint.dim("                        n   stated    right"));
+    let bins = c.bins.iter().map(|b| (format!("{}–{} %", digits(b.from), digits(b.to)), b));
+    let supports = c.by_support.iter().map(|(support, b)| (support.as_str().to_owned(), b));
+    for (name, bin) in bins.chain(supports).filter(|(_, b)| b.n > 0) {
+        put(out, &format!("  {name:<18} {:>4}  {}  {}", bin.n, percent(bin.stated), percent(bin.right)));
+    }
+}
+
+/// A share in per cent with no more digits than it has.
+pub fn digits(share: f64) -> String {
+    format!("{}", (share * 1000.0).round() / 10.0)
 }
 
 fn table(out: &mut String, set: &SetReport, paint: Paint) {

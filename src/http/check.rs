@@ -1,0 +1,64 @@
+//! The retake check: what to do better with a photo, before it is submitted.
+
+use super::Shared;
+use super::error::{ApiError, Problem};
+use super::form;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+
+/// What `POST /v1/photos:check` takes, as `multipart/form-data`; or the photo's bytes alone, as they are.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form to OpenAPI; `form` reads it")]
+pub struct PhotoForm {
+    /// Exactly one part: JPEG, PNG or WebP.
+    #[schema(value_type = String, format = Binary)]
+    photo: Vec<u8>,
+}
+
+/// What a first look at a photo shows.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the answer to OpenAPI; `service::check` makes it")]
+pub struct PhotoCheck {
+    /// Whether nothing stands in the way of reading it.
+    ok: bool,
+    /// What to do better: `code` (`blurred`, `glare`, `cut_off`, `text_too_small`, `too_dark`, `too_small`,
+    /// `not_a_document`; more may be added), `message` in `en` and `zh`, and `region`, where it is a place.
+    retake: Vec<Value>,
+    /// Width and height after EXIF orientation, pixels. Places are in these pixels.
+    size: [u32; 2],
+    /// The sheet's corners, clockwise; `null` if no sheet stands out from what it lies on.
+    sheet: Option<[[f64; 2]; 4]>,
+    /// Measures, as in a decision. `text_height_px` is an estimate here.
+    quality: Value,
+    /// Wall time: `decode`, `check`, `total`.
+    timing_ms: Value,
+}
+
+/// Check a photo before submitting it
+///
+/// For the camera screen of an app: tells within a fraction of a second whether to take the photo again, before any
+/// text is read. Makes no claim; the photo is neither kept nor logged. A photo that passes may still go to a person.
+#[utoipa::path(
+    post, path = "/v1/photos:check", tag = "photos",
+    request_body(content(
+        (PhotoForm = "multipart/form-data"),
+        (Vec<u8> = "image/jpeg"),
+        (Vec<u8> = "image/png"),
+        (Vec<u8> = "image/webp"),
+    )),
+    responses(
+        (status = 200, description = "it was looked at; `ok` tells how it is", body = PhotoCheck),
+        (status = 413, description = "`photo_too_large`, `body_too_large`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 415, description = "`photo_unsupported`: no format that is read", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 422, description = "`photo_unreadable`, `photo_empty`: as it would be in a claim", body = Problem,
+            content_type = "application/problem+json"),
+        (status = "4XX", description = "the form is not as it must be", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn check(request: HttpRequest, payload: web::Payload, service: Shared) -> Result<HttpResponse, ApiError> {
+    let photo = form::read_photo(request.headers(), payload, service.intake_limits()).await?;
+    Ok(HttpResponse::Ok().json(service.check(photo).await?))
+}
