@@ -180,7 +180,7 @@ fn prior(support: Support) -> f64 {
 fn ceiling(value_type: ValueType, support: Support) -> f64 {
     let amount = matches!(value_type, ValueType::Money | ValueType::CapitalAmount);
     match support {
-        _ if value_type == ValueType::Text => 0.97,
+        _ if value_type == ValueType::Text => 0.90,
         Support::Contradicted | Support::Disputed => 0.95,
         Support::Alone if amount => 0.965,
         Support::Alone => 0.98,
