@@ -1,6 +1,7 @@
 //! Western till receipts: rows of words with an amount at their end.
 
 mod issuer;
+mod words;
 
 use crate::domain::document::SETTLED_BY_SUM;
 use crate::domain::{Bp, FieldName as F};
