@@ -1,5 +1,6 @@
 //! `eval`: run labelled photos and tell how well they were read and decided.
 
+mod gallery;
 mod html;
 mod table;
 
@@ -13,6 +14,7 @@ use crate::pipeline::ReaderConfig;
 use crate::service::evaluate::{CaseScore, Report, Truth, report, samples, score};
 use anyhow::{Context, Result};
 use clap::Args;
+use gallery::{Gallery, Miss};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,7 +28,7 @@ the same. Sets are the sub-folders. A claim.json in a folder is the claim of eac
 How values are compared: money, dates and identifiers exactly (identifiers without spaces), text after folding case,
 width and punctuation; \"loose\" also counts text where one contains the other. A truth of null means: must be absent.
 Beside fields a truth may tell `corners` of the sheet (clockwise, pixels) and `skew_degrees` (to be turned back by,
-counter-clockwise): the sheet found is then compared with them.
+counter-clockwise): the sheet found is then compared with them; the skew but for quarter turns.
 
 Examples:
   claimlens eval samples
@@ -38,7 +40,7 @@ Exit status: 0 all photos were processed, 1 some could not be, 2 wrong usage."
 pub struct EvalArgs {
     /// Folder of labelled photos
     dir: PathBuf,
-    /// Write a report to look at in a browser; one file that needs nothing else
+    /// Write a report to look at in a browser; one file that needs nothing else, with pieces of the photos in it
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
     /// Instead of measuring confidences, fit them to these photos and write the table
@@ -84,8 +86,15 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     };
     let cases: Vec<Case> = labelled.iter().map(|l| l.case.clone()).collect();
     let mut scores = Vec::with_capacity(cases.len());
-    let map = |i: usize, worked: Worked| judge(&labelled[i], &worked);
-    work(&shop, &cases, map, |_, score| {
+    let mut gallery = Gallery::default();
+    // Cut while the photo is at hand, and only where they are shown.
+    let map = |i: usize, worked: Worked| {
+        let score = judge(&labelled[i], &worked);
+        let misses = if args.report.is_some() { misses(&score, &worked) } else { Vec::new() };
+        (score, misses)
+    };
+    work(&shop, &cases, map, |_, (score, misses)| {
+        gallery.add(misses);
         if let Some(why) = &score.failed {
             complain(&format!("error: {}: {why}", score.photos.first().map_or("", |p| p.source.as_str())));
         }
@@ -101,7 +110,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     let report = report(&scores);
     print(args, &report)?;
     if let Some(path) = &args.report {
-        std::fs::write(path, html::page(&report)).with_context(|| path.display().to_string())?;
+        std::fs::write(path, html::page(&report, &gallery)).with_context(|| path.display().to_string())?;
         complain(&format!("report written to {}", path.display()));
     }
     Ok(ending(&scores))
@@ -198,6 +207,12 @@ fn judge(labelled: &Labelled, worked: &Worked) -> CaseScore {
         stages: worked.timing.0.clone(),
         wall_us: worked.wall_us,
     }
+}
+
+fn misses(score: &CaseScore, worked: &Worked) -> Vec<Miss> {
+    let read = worked.record.evidence.readings.iter().zip(&worked.pictures);
+    let photos = score.photos.iter().zip(read);
+    photos.flat_map(|(photo, (reading, pictures))| gallery::cut(photo, reading, pictures.as_ref())).collect()
 }
 
 /// The most memory this process ever held, where the system tells (Linux).

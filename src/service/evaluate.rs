@@ -149,7 +149,8 @@ pub struct PhotoScore {
     pub items: Option<ItemScore>,
     /// Where the sheet was found, if the truth tells its corners.
     pub sheet: Option<SheetScore>,
-    /// By how many hundredths of a degree the page is off level, if the truth tells the skew.
+    /// By how many hundredths of a degree the page is off level (0..=4500), if the truth tells the skew. A quarter turn
+    /// is no skew: which side of a page is up is another question.
     pub skew_error: Option<u32>,
 }
 
@@ -222,8 +223,14 @@ pub fn score(source: &str, reading: &Reading, truth: Option<&Truth>) -> PhotoSco
         fields,
         items: truth.items.as_deref().map(|items| score_items(items, reading)),
         sheet: truth.corners.as_ref().map(|corners| score_sheet(corners, reading)),
-        skew_error: truth.skew.map(|skew| turned(reading).abs_diff(skew)),
+        skew_error: truth.skew.map(|skew| skew_error(turned(reading), skew)),
     }
+}
+
+/// How far two turns are apart but for quarter turns, in hundredths of a degree as they are.
+fn skew_error(turned: i32, skew: i32) -> u32 {
+    let off = (i64::from(turned) - i64::from(skew)).rem_euclid(9000) as u32;
+    off.min(9000 - off)
 }
 
 fn score_sheet(truth: &Quad<Upload>, reading: &Reading) -> SheetScore {
@@ -546,6 +553,8 @@ pub struct Report {
     pub calibration: Calibration,
     /// Likewise of text, where a character decides little.
     pub calibration_of_text: Calibration,
+    /// How often each true kind was taken for which.
+    pub kinds: BTreeMap<DocumentKind, BTreeMap<DocumentKind, usize>>,
     /// Amounts that are wrong and were stated at 99 % or more.
     pub amounts_surely_wrong: usize,
 }
@@ -560,6 +569,10 @@ pub fn report(cases: &[CaseScore]) -> Report {
     let (decisive, text): (Vec<&FieldScore>, Vec<&FieldScore>) =
         values.iter().partition(|s| s.field.value_type().is_decisive());
     let amount = |s: &&&FieldScore| matches!(s.field.value_type(), ValueType::Money | ValueType::CapitalAmount);
+    let mut kinds: BTreeMap<DocumentKind, BTreeMap<DocumentKind, usize>> = BTreeMap::new();
+    for (truth, read) in cases.iter().flat_map(|c| &c.photos).filter_map(|p| p.kind) {
+        *kinds.entry(truth).or_default().entry(read).or_default() += 1;
+    }
     let surely_wrong = |s: &&&FieldScore| s.score == Score::Wrong && s.confidence >= Some(SURE);
     Report {
         sets: by_set.iter().map(|(set, cases)| set_report(set, cases)).collect(),
@@ -568,6 +581,7 @@ pub fn report(cases: &[CaseScore]) -> Report {
         misses: cases.iter().flat_map(|c| &c.photos).flat_map(misses).collect(),
         calibration: calibration(&decisive),
         calibration_of_text: calibration(&text),
+        kinds,
         amounts_surely_wrong: decisive.iter().filter(amount).filter(surely_wrong).count(),
     }
 }
@@ -888,6 +902,15 @@ mod tests {
     }
 
     #[test]
+    fn quarter_turns_are_no_skew() {
+        for (turned, skew, off) in
+            [(200, -250, 450), (8900, -100, 0), (-9000, 30, 30), (18000, -30, 30), (4600, 0, 4400), (0, i32::MIN, 2648)]
+        {
+            assert_eq!(skew_error(turned, skew), off, "{turned} {skew}");
+        }
+    }
+
+    #[test]
     fn wilson_figures() {
         // Reference values: Newcombe 1998, table I (81 of 263 and 0 of 20).
         let r = Rate::of(81, 263);
@@ -895,6 +918,20 @@ mod tests {
         let r = Rate::of(0, 20);
         assert!(r.low == 0.0 && (r.high - 0.1611).abs() < 5e-5, "{r:?}");
         assert_eq!((Rate::of(0, 0).low, Rate::of(0, 0).high), (0.0, 1.0));
+    }
+
+    #[test]
+    fn kinds_are_counted_by_what_they_were_taken_for() {
+        use DocumentKind::*;
+        let told = |kind: &str| Truth::parse(&format!(r#"{{"kind":"{kind}"}}"#)).unwrap();
+        let cases = ["till_receipt", "vat_invoice", "till_receipt"].map(|kind| {
+            // Taken for a till receipt, every one.
+            case(Decision::HumanReview, None, score("a.jpg", &reading(&[], &[]), Some(&told(kind))), 1)
+        });
+        let untold = case(Decision::HumanReview, None, score("b.jpg", &reading(&[], &[]), None), 1);
+        let kinds = report(&[cases.as_slice(), &[untold]].concat()).kinds;
+        let taken = |n| BTreeMap::from([(TillReceipt, n)]);
+        assert_eq!(kinds, BTreeMap::from([(VatInvoice, taken(1)), (TillReceipt, taken(2))]));
     }
 
     #[test]

@@ -143,6 +143,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     // The inference runtime allows one environment a process; the constructor keeps it behind a lock.
     ("ocr/tensor.rs", &["ort", "std::path", "std::sync::Mutex"]),
     ("ocr/tesseract.rs", &["tesseract"]),
+    ("cli/eval/html.rs", &["base64"]),
     // Constructors and a stopwatch: reads its model files once, and times the stages.
     ("ocr/ppocr.rs", &["std::fs"]),
     ("pipeline.rs", &["std::time::Instant"]),

@@ -1,7 +1,12 @@
 //! The measurement as one self-contained page: no script, no font, no picture from elsewhere.
 
+use super::gallery::{Gallery, Miss};
 use super::table::{digits, geometry, millis, percent, stages};
+use crate::domain::DocumentKind;
 use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::collections::{BTreeMap, BTreeSet};
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#667284;--line:#dfe4ea;--paper:#fff;--back:#f4f6f8;--good:#2f8f5b;--bad:#c8453b;--warn:#c98a1b;--hue:#3a6ea5}
@@ -9,16 +14,23 @@ const STYLE: &str = "
 *{box-sizing:border-box}body{margin:0;background:var(--back);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:1080px;margin:0 auto;padding:2rem 1rem 4rem}h1{font-size:1.6rem;margin:0}h2{font-size:1.1rem;margin:0 0 .8rem}
 section,.cards>div{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:1.1rem 1.3rem;margin:1.1rem 0;overflow-x:auto}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:.8rem;margin:1.4rem 0}.cards>div{margin:0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:.8rem;margin:1.4rem 0}.cards>div{margin:0;display:flex;flex-direction:column;justify-content:space-between}
 .cards b{display:block;font-size:1.5rem;line-height:1.3}.soft,.cards span{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.28rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th{color:var(--soft);font-weight:500}th:first-child,td:first-child{text-align:left}td.t{text-align:left;white-space:normal}
+.kinds{width:auto}.kinds th,.kinds td:first-child{white-space:normal;vertical-align:bottom;max-width:9rem}.kinds th:not(:first-child){border-left:1px solid var(--line)}
+.fields th:first-child,.fields td:first-child{position:sticky;left:0;background:var(--paper)}
 .bar{display:flex;width:180px;height:10px;border-radius:5px;overflow:hidden;background:var(--line)}.bar i{display:block;height:100%}
-p{margin:.5rem 0}code{font:13px ui-monospace,monospace}svg text{fill:var(--soft);font-size:11px}
+.misses{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr));gap:.8rem}
+figure{margin:0;border:1px solid var(--line);border-radius:8px;overflow:hidden}figure>div{display:grid;place-items:center;min-height:96px;padding:.5rem;background:var(--back)}
+figure img{display:block;max-width:100%;border-radius:3px}figcaption{padding:.6rem .8rem;overflow-wrap:anywhere}
+dl{display:grid;grid-template-columns:auto 1fr;gap:0 .7rem;margin:.3rem 0}dt{color:var(--soft)}dd{margin:0}
+p{margin:.5rem 0}code{font:13px ui-monospace,monospace}svg{overflow:visible;margin-top:.5rem}svg text{fill:var(--soft);font-size:11px}
+@media(max-width:600px){section{padding:.9rem}th,td{padding:.28rem .4rem}.bar{width:60px}}
 ";
 
 /// The page.
-pub fn page(report: &Report) -> String {
+pub fn page(report: &Report, gallery: &Gallery) -> String {
     let all = &report.overall;
     let wrong = report.wrong_approvals.len();
     let approved = all.genuine.approved + all.altered.approved + all.unvouched.approved;
@@ -54,23 +66,28 @@ pub fn page(report: &Report) -> String {
         }
         out += "</table></section>";
     }
-    if report.calibration.n > 0 {
-        out += &reliability(&report.calibration);
+    for (of, calibration) in [("money, dates and numbers", &report.calibration), ("text", &report.calibration_of_text)]
+    {
+        if calibration.n > 0 {
+            out += &reliability(of, calibration);
+        }
     }
+    out += &confusion(report);
     if report.sets.len() != 1 {
         out += &section(all);
     }
     for set in &report.sets {
         out += &section(set);
     }
+    out += &looked_at(gallery);
     if !report.misses.is_empty() {
-        out += &format!("<section><details><summary>{} misses</summary><table>", report.misses.len());
+        out += &format!("<section><details><summary>All {} misses as a table</summary><table>", report.misses.len());
         out += "<tr><th>photo</th><th>field</th><th>truth</th><th>read</th><th>sure</th></tr>";
         for m in &report.misses {
             let value = |v: &Option<String>| v.as_deref().map_or_else(|| "–".to_owned(), escape);
             let sure = m.confidence.map_or_else(|| "–".to_owned(), |c| c.to_string());
             out += &format!(
-                "<tr><td>{}</td><td class=\"t\">{}</td><td class=\"t\">{}</td><td class=\"t\">{}</td><td>{sure}</td></tr>",
+                "<tr><td class=\"t\">{}</td><td class=\"t\">{}</td><td class=\"t\">{}</td><td class=\"t\">{}</td><td>{sure}</td></tr>",
                 escape(&m.photo),
                 escape(&m.field),
                 value(&m.truth),
@@ -93,7 +110,7 @@ fn section(set: &SetReport) -> String {
         set.failed
     );
     if set.labelled > 0 {
-        out += "<table><tr><th>field</th><th></th><th>n</th><th>right</th><th>wrong</th><th>missing</th>\
+        out += "<table class=\"fields\"><tr><th>field</th><th></th><th>n</th><th>right</th><th>wrong</th><th>missing</th>\
                 <th>accuracy</th><th>95 %</th><th>loose</th></tr>";
         for f in &set.fields {
             let loose = f.loose.map_or_else(String::new, |l| percent(l.share));
@@ -168,7 +185,7 @@ fn bar(parts: &[(f64, &str)]) -> String {
 }
 
 /// Stated confidence against the share that was right; on the diagonal both agree.
-fn reliability(c: &Calibration) -> String {
+fn reliability(of: &str, c: &Calibration) -> String {
     const SIDE: f64 = 220.0;
     let mut marks = String::new();
     for bin in c.bins.iter().filter(|b| b.n > 0) {
@@ -199,16 +216,79 @@ fn reliability(c: &Calibration) -> String {
         })
         .collect();
     format!(
-        "<section><h2>Does confidence mean what it says?</h2><p class=\"soft\">Expected calibration error {:.2} % over {} \
-         values. Below the diagonal it promises too much.</p><div style=\"display:flex;gap:2rem;flex-wrap:wrap\">\
+        "<section><h2>Does confidence mean what it says? <span class=\"soft\">{of}</span></h2><p class=\"soft\">Expected \
+         calibration error {:.2} % over {} values; stated at 99 % or more: {} of {} right. Below the diagonal it promises \
+         too much.</p><div style=\"display:flex;gap:2rem;flex-wrap:wrap\">\
          <svg width=\"270\" height=\"260\" viewBox=\"0 0 270 260\" role=\"img\" aria-label=\"reliability diagram\">\
          <rect x=\"30\" y=\"10\" width=\"220\" height=\"220\" fill=\"none\" stroke=\"var(--line)\"/>\
          <line x1=\"30\" y1=\"230\" x2=\"250\" y2=\"10\" stroke=\"var(--soft)\" stroke-dasharray=\"4 4\"/>{marks}\
-         <text x=\"110\" y=\"252\">stated</text><text x=\"14\" y=\"132\" transform=\"rotate(-90 14 132)\">right</text></svg>\
+         <text x=\"30\" y=\"246\">0</text><text x=\"140\" y=\"246\" text-anchor=\"middle\">stated</text>\
+         <text x=\"250\" y=\"246\" text-anchor=\"end\">100 %</text>\
+         <text x=\"22\" y=\"120\" transform=\"rotate(-90 22 120)\" text-anchor=\"middle\">right</text></svg>\
          <table style=\"width:auto;align-self:center\"><tr><th>confidence</th><th>values</th><th>stated</th><th>right</th></tr>{rows}\
          </table></div></section>",
         c.ece * 100.0,
-        c.n
+        c.n,
+        c.sure.right,
+        c.sure.n
+    )
+}
+
+/// Which kinds were taken for which: a true kind a row, a kind read a column.
+fn confusion(report: &Report) -> String {
+    if report.kinds.is_empty() {
+        return String::new();
+    }
+    let read: BTreeSet<DocumentKind> = report.kinds.values().flat_map(|row| row.keys().copied()).collect();
+    let name = |kind: &DocumentKind| kind.as_str().replace('_', "_<wbr>");
+    let head: String = read.iter().map(|kind| format!("<th>{}</th>", name(kind))).collect();
+    let cell = |truth: DocumentKind, kind: &DocumentKind, row: &BTreeMap<DocumentKind, usize>| {
+        let class = if truth == *kind { "good" } else { "bad" };
+        row.get(kind).map_or_else(|| "<td></td>".to_owned(), |n| format!("<td class=\"{class}\">{n}</td>"))
+    };
+    let row = |(truth, row): (&DocumentKind, &BTreeMap<DocumentKind, usize>)| {
+        let cells: String = read.iter().map(|kind| cell(*truth, kind, row)).collect();
+        format!("<tr><td>{}</td>{cells}</tr>", name(truth))
+    };
+    let rows: String = report.kinds.iter().map(row).collect();
+    format!(
+        "<section><h2>Kinds taken for one another</h2><table class=\"kinds\"><tr><th>true ↓ read →</th>{head}</tr>{rows}\
+         </table></section>"
+    )
+}
+
+/// The misses with what the photo shows.
+fn looked_at(gallery: &Gallery) -> String {
+    if gallery.kept.is_empty() {
+        return String::new();
+    }
+    let figures: String = gallery.kept.iter().map(figure).collect();
+    format!(
+        "<section><h2>Misses <span class=\"soft\">{} of {} wrong or missing values; those that decide and the surest \
+         first</span></h2><div class=\"misses\">{figures}</div></section>",
+        gallery.kept.len(),
+        gallery.of
+    )
+}
+
+fn figure(miss: &Miss) -> String {
+    let score = &miss.score;
+    let (field, value) =
+        (score.field.as_str(), |v: &Option<String>| v.as_deref().map_or_else(|| "–".to_owned(), escape));
+    let place = match (&miss.crop, &score.got) {
+        (Some(jpeg), _) => {
+            format!("<img alt=\"{field} in the photo\" src=\"data:image/jpeg;base64,{}\">", STANDARD.encode(jpeg))
+        }
+        (None, Some(_)) => "<span class=\"soft\">no picture</span>".to_owned(),
+        (None, None) => "<span class=\"soft\">nothing read</span>".to_owned(),
+    };
+    let sure = score.confidence.map_or_else(String::new, |c| format!("<span class=\"soft\">{c} sure</span>"));
+    format!(
+        "<figure><div>{place}</div><figcaption><b>{field}</b> {sure}<dl><dt>truth</dt><dd class=\"good\">{}</dd>\
+         <dt>read</dt><dd class=\"bad\">{}</dd></dl><span class=\"soft\">{}</span></figcaption></figure>",
+        value(&score.truth),
+        value(&score.got),
+        escape(&miss.photo)
     )
 }
 
@@ -221,11 +301,11 @@ mod tests {
     use super::*;
     use crate::domain::{ContentHash, Decision, Reading};
     use crate::service::evaluate::{CaseScore, Truth, report, score};
-    use std::collections::BTreeMap;
 
     #[test]
     fn a_page_tells_the_wrong_approval_and_lets_no_name_break_it() {
-        let truth = Truth::parse(r#"{"fields":{"total":"9.90"},"genuine":false,"attack":"<b>"}"#).unwrap();
+        let truth = Truth::parse(r#"{"kind":"till_receipt","fields":{"total":"9.90"},"genuine":false,"attack":"<b>"}"#)
+            .unwrap();
         let reading = Reading::unreadable("p", ContentHash::of(b"p"), "why".to_owned());
         let case = CaseScore {
             set: "a&b".to_owned(),
@@ -238,10 +318,21 @@ mod tests {
             stages: BTreeMap::new(),
             wall_us: 1500,
         };
+        let mut misread = case.photos[0].fields[0].clone();
+        misread.got = Some("<script>\"9\" & 1".to_owned());
+        let mut gallery = Gallery::default();
+        gallery.add(vec![
+            Miss { photo: "<script>.jpg".to_owned(), score: misread, crop: Some(b"JPEG".to_vec()) },
+            Miss { photo: "b.jpg".to_owned(), score: case.photos[0].fields[0].clone(), crop: None },
+        ]);
         let report = report(&[case]);
-        let page = page(&report);
+        let page = page(&report, &gallery);
         assert!(page.contains("Wrong approvals") && page.contains("&lt;script&gt;.jpg") && !page.contains("<script>"));
+        assert!(page.contains("<td>till_<wbr>receipt</td><td class=\"bad\">1</td>"), "taken for unknown");
         assert!(page.contains("a&amp;b") && page.contains("altered (&lt;b&gt;)"));
+        assert!(page.contains("<dd class=\"bad\">&lt;script&gt;&quot;9&quot; &amp; 1</dd>"));
+        assert!(page.contains("src=\"data:image/jpeg;base64,SlBFRw==\"") && page.contains("nothing read"));
+        assert!(page.contains("2 of 2 wrong or missing values"));
         assert!(!page.contains("http"), "the page needs nothing from elsewhere");
         let table = super::super::table::tables(&report, crate::cli::show::Paint(false));
         assert!(table.contains("wrong approvals: 1") && table.contains("  total                 1      0"), "{table}");
