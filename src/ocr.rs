@@ -58,6 +58,8 @@ pub struct Recognised {
     pub centres: Vec<u16>,
     /// Confidence of each `char`.
     pub char_confidence: Vec<Bp>,
+    /// For each `char`, others that may stand there, likeliest first; mostly empty.
+    pub rivals: Vec<String>,
 }
 
 impl Recognised {

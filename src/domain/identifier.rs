@@ -119,6 +119,17 @@ pub fn masked_matches(masked: &str, full: &str) -> Option<bool> {
         .then(|| head.len() + tail.len() <= full.len() && full.starts_with(head) && full.ends_with(tail))
 }
 
+/// A masked resident identity number with as many masks as make its 18 characters: readers merge a run of `*`. `None` if
+/// it is as long already, is not masked in one run, or does not begin with the digits of a region.
+pub fn unmerge_masks(masked: &str) -> Option<String> {
+    let (head, rest) = masked.split_once('*')?;
+    let tail = rest.trim_start_matches('*');
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    let resident = head.len() >= 4 && digits(head) && region_exists(&head[..2]) && digits(tail.trim_end_matches('X'));
+    let masks = 18_usize.checked_sub(head.len() + tail.len())?;
+    (resident && masks > 0 && masked.len() != 18).then(|| format!("{head}{}{tail}", "*".repeat(masks)))
+}
+
 /// Lower case, with characters of the same face put as one: 1, l and i; 0 and o.
 pub fn alike_faces(code: &str) -> String {
     code.chars()
@@ -212,6 +223,21 @@ mod tests {
             ["110105194912310021", "11010519490231002X", "99010519491231002X", "11010519491231002x", "1101051949"]
         {
             assert_eq!(parse_resident_id(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn merged_masks_are_parted() {
+        for (read, whole) in [
+            ("110101***1234", Some("110101********1234")),
+            ("110101*********123X", Some("110101********123X")),
+            ("110101********1234", None),
+            ("990101***1234", None),
+            ("138****1234", None),
+            ("1101**01**1234", None),
+            ("110101199001011234", None),
+        ] {
+            assert_eq!(unmerge_masks(read).as_deref(), whole, "{read}");
         }
     }
 

@@ -155,6 +155,11 @@ fn tokens_of(c: char) -> &'static [Token] {
     }
 }
 
+/// Whether `c` can stand for the digit or unit that is printed as `printed` in the usual capital form.
+pub fn may_mean(c: char, printed: char) -> bool {
+    tokens_of(c).iter().any(|token| token.as_char() == printed)
+}
+
 /// Whether `c` is another character that only looks like the one meant.
 fn is_look_alike(c: char) -> bool {
     "另O o0贡肄染漆扒玫仵捨仞園园员員毛".contains(c)

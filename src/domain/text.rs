@@ -49,6 +49,9 @@ pub struct Line {
     pub centres: Vec<u16>,
     /// For each `char` of `text`, how sure the recogniser was. Same length as `text.chars()`.
     pub char_confidence: Vec<Bp>,
+    /// For each `char` of `text`, others that the recogniser held possible in its place, likeliest first; empty where it
+    /// was sure. Same length as `text.chars()`.
+    pub rivals: Vec<String>,
 }
 
 impl Line {
@@ -61,6 +64,7 @@ impl Line {
             quad: Quad::rect(left, top, right, bottom),
             centres: (0..text.chars().count()).map(|i| ((2 * i + 1) * 500 / n) as u16).collect(),
             char_confidence: vec![Bp(9_900); text.chars().count()],
+            rivals: vec![String::new(); text.chars().count()],
         }
     }
 

@@ -21,33 +21,48 @@ pub struct Hit {
     pub label: usize,
     /// Where its words stand.
     pub span: Span,
-    /// Edits between the printed and the expected words.
-    pub edits: usize,
+    /// How far the printed words are from the expected ones: [`EDIT`] for each character edited, 1 for each that the
+    /// recogniser held possible though it chose another.
+    pub cost: usize,
 }
 
-/// Edits that a label of this length may differ by and still be itself.
+/// The cost of one character edited, in units of one character for which the recogniser had another in mind.
+const EDIT: usize = 3;
+
+/// What a label of this length may cost and still be itself.
 ///
 /// Labels of one bill differ from one another by as little as one character of four (预缴金额, 补缴金额), so an exact
-/// hit always takes a place before a fuzzy one does.
+/// hit always takes a place before a fuzzy one does. Half of a short label may rest on the recogniser's next choices.
 fn tolerance(length: usize) -> usize {
     match length {
-        0..=3 => 0,
-        4..=5 => 1,
-        _ => 2,
+        0..=1 => 0,
+        2..=3 => length / 2,
+        4..=5 => EDIT + 2,
+        _ => 2 * EDIT + 1,
     }
 }
 
-/// Levenshtein distance, or `None` above `limit`.
-fn edits(a: &[char], b: &[char], limit: usize) -> Option<usize> {
-    if a.len().abs_diff(b.len()) > limit {
+/// A character as read, and others possible in its place.
+type Seen<'a> = (char, &'a str);
+
+/// Levenshtein distance in units of [`Hit::cost`], or `None` above `limit`.
+fn cost(a: &[Seen<'_>], b: &[char], limit: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) * EDIT > limit {
         return None;
     }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
+    let mut row: Vec<usize> = (0..=b.len()).map(|n| n * EDIT).collect();
+    for (i, (x, rivals)) in a.iter().enumerate() {
         let mut diagonal = row[0];
-        row[0] = i + 1;
+        row[0] = (i + 1) * EDIT;
         for (j, y) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            let here = if x == y {
+                0
+            } else if rivals.contains(*y) {
+                1
+            } else {
+                EDIT
+            };
+            let next = (diagonal + here).min(row[j] + EDIT).min(row[j + 1] + EDIT);
             diagonal = row[j + 1];
             row[j + 1] = next;
         }
@@ -57,7 +72,8 @@ fn edits(a: &[char], b: &[char], limit: usize) -> Option<usize> {
 
 /// Edits between two strings, or `None` above `limit`.
 pub fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
-    edits(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>(), limit)
+    let a: Vec<Seen<'_>> = a.chars().map(|c| (c, "")).collect();
+    Some(cost(&a, &b.chars().collect::<Vec<_>>(), limit * EDIT)? / EDIT)
 }
 
 /// Every label on the page; no two share a character.
@@ -68,32 +84,33 @@ pub fn find(sheet: &Sheet<'_>, table: &[Label]) -> Vec<Hit> {
     let mut candidates: Vec<(Hit, usize)> = Vec::new(); // with the length of the words
     for (cell, c) in sheet.cells.iter().enumerate() {
         let compact: Vec<usize> = (0..c.chars.len()).filter(|&i| !c.chars[i].is_whitespace()).collect();
-        let letters: Vec<char> = compact.iter().map(|&i| c.chars[i]).collect();
+        let letters: Vec<Seen<'_>> = compact.iter().map(|&i| (c.chars[i], c.line.rivals[i].as_str())).collect();
         for (label, spec) in table.iter().enumerate() {
             for words in spec.words {
                 let words: Vec<char> = words.chars().collect();
                 let limit = tolerance(words.len());
+                let slack = (limit / EDIT).min(1);
                 for start in 0..letters.len() {
-                    for length in words.len() - limit.min(1)..=words.len() + limit.min(1) {
+                    for length in words.len() - slack..=words.len() + slack {
                         let Some(window) = letters.get(start..start + length) else { break };
-                        let shared = words.iter().filter(|w| window.contains(w)).count();
-                        if shared + limit < words.len() {
+                        let seen = |w: &char| window.iter().any(|(c, rivals)| c == w || rivals.contains(*w));
+                        if words.iter().filter(|w| seen(w)).count() + limit / EDIT < words.len() {
                             continue;
                         }
-                        let Some(edits) = edits(window, &words, limit) else { continue };
-                        let next = letters.get(start + length);
+                        let Some(cost) = cost(window, &words, limit) else { continue };
+                        let next = letters.get(start + length).map(|(c, _)| *c);
                         let bounded = next.is_none_or(|n| matches!(n, ':' | '(' | ')')) || start == 0;
-                        if edits > 0 && (!bounded || length != words.len() && next != Some(&':')) {
+                        if cost > 0 && (!bounded || length != words.len() && next != Some(':')) {
                             continue;
                         }
                         let span = Span { cell, from: compact[start], to: compact[start + length - 1] + 1 };
-                        candidates.push((Hit { label, span, edits }, words.len()));
+                        candidates.push((Hit { label, span, cost }, words.len()));
                     }
                 }
             }
         }
     }
-    candidates.sort_by_key(|(hit, length)| (hit.edits, std::cmp::Reverse(*length), hit.span.cell, hit.span.from));
+    candidates.sort_by_key(|(hit, length)| (hit.cost, std::cmp::Reverse(*length), hit.span.cell, hit.span.from));
     let mut hits: Vec<Hit> = Vec::new();
     for (hit, _) in candidates {
         let s = hit.span;
@@ -104,7 +121,8 @@ pub fn find(sheet: &Sheet<'_>, table: &[Label]) -> Vec<Hit> {
     hits
 }
 
-/// The text after a label in its own cell, up to the next label; leading colons and spaces skipped.
+/// The text after a label in its own cell, up to the next label; leading colons and spaces skipped, and a remark in
+/// brackets of up to three characters that belongs to the label: `(章):`.
 pub fn inline(sheet: &Sheet<'_>, hits: &[Hit], hit: &Hit) -> Option<Span> {
     let chars = &sheet.cells[hit.span.cell].chars;
     let end = hits
@@ -114,7 +132,10 @@ pub fn inline(sheet: &Sheet<'_>, hits: &[Hit], hit: &Hit) -> Option<Span> {
         .min()
         .unwrap_or(chars.len());
     let skip = |c: char| c.is_whitespace() || matches!(c, ':' | ';' | '.' | ',' | '·' | ')' | '|' | '=' | '_' | '/');
-    let from = (hit.span.to..end).find(|&i| !skip(chars[i]))?;
+    let bracket = chars.get(hit.span.to).is_some_and(|c| !c.is_alphanumeric());
+    let remark = (hit.span.to..end.min(hit.span.to + 6)).find(|&i| chars[i] == ':' && i > 0 && chars[i - 1] == ')');
+    let start = remark.filter(|_| bracket).map_or(hit.span.to, |colon| colon + 1);
+    let from = (start..end).find(|&i| !skip(chars[i]))?;
     let to = (from..end).rev().find(|&i| !chars[i].is_whitespace())? + 1;
     Some(Span { cell: hit.span.cell, from, to })
 }
@@ -147,10 +168,25 @@ pub fn beside(sheet: &Sheet<'_>, hits: &[Hit], hit: &Hit) -> Vec<Span> {
         .collect()
 }
 
+/// A place's text with each character that is none of an amount in words replaced by the first of an amount's that the
+/// recogniser held possible there; and what was replaced.
+fn in_capitals(sheet: &Sheet<'_>, span: Span) -> (String, Vec<String>) {
+    let cell = &sheet.cells[span.cell];
+    let mut repairs = Vec::new();
+    let read = (span.from..span.to).map(|i| {
+        let c = cell.chars[i];
+        let rival = cell.line.rivals[i].chars().find(|r| parse::is_capital(*r));
+        let Some(rival) = rival.filter(|_| !parse::is_capital(c) && c.is_alphanumeric()) else { return c };
+        repairs.push(format!("{c} → {rival}: the recogniser's next choice"));
+        rival
+    });
+    (read.collect(), repairs)
+}
+
 /// The longest run of capital-amount characters on the page: the total in words, wherever it stands.
 pub fn amount_in_words(sheet: &Sheet<'_>) -> Option<Span> {
-    let runs = sheet.cells.iter().enumerate().filter_map(|(cell, c)| {
-        let (from, to) = parse::capital_run(&c.line.text)?;
+    let runs = (0..sheet.cells.len()).filter_map(|cell| {
+        let (from, to) = parse::capital_run(&in_capitals(sheet, sheet.whole(cell)).0)?;
         Some(Span { cell, from, to })
     });
     // The first of equals.
@@ -170,11 +206,13 @@ pub fn words(sheet: &Sheet<'_>, span: Span) -> Found {
 
 /// Lets the total in numerals settle one or two misread characters of the total in words. The repair is told, so that the
 /// words then prove nothing of the numerals.
-pub fn settle_words(fields: &mut Fields) {
+pub fn settle_words(sheet: &Sheet<'_>, fields: &mut Fields) {
     let total = fields.get(&FieldName::Total).and_then(|f| f.value.as_deref()).and_then(crate::domain::Fen::parse);
     let Some((total, words)) = total.zip(fields.get_mut(&FieldName::TotalInWords)) else { return };
-    if words.value.is_none() {
-        words.value = parse::capital_by_numerals(&words.text, total);
+    if words.value.is_none()
+        && let Some(span) = amount_in_words(sheet)
+    {
+        words.value = parse::capital_by_numerals(&in_capitals(sheet, span).0, total);
         if words.value.is_some() {
             words.confidence = Bp(9_000);
             words.repairs.push(SETTLED_BY_SUM.to_owned());
@@ -186,9 +224,14 @@ pub fn settle_words(fields: &mut Fields) {
 pub fn typed(sheet: &Sheet<'_>, name: FieldName, span: Span) -> Option<Found> {
     let text = sheet.text(span);
     let parsed = match name.value_type() {
+        ValueType::CapitalAmount => {
+            let (text, repairs) = in_capitals(sheet, span);
+            let mut parsed = parse::capital(&text)?;
+            parsed.repairs.extend(repairs);
+            Some(parsed)
+        }
         ValueType::Money => parse::money(&text),
         ValueType::Date => parse::dates(&text, parse::DateOrder::DayFirst).into_iter().next(),
-        ValueType::CapitalAmount => parse::capital(&text),
         ValueType::Identifier => parse::identifier(&text),
         ValueType::Text => {
             let trimmed = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, ':' | ';' | ',' | '_'));
@@ -243,7 +286,7 @@ pub fn read(sheet: &Sheet<'_>, table: &[Label]) -> (Fields, Vec<Hit>) {
         }) else {
             continue;
         };
-        if hit.edits > 0 {
+        if hit.cost > 0 {
             found.confidence = found.confidence.times(Bp(9_700));
         }
         put(&mut fields, name, found);

@@ -408,6 +408,11 @@ pub fn capital_run(text: &str) -> Option<(usize, usize)> {
     best.filter(|&(a, b)| chars[a..b].iter().any(|c| "元圆圓园角分".contains(*c)))
 }
 
+/// Whether `c` is printed in amounts in words: the capital digits and units, none of their look-alikes.
+pub fn is_capital(c: char) -> bool {
+    "零壹贰叁肆伍陆柒捌玖拾佰仟万亿元圆角分整".contains(c)
+}
+
 /// Parses an amount in words found in a text.
 ///
 /// The value is the text as printed with confusable characters replaced; `None` if it does not parse as an amount.
@@ -435,7 +440,7 @@ pub fn capital_by_numerals(run: &str, numerals: Fen) -> Option<String> {
     if read.len() != words.len() || read.len() < 4 {
         return None;
     }
-    let same = |a: char, b: char| a == b || matches!((a, b), ('圆' | '圓' | '园', '元'));
+    let same = |a: char, b: char| crate::domain::money::may_mean(a, b);
     let off: Vec<char> = read.iter().zip(&words).filter(|(a, b)| !same(**a, **b)).map(|(a, _)| *a).collect();
     let most = if read.len() >= 8 { 2 } else { 1 };
     let misread = off.len() <= most && !off.iter().any(|c| CAPITALS.contains(*c));

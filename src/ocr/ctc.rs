@@ -3,6 +3,12 @@
 use super::{OcrError, Recognised};
 use crate::domain::Bp;
 
+/// The least probability of a character to be named beside the likeliest.
+const RIVAL: f32 = 0.01;
+
+/// How many are named at most.
+const RIVALS: usize = 4;
+
 /// The classes of a recognition model: blank, the dictionary's lines, space.
 #[derive(Debug, Clone)]
 pub struct Alphabet(Vec<String>);
@@ -41,14 +47,16 @@ impl Alphabet {
         let width = (steps as f64 * used).max(1.0);
         let mut out = Recognised::default();
         let mut previous = 0;
-        let mut run: Option<(usize, usize, f32)> = None; // first step, last step, best probability
-        let mut flush = |run: &mut Option<(usize, usize, f32)>, class: usize| {
-            let Some((first, last, best)) = run.take() else { return };
+        let mut run: Option<(usize, usize, f32, usize)> = None; // first step, last step, best probability, its step
+        let mut flush = |run: &mut Option<(usize, usize, f32, usize)>, class: usize| {
+            let Some((first, last, best, step)) = run.take() else { return };
             let centre = ((first + last + 1) as f64 / 2.0 / width * 1000.0).clamp(0.0, 1000.0) as u16;
+            let rivals = self.rivals(&probabilities[step * classes..(step + 1) * classes], class, best);
             for c in self.0[class].chars() {
                 out.text.push(c);
                 out.centres.push(centre);
                 out.char_confidence.push(Bp::from_share(f64::from(best)));
+                out.rivals.push(rivals.clone());
             }
         };
         for (step, row) in probabilities.chunks_exact(classes).enumerate() {
@@ -58,14 +66,28 @@ impl Alphabet {
             }
             if class != 0 {
                 run = Some(match run {
-                    Some((first, _, best)) => (first, step, best.max(p)),
-                    None => (step, step, p),
+                    Some((first, _, best, at)) if best >= p => (first, step, best, at),
+                    Some((first, ..)) => (first, step, p, step),
+                    None => (step, step, p, step),
                 });
             }
             previous = class;
         }
         flush(&mut run, previous);
         Ok(out)
+    }
+
+    /// What else a step may show than `class`, which has the probability `best`: the likeliest first.
+    fn rivals(&self, row: &[f32], class: usize, best: f32) -> String {
+        // Below this no class can have the least probability that counts.
+        if best > 1.0 - RIVAL {
+            return String::new();
+        }
+        let others = row.iter().enumerate().skip(1).filter(|(other, p)| **p >= RIVAL && *other != class);
+        let mut others: Vec<(usize, f32)> = others.map(|(other, p)| (other, *p)).collect();
+        others.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let faces = others.iter().map(|(other, _)| self.0[*other].as_str());
+        faces.filter(|face| face.chars().count() == 1).take(RIVALS).collect()
     }
 }
 

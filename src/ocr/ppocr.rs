@@ -126,8 +126,16 @@ impl PpOcr {
 /// A line in NFKC with one centre and one confidence for each `char` that results; `None` if only white space.
 fn line(read: Recognised, quad: Quad<Page>) -> Option<Line> {
     let confidence = read.confidence();
-    let mut out = Line { text: String::new(), confidence, quad, centres: Vec::new(), char_confidence: Vec::new() };
-    for ((c, centre), sure) in read.text.chars().zip(read.centres).zip(read.char_confidence) {
+    let mut out = Line {
+        text: String::new(),
+        confidence,
+        quad,
+        centres: Vec::new(),
+        char_confidence: Vec::new(),
+        rivals: Vec::new(),
+    };
+    for (((c, centre), sure), rivals) in read.text.chars().zip(read.centres).zip(read.char_confidence).zip(read.rivals)
+    {
         for n in std::iter::once(c).nfkc() {
             // NFKC leaves these alone though they are what a Chinese keyboard types for the ASCII ones.
             let n = match n {
@@ -144,12 +152,14 @@ fn line(read: Recognised, quad: Quad<Page>) -> Option<Line> {
             out.text.push(n);
             out.centres.push(centre);
             out.char_confidence.push(sure);
+            out.rivals.push(rivals.nfkc().collect());
         }
     }
     while out.text.ends_with(char::is_whitespace) {
         out.text.pop();
         out.centres.pop();
         out.char_confidence.pop();
+        out.rivals.pop();
     }
     (!out.text.is_empty()).then_some(out)
 }

@@ -59,6 +59,7 @@ impl OcrEngine for Tesseract {
         Ok(Recognised {
             centres: (0..n).map(|i| ((2 * i + 1) * 500 / n) as u16).collect(),
             char_confidence: vec![sure; n],
+            rivals: vec![String::new(); n],
             text,
         })
     }

@@ -1,6 +1,6 @@
 //! 医疗门诊收费票据 and 医疗住院收费票据, electronic or paper.
 
-use crate::domain::{Bp, DocumentKind, FieldName as F};
+use crate::domain::{Bp, DocumentKind, FieldName as F, identifier};
 use crate::extract::labels::{self, Hit, Label};
 use crate::extract::layout::{Sheet, Span};
 use crate::extract::{Fields, Found, FoundItem, parse};
@@ -137,7 +137,7 @@ pub fn read(sheet: &Sheet<'_>, kind: DocumentKind) -> (Fields, Vec<FoundItem>) {
             fields.remove(&name);
         }
     }
-    labels::settle_words(&mut fields);
+    labels::settle_words(sheet, &mut fields);
     issue_date(sheet, &mut fields);
     issuer(sheet, &mut fields);
     shapes(&mut fields);
@@ -187,6 +187,12 @@ fn shapes(fields: &mut Fields) {
             *value = value.to_ascii_lowercase();
             found.repairs.push("check code put in lower case".to_owned());
         }
+    }
+    if let Some(found) = fields.get_mut(&F::PayerId)
+        && let Some(whole) = found.value.as_deref().and_then(identifier::unmerge_masks)
+    {
+        found.value = Some(whole);
+        found.repairs.push("a resident number has 18 characters: merged masks parted".to_owned());
     }
     // A name or department is words; digits or a label's remains there are a neighbour's text.
     for name in [F::PayerName, F::Reviewer, F::Department] {
@@ -298,15 +304,22 @@ fn issue_date(sheet: &Sheet<'_>, fields: &mut Fields) {
         return;
     }
     let foot = sheet.height * 0.6;
+    let taken: Vec<_> = fields.values().map(|f| f.quad.bounds()).collect();
     let mut best: Option<(f64, Found)> = None;
     for i in 0..sheet.cells.len() {
         let cell = &sheet.cells[i];
-        if cell.middle() < foot {
+        let dates = parse::dates(&cell.line.text, parse::DateOrder::DayFirst);
+        // Two dates on a line are a stay's.
+        if cell.middle() < foot || dates.len() > 1 {
             continue;
         }
         let span = sheet.whole(i);
-        for date in parse::dates(&cell.line.text, parse::DateOrder::DayFirst) {
+        for date in dates {
             let found = labels::found(sheet, span, date);
+            let (left, top, right, bottom) = found.quad.bounds();
+            if taken.iter().any(|t| t.0 < right && left < t.2 && t.1 < bottom && top < t.3) {
+                continue;
+            }
             if best.as_ref().is_none_or(|(y, _)| cell.middle() > *y) {
                 best = Some((cell.middle(), found));
             }

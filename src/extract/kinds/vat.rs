@@ -49,7 +49,7 @@ pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
     fields.remove(&F::Cashier);
     fields.remove(&F::Reviewer);
     totals(sheet, &mut fields);
-    labels::settle_words(&mut fields);
+    labels::settle_words(sheet, &mut fields);
     numbers(sheet, &mut fields);
     parties(sheet, &hits, &mut fields);
     net_and_tax(sheet, &hits, &mut fields);
