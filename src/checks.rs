@@ -141,6 +141,12 @@ impl<'a> Case<'a> {
         self.typed(name, Fen::parse)
     }
 
+    /// An amount that can bear out a sum: read for what it is, not chosen because the sum holds with it.
+    fn own_money(&self, name: FieldName) -> Option<Fen> {
+        let field = self.field(name)?;
+        self.money(name).read().filter(|_| !field.is_settled())
+    }
+
     fn day(&self, name: FieldName) -> Seen<Day> {
         debug_assert_eq!(name.value_type(), ValueType::Date);
         self.typed(name, Day::parse)
@@ -152,7 +158,7 @@ impl<'a> Case<'a> {
     }
 
     fn well_read(&self, name: FieldName) -> bool {
-        self.field(name).is_some_and(|field| field.confidence >= WELL_READ)
+        self.field(name).is_some_and(|field| field.score >= WELL_READ)
     }
 
     /// Whether two fields were read at the very same place: then they are one reading, not two that agree.

@@ -7,6 +7,7 @@ mod overlay;
 
 use crate::decision::Policy;
 use crate::domain::document::ValueType;
+use crate::domain::document::doubt;
 use crate::domain::evidence::ReadLine;
 use crate::domain::identifier::alike_faces;
 use crate::domain::result::Timing;
@@ -183,12 +184,14 @@ impl Reader {
         watch.timing.add("detect", detect);
         watch.timing.add("recognise", recognise);
         watch.last = Instant::now();
-        seals::read_under(&mut self.ppocr, &page.image, &mut text)?;
+        let replaced = seals::read_under(&mut self.ppocr, &page.image, &mut text)?;
         watch.lap("seals");
         let extraction = extract::extract(&text);
         watch.lap("extract");
         let reading = self.assemble(source, sha256, &photo.image, &page, extraction, &mut watch)?;
-        let reading = Reading { pdf_page, ..reading };
+        let (width, height) = photo.image.dimensions();
+        let overprint = replaced.into_iter().map(|line| placed(line, &page, width, height)).collect();
+        let reading = Reading { pdf_page, overprint, ..reading };
         watch.timing.add("total", start.elapsed());
         let pictures = Some(Pictures { upload: photo.image, page: page.image });
         Ok(ReadOutcome { reading, timing: watch.timing, pictures })
@@ -228,11 +231,7 @@ impl Reader {
         quality.text_height = median_height(&extraction.lines);
         let mut retake = page.retake.clone();
         retake.extend(advice_on_text(extraction.kind, quality.text_height, extraction.lines.len()));
-        let lines = extraction
-            .lines
-            .into_iter()
-            .map(|l| ReadLine { polygon: place(&l.quad), text: l.text, confidence: l.confidence })
-            .collect();
+        let lines = extraction.lines.into_iter().map(|line| placed(line, page, width, height)).collect();
         let mut reading = Reading {
             source: source.to_owned(),
             sha256,
@@ -250,6 +249,7 @@ impl Reader {
             fields,
             items,
             lines,
+            overprint: Vec::new(),
             qr: page.qr.clone(),
         };
         if let Some(calibration) = &self.calibration {
@@ -259,11 +259,18 @@ impl Reader {
     }
 }
 
+/// A line with its place in the photo, whose size is given.
+fn placed(line: Line, page: &NormalisedPage, width: u32, height: u32) -> ReadLine {
+    let polygon = page.page_to_upload.quad(&line.quad).clamped(width, height);
+    ReadLine { polygon, text: line.text, confidence: line.confidence }
+}
+
 /// Turns the recogniser's scores of a reading's fields into probabilities that their values are right.
 fn calibrate(reading: &mut Reading, calibration: &Calibration) {
     for (name, support) in support(reading) {
         if let Some(field) = reading.fields.get_mut(&name) {
-            field.confidence = calibration.confidence(name.value_type(), support, field.confidence);
+            let calibrated = calibration.confidence(name.value_type(), support, field.score);
+            field.confidence = if field.is_doubtful() { calibrated.min(doubt::CEILING) } else { calibrated };
         }
     }
 }
@@ -348,6 +355,7 @@ fn field(name: FieldName, found: Found, polygon: Quad<Upload>, second: Option<&s
         value: found.value,
         text: found.text,
         confidence: found.confidence,
+        score: found.confidence,
         polygon,
         page_polygon: found.quad,
         readers,
@@ -370,6 +378,7 @@ fn settle_faces(code: &mut Field, qr: &[QrCode]) {
         code.value = Some(coded.to_owned());
     }
     code.confidence = code.confidence.max(QR_SETTLED);
+    code.score = code.confidence;
 }
 
 /// Confidence of a check code that the QR code repeats but for characters of one face.

@@ -273,7 +273,7 @@ mod tests {
     fn a_doubtful_reading_only_raises_doubt() {
         let mut reading = coded(bill(), "CZ-EI-11,1.1.0,11060124,0012345679,55e825,20240512,320.50");
         reading.qr.remove(0);
-        reading.fields.get_mut(&BillNumber).unwrap().confidence = Bp(5_000);
+        reading.fields.get_mut(&BillNumber).unwrap().score = Bp(5_000);
         let finding = ask(&evidence(vec![reading]), CheckId::QrMatchesPrint);
         assert_eq!((finding.outcome, finding.detail["differs"].as_str()), (Inconclusive, "bill_number"));
     }

@@ -51,7 +51,8 @@ pub(super) fn not_void(case: &Case) -> Answer {
         outpatient && text.split_once("退费金额").is_some_and(|(_, rest)| rest.contains(|c| matches!(c, '1'..='9')))
     };
     let void = |line: &&crate::domain::evidence::ReadLine| voids(&line.text) || given_back(&line.text);
-    let places: Vec<_> = case.reading.lines.iter().filter(void).map(|line| line.polygon).collect();
+    let lines = case.reading.lines.iter().chain(&case.reading.overprint);
+    let places: Vec<_> = lines.filter(void).map(|line| line.polygon).collect();
     let mut answer = case.answer(if places.is_empty() { Pass } else { Fail }, &[]);
     answer.regions = places;
     answer
@@ -59,7 +60,7 @@ pub(super) fn not_void(case: &Case) -> Answer {
 
 /// Whether a line takes the paper's worth away, and is not the small print that says when it would.
 fn voids(text: &str) -> bool {
-    const WORDS: [&str; 13] = [
+    const WORDS: [&str; 18] = [
         "冲红",
         "红冲",
         "红字",
@@ -73,11 +74,30 @@ fn voids(text: &str) -> bool {
         "预缴金收据",
         "押金收据",
         "退费票据",
+        "已注销",
+        "已冲正",
+        "已理赔",
+        "已赔付",
+        "已核销",
     ];
+    // A stamp's own words, on a line of their own.
+    const STAMPS: [&str; 5] = ["作废", "退费", "注销", "无效", "冲正"];
     // 过期作废, 涂改作废, 手写作废: what would void it.
-    const WOULD_VOID: [&str; 8] = ["过期", "逾期", "涂改", "手写", "手工", "遗失", "无章", "使用"];
-    const PHRASES: [&str; 8] =
-        ["voided", "quotation", "proforma", "pro forma", "not paid", "unpaid", "duplicate copy", "refund receipt"];
+    const WOULD_VOID: [&str; 9] = ["过期", "逾期", "涂改", "手写", "手工", "遗失", "无章", "使用", "复印"];
+    const PHRASES: [&str; 11] = [
+        "voided",
+        "quotation",
+        "proforma",
+        "pro forma",
+        "not paid",
+        "unpaid",
+        "duplicate copy",
+        "refund receipt",
+        "not a receipt",
+        "training mode",
+        "estimate",
+    ];
+    const GUARDED: [&str; 6] = ["void", "refund", "refunded", "cancelled", "canceled", "sales return"];
     // In a sentence about refunds or about when a receipt is void, these stand too.
     const SMALL_PRINT: [&str; 16] = [
         "no",
@@ -97,17 +117,36 @@ fn voids(text: &str) -> bool {
         "or",
         "and",
     ];
+    let text = simplified(text);
+    let alone = text.chars().filter(|c| c.is_alphanumeric()).count() <= 4;
+    let would = WOULD_VOID.iter().any(|word| text.contains(word));
     if WORDS.iter().any(|word| text.contains(word))
-        || text.contains("作废") && !WOULD_VOID.iter().any(|word| text.contains(word))
+        || !would && (text.contains("作废") || alone && STAMPS.iter().any(|word| text.contains(word)))
     {
         return true;
     }
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
     let spaced = format!(" {} ", words.join(" "));
-    PHRASES.iter().any(|phrase| spaced.contains(&format!(" {phrase} ")))
-        || words.iter().any(|word| matches!(*word, "void" | "refund" | "refunded"))
-            && !words.iter().any(|word| SMALL_PRINT.contains(word))
+    let says = |phrase: &&str| spaced.contains(&format!(" {phrase} "));
+    PHRASES.iter().any(|phrase| says(phrase))
+        || GUARDED.iter().any(|phrase| says(phrase)) && !words.iter().any(|word| SMALL_PRINT.contains(word))
+}
+
+/// The traditional characters of these words as simplified ones.
+fn simplified(text: &str) -> String {
+    const PAIRS: [(char, char); 9] = [
+        ('廢', '废'),
+        ('費', '费'),
+        ('銷', '销'),
+        ('註', '注'),
+        ('無', '无'),
+        ('沖', '冲'),
+        ('衝', '冲'),
+        ('報', '报'),
+        ('賠', '赔'),
+    ];
+    text.chars().map(|c| PAIRS.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to)).collect()
 }
 
 #[cfg(test)]
@@ -147,6 +186,16 @@ mod tests {
             ("电子票据冲红", Fail),
             ("开具红字发票信息表编号", Fail),
             ("作废", Fail),
+            ("作廢", Fail),
+            ("F退费", Fail),
+            ("已理赔", Fail),
+            ("注销", Fail),
+            ("无章无效", Pass),
+            ("复印无效", Pass),
+            ("*** CANCELLED ***", Fail),
+            ("TRAINING MODE", Fail),
+            ("ESTIMATE - NOT A RECEIPT", Fail),
+            ("orders will not be cancelled", Pass),
             ("涂改作废", Pass),
             ("void", Fail),
             ("AVOID HEAT", Pass),

@@ -72,6 +72,24 @@ pub enum ValueType {
 /// nothing in favour of that sum.
 pub const SETTLED_BY_SUM: &str = "chosen among what is on the paper because a sum holds with it";
 
+/// What makes a value doubtful however well its letters were read. Stands among its repairs.
+pub mod doubt {
+    use crate::domain::Bp;
+
+    /// A date of three numbers, of which nothing tells which is the day, the month or the year.
+    pub const ORDER_OF_DATE: &str = "nothing on the paper tells day, month and year apart";
+    /// Dates of equal rank that differ.
+    pub const OTHER_DATE: &str = "another date on the paper has as good a claim";
+    /// A larger sum is called the grand total.
+    pub const LARGER_TOTAL: &str = "a larger sum is called the grand total";
+    /// A discount, voucher or deposit stands below the total.
+    pub const TAKEN_OFF: &str = "something is taken off below the total";
+    /// The surest that such a value can be.
+    pub const CEILING: Bp = Bp(5_000);
+
+    pub(super) const ALL: [&str; 4] = [ORDER_OF_DATE, OTHER_DATE, LARGER_TOTAL, TAKEN_OFF];
+}
+
 impl ValueType {
     /// Every type.
     pub const ALL: [ValueType; 5] =
@@ -156,6 +174,9 @@ pub struct Field {
     pub text: String,
     /// How sure that `value` is right.
     pub confidence: Bp,
+    /// How sure the reader was of the letters alone; `confidence` also weighs what else the paper says.
+    #[serde(default)]
+    pub score: Bp,
     /// Where it stands in the uploaded photo.
     pub polygon: Quad<Upload>,
     /// Where it stands on the page.
@@ -170,6 +191,11 @@ impl Field {
     /// Whether the value was chosen because a sum holds with it.
     pub fn is_settled(&self) -> bool {
         self.repairs.iter().any(|repair| repair == SETTLED_BY_SUM)
+    }
+
+    /// Whether there is a [`doubt`] about the value that is not one about its letters.
+    pub fn is_doubtful(&self) -> bool {
+        self.repairs.iter().any(|repair| doubt::ALL.contains(&repair.as_str()))
     }
 }
 

@@ -168,6 +168,9 @@ pub struct Reading {
     pub items: Vec<Item>,
     /// All text, in reading order.
     pub lines: Vec<ReadLine>,
+    /// Lines as read before the red ink was taken away, where another reading took their place.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub overprint: Vec<ReadLine>,
     /// QR codes decoded.
     pub qr: Vec<QrCode>,
 }
@@ -208,6 +211,7 @@ impl Reading {
             fields: BTreeMap::new(),
             items: Vec::new(),
             lines: Vec::new(),
+            overprint: Vec::new(),
             qr: Vec::new(),
         }
     }

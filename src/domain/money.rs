@@ -162,7 +162,7 @@ pub fn may_mean(c: char, printed: char) -> bool {
 
 /// Whether `c` is another character that only looks like the one meant.
 fn is_look_alike(c: char) -> bool {
-    "另O o0贡肄染漆扒玫仵捨仞園园员員毛".contains(c)
+    "另O o0贡参肄染漆扒玫仵捨仞園园员員毛".contains(c)
 }
 
 /// A lone 一 among capital digits is more likely a dash or a rule than a one.

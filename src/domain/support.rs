@@ -32,6 +32,7 @@ impl Reading {
             value: Some(value.to_owned()),
             text: value.to_owned(),
             confidence: Bp(9_900),
+            score: Bp(9_900),
             polygon: Quad::rect(10.0, top, 90.0, top + 8.0),
             page_polygon: Quad::rect(10.0, top, 90.0, top + 8.0),
             readers: ["ppocr", "tesseract"].map(|e| (e.to_owned(), value.to_owned())).into(),

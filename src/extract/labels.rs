@@ -32,11 +32,12 @@ const EDIT: usize = 3;
 /// What a label of this length may cost and still be itself.
 ///
 /// Labels of one bill differ from one another by as little as one character of four (预缴金额, 补缴金额), so an exact
-/// hit always takes a place before a fuzzy one does. Half of a short label may rest on the recogniser's next choices.
+/// hit always takes a place before a fuzzy one does. Half of a label of two may rest on the recogniser's next choices.
 fn tolerance(length: usize) -> usize {
     match length {
         0..=1 => 0,
-        2..=3 => length / 2,
+        2 => 1,
+        3 => EDIT,
         4..=5 => EDIT + 2,
         _ => 2 * EDIT + 1,
     }
@@ -100,7 +101,8 @@ pub fn find(sheet: &Sheet<'_>, table: &[Label]) -> Vec<Hit> {
                         let Some(cost) = cost(window, &words, limit) else { continue };
                         let next = letters.get(start + length).map(|(c, _)| *c);
                         let bounded = next.is_none_or(|n| matches!(n, ':' | '(' | ')')) || start == 0;
-                        if cost > 0 && (!bounded || length != words.len() && next != Some(':')) {
+                        let changed = length != words.len() || words.len() == 3 && cost == EDIT;
+                        if cost > 0 && (!bounded || changed && next != Some(':')) {
                             continue;
                         }
                         let span = Span { cell, from: compact[start], to: compact[start + length - 1] + 1 };
@@ -110,10 +112,19 @@ pub fn find(sheet: &Sheet<'_>, table: &[Label]) -> Vec<Hit> {
             }
         }
     }
-    candidates.sort_by_key(|(hit, length)| (hit.cost, std::cmp::Reverse(*length), hit.span.cell, hit.span.from));
+    // What explains more of the print goes first, of equals the one that takes the least on trust.
+    candidates.sort_by_key(|(hit, length)| {
+        let explained = (length * EDIT).saturating_sub(2 * hit.cost);
+        (std::cmp::Reverse(explained), hit.cost, hit.span.cell, hit.span.from)
+    });
     let mut hits: Vec<Hit> = Vec::new();
-    for (hit, _) in candidates {
+    for (n, &(hit, length)) in candidates.iter().enumerate() {
         let s = hit.span;
+        // A short word that is as near to another label says neither: 文款人 may be 交款人 or 收款人.
+        let same = |other: &(Hit, usize)| other.0.span == s && other.0.cost == hit.cost && other.0.label != hit.label;
+        if length == 3 && hit.cost == EDIT && candidates.iter().enumerate().any(|(m, c)| m != n && same(c)) {
+            continue;
+        }
         if !hits.iter().any(|h| h.span.cell == s.cell && h.span.from < s.to && s.from < h.span.to) {
             hits.push(hit);
         }
@@ -176,11 +187,46 @@ fn in_capitals(sheet: &Sheet<'_>, span: Span) -> (String, Vec<String>) {
     let read = (span.from..span.to).map(|i| {
         let c = cell.chars[i];
         let rival = cell.line.rivals[i].chars().find(|r| parse::is_capital(*r));
-        let Some(rival) = rival.filter(|_| !parse::is_capital(c) && c.is_alphanumeric()) else { return c };
+        let Some(rival) = rival.filter(|_| !parse::may_be_capital(c) && c.is_alphanumeric()) else { return c };
         repairs.push(format!("{c} → {rival}: the recogniser's next choice"));
         rival
     });
     (read.collect(), repairs)
+}
+
+/// A place's text with its first letter made a currency sign, where the recogniser held that possible: `V120.00`.
+fn with_currency(sheet: &Sheet<'_>, span: Span) -> String {
+    let (text, line) = (sheet.text(span), sheet.cells[span.cell].line);
+    let sign = line.rivals[span.from].chars().find(|r| matches!(r, '¥' | '￥'));
+    match (sign, text.chars().next()) {
+        (Some(sign), Some(c)) if c.is_ascii_alphabetic() => text.replacen(c, &sign.to_string(), 1),
+        _ => text,
+    }
+}
+
+/// A value with the first of some words in the place of characters that differ from it, but that the recogniser held
+/// possible; and that word. `None` if the value stands nowhere on the page as it is, or no word fits.
+pub fn mended(sheet: &Sheet<'_>, value: &str, words: &[&'static str]) -> Option<(String, &'static str)> {
+    let letters: Vec<char> = value.chars().collect();
+    let (cell, at) = sheet.cells.iter().find_map(|cell| {
+        Some((cell, cell.chars.windows(letters.len().max(1)).position(|window| window == letters)?))
+    })?;
+    let fits = |word: &[char], from: usize| {
+        let cost = word.iter().enumerate().try_fold(0, |cost, (i, w)| match letters[from + i] {
+            c if c == *w => Some(cost),
+            _ if cell.line.rivals[at + from + i].contains(*w) => Some(cost + 1),
+            _ => None,
+        });
+        // At least half is read as it is: the rest alone would make any word.
+        cost.is_some_and(|cost| cost > 0 && cost * 2 <= word.len())
+    };
+    words.iter().find_map(|word| {
+        let chars: Vec<char> = word.chars().collect();
+        let from = (0..=letters.len().checked_sub(chars.len())?).find(|&from| fits(&chars, from))?;
+        let mut mended = letters.clone();
+        mended.splice(from..from + chars.len(), chars);
+        Some((mended.into_iter().collect(), *word))
+    })
 }
 
 /// The longest run of capital-amount characters on the page: the total in words, wherever it stands.
@@ -230,7 +276,7 @@ pub fn typed(sheet: &Sheet<'_>, name: FieldName, span: Span) -> Option<Found> {
             parsed.repairs.extend(repairs);
             Some(parsed)
         }
-        ValueType::Money => parse::money(&text),
+        ValueType::Money => parse::money(&with_currency(sheet, span)),
         ValueType::Date => parse::dates(&text, parse::DateOrder::DayFirst).into_iter().next(),
         ValueType::Identifier => parse::identifier(&text),
         ValueType::Text => {

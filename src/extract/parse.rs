@@ -15,7 +15,7 @@ pub struct Parsed {
     pub chars: (usize, usize),
 }
 
-fn regex(pattern: &str) -> Regex {
+pub(super) fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is a constant and tested")
 }
 
@@ -223,6 +223,26 @@ static NAME_DAY_YEAR: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// How many different days a date may mean by itself: its numbers taken day, month or year first.
+pub fn orders_of_date(text: &str) -> usize {
+    let mut days: Vec<String> = [DateOrder::DayFirst, DateOrder::MonthFirst]
+        .into_iter()
+        .flat_map(|order| dates(text, order))
+        .map(|p| p.value)
+        .collect();
+    // Two digits that may be a recent year, before a month and a day.
+    let short: Vec<i16> = text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
+    if let [year @ 10..=49, month, day, ..] = short[..]
+        && short.iter().all(|n| *n < 100)
+        && let Ok(date) = jiff::civil::Date::new(2000 + year, month as i8, day as i8)
+    {
+        days.push(date.to_string());
+    }
+    days.sort();
+    days.dedup();
+    days.len()
+}
+
 /// How a date of three numbers is to be taken where both orders are possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateOrder {
@@ -410,7 +430,12 @@ pub fn capital_run(text: &str) -> Option<(usize, usize)> {
 
 /// Whether `c` is printed in amounts in words: the capital digits and units, none of their look-alikes.
 pub fn is_capital(c: char) -> bool {
-    "零壹贰叁肆伍陆柒捌玖拾佰仟万亿元圆角分整".contains(c)
+    "零壹贰叁参肆伍陆柒捌玖拾佰仟万亿元圆角分整".contains(c)
+}
+
+/// Whether `c` is of an amount in words, or looks so like one of those characters that it may be meant.
+pub fn may_be_capital(c: char) -> bool {
+    CAPITALS.contains(c)
 }
 
 /// Parses an amount in words found in a text.

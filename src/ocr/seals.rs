@@ -14,12 +14,14 @@ const SURE: Bp = Bp(9_850);
 const TITLE: f64 = 0.22;
 
 /// Replaces the lines that seals cross by what is read of them without the red ink, where that is surer, and adds the
-/// lines that the seals had hidden. Costs the reading of a strip of the page for each seal that covers print.
+/// lines that the seals had hidden. Returns the lines replaced: a stamp's own words may be among them. Costs the reading of
+/// a strip of the page for each seal that covers print.
 ///
 /// # Errors
 /// If inference failed.
-pub fn read_under(reader: &mut PpOcr, page: &RgbImage, text: &mut PageText) -> Result<(), OcrError> {
+pub fn read_under(reader: &mut PpOcr, page: &RgbImage, text: &mut PageText) -> Result<Vec<Line>, OcrError> {
     let seals = ink::seals(page);
+    let mut replaced = Vec::new();
     for seal in &seals {
         let crossed = |line: &Line| overlaps(line, seal);
         if f64::from(seal[3]) < TITLE * f64::from(page.height()) {
@@ -45,11 +47,11 @@ pub fn read_under(reader: &mut PpOcr, page: &RgbImage, text: &mut PageText) -> R
         for mut line in clean.lines {
             line.quad = line.quad.shifted(f64::from(part[0]), f64::from(part[1]));
             if overlaps(&line, seal) {
-                put(text, line);
+                replaced.extend(put(text, line));
             }
         }
     }
-    Ok(())
+    Ok(replaced)
 }
 
 fn overlaps(line: &Line, seal: &SealBox) -> bool {
@@ -66,19 +68,19 @@ fn shared(a: &Line, b: &Line) -> f64 {
     both / ((ar - al) * (ab - at)).min((br - bl) * (bb - bt)).max(1.0)
 }
 
-/// Puts a line in the place of those it covers, if it says more: its characters weighed by how sure they are.
-fn put(text: &mut PageText, line: Line) {
+/// Puts a line in the place of those it covers, which are returned, if it says more: its characters weighed by how sure
+/// they are.
+fn put(text: &mut PageText, line: Line) -> Vec<Line> {
     let weight =
         |l: &Line| l.text.chars().filter(|c| c.is_alphanumeric()).count() as u64 * u64::from(l.confidence.0).pow(2);
     let rivals: Vec<usize> = (0..text.lines.len()).filter(|&i| shared(&text.lines[i], &line) > 0.5).collect();
     let old: u64 = rivals.iter().map(|&i| weight(&text.lines[i])).sum();
     if weight(&line) <= old {
-        return;
+        return Vec::new();
     }
-    for i in rivals.into_iter().rev() {
-        text.lines.remove(i);
-    }
+    let replaced = rivals.into_iter().rev().map(|i| text.lines.remove(i)).collect();
     text.lines.push(line);
+    replaced
 }
 
 #[cfg(test)]
@@ -94,7 +96,8 @@ mod tests {
         let page = |lines: Vec<Line>| PageText { width: 500, height: 300, lines };
         let texts = |page: &PageText| page.lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
         let mut text = page(vec![at("某市人氏医", 10.0, 6_000), at("合计", 200.0, 9_900)]);
-        put(&mut text, at("某市人民医院", 12.0, 9_000));
+        let replaced = put(&mut text, at("某市人民医院", 12.0, 9_000));
+        assert_eq!(replaced[0].text, "某市人氏医", "and what gave way is told");
         assert_eq!(texts(&text), ["合计", "某市人民医院"]);
         put(&mut text, at("某市", 12.0, 9_000));
         assert_eq!(texts(&text), ["合计", "某市人民医院"], "less is not put in its place");

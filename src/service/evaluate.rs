@@ -798,6 +798,7 @@ mod tests {
                     value: value.map(str::to_owned),
                     text: String::new(),
                     confidence: Bp(*confidence),
+                    score: Bp(*confidence),
                     polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
                     page_polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
                     readers: BTreeMap::new(),

@@ -918,6 +918,7 @@ mod tests {
             value: Some(value.to_owned()),
             text: value.to_owned(),
             confidence: Bp::ONE,
+            score: Bp::ONE,
             polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
             page_polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
             readers: BTreeMap::new(),

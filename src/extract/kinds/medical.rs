@@ -140,6 +140,7 @@ pub fn read(sheet: &Sheet<'_>, kind: DocumentKind) -> (Fields, Vec<FoundItem>) {
     labels::settle_words(sheet, &mut fields);
     issue_date(sheet, &mut fields);
     issuer(sheet, &mut fields);
+    known_words(&mut fields, sheet);
     shapes(&mut fields);
     let items = items(sheet, &hits);
     (fields, items)
@@ -161,6 +162,29 @@ fn electronic_pair(sheet: &Sheet<'_>, hits: &[Hit], fields: &mut Fields) {
 pub fn keep_sex(fields: &mut Fields) {
     if let Some(found) = fields.get_mut(&F::Sex) {
         found.value = found.text.chars().find(|c| matches!(c, '男' | '女')).map(|c| c.to_string());
+    }
+}
+
+/// Words of hospitals and their departments, by which a name misread in a character or two is mended where the recogniser
+/// held the right ones possible.
+#[rustfmt::skip]
+const KNOWN_WORDS: &[&str] = &[
+    "妇幼保健院", "中西医结合医院", "中医医院", "人民医院", "中心医院", "附属医院", "综合医院", "专科医院", "中医院",
+    "儿童医院", "肿瘤医院", "口腔医院", "眼科医院", "康复医院", "社区卫生服务中心", "卫生院", "门诊部", "大学", "第一", "第二",
+    "第三", "心血管内科", "呼吸内科", "消化内科", "神经内科", "内分泌科", "肾内科", "血液科", "普通外科", "骨科",
+    "神经外科", "心胸外科", "泌尿外科", "妇产科", "妇科", "产科", "儿科", "眼科", "口腔科", "耳鼻喉科", "皮肤科", "肿瘤科",
+    "急诊科", "感染科", "康复科", "中医科", "重症医学科", "内科", "外科", "职工基本医疗保险", "城乡居民基本医疗保险", "自费",
+];
+
+/// Mends names by [`KNOWN_WORDS`].
+fn known_words(fields: &mut Fields, sheet: &Sheet<'_>) {
+    for name in [F::IssuerName, F::InstitutionType, F::InsuranceType, F::Department] {
+        let Some(found) = fields.get_mut(&name) else { continue };
+        let Some(value) = found.value.as_deref() else { continue };
+        if let Some((mended, word)) = labels::mended(sheet, value, KNOWN_WORDS) {
+            found.repairs.push(format!("{word}: the recogniser's next choices make a known word"));
+            found.value = Some(mended);
+        }
     }
 }
 

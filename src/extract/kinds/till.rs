@@ -3,12 +3,14 @@
 mod issuer;
 mod words;
 
-use crate::domain::document::SETTLED_BY_SUM;
+use crate::domain::document::{SETTLED_BY_SUM, doubt};
 use crate::domain::{Bp, FieldName as F};
 use crate::extract::labels::{self, put};
 use crate::extract::layout::{Sheet, Span};
 use crate::extract::parse::{self, DateOrder, Parsed};
 use crate::extract::{Fields, Found, FoundItem};
+use regex::Regex;
+use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 /// A row of the receipt.
@@ -440,10 +442,40 @@ fn total(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) {
                 && amount_of(rows, roles, i).is_some_and(|(_, other)| fen(other) > value + 10)
         };
         if roles.iter().enumerate().any(rival) {
-            total.confidence = total.confidence.times(Bp(5_000));
+            total.repairs.push(doubt::LARGER_TOTAL.to_owned());
+        }
+        if taken_off(rows, roles, i, value) {
+            total.repairs.push(doubt::TAKEN_OFF.to_owned());
         }
         fields.insert(F::Total, total);
     }
+}
+
+/// Whether below the row of the total a discount, a voucher, a deposit or another sum to pay stands, so that less was paid.
+fn taken_off(rows: &[Row], roles: &[Role], total_row: usize, total: i64) -> bool {
+    const WORDS: [&str; 12] = [
+        "discount",
+        "disc",
+        "voucher",
+        "gift card",
+        "redeem",
+        "redeemed",
+        "redemption",
+        "coupon",
+        "deposit",
+        "rabatt",
+        "gutschein",
+        "anzahlung",
+    ];
+    // What was saved is told for the record: the total has it already.
+    const TOLD: [&str; 6] = ["saved", "saving", "savings", "total discount", "total disc", "gespart"];
+    rows.iter().zip(roles).skip(total_row + 1).any(|(row, role)| {
+        let has = |list: &[&str]| list.iter().any(|word| contains_words(&row.words, word));
+        let amount = row.amounts.last().map_or(0, |(_, p)| fen(p).abs());
+        let less = has(&WORDS) && !has(&TOLD) && amount > 0 && amount < total;
+        let to_pay = has(&["you pay", "to pay", "balance to pay"]) && amount > 0 && amount != total;
+        !matches!(role, Role::Subtotal | Role::Total(_)) && (less || to_pay)
+    })
 }
 
 /// Tax and subtotal where their own rows give none or an impossible one: the amounts on the paper that make the total
@@ -490,7 +522,7 @@ fn settle(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) 
             let named =
                 |i: &usize| roles[*i] == Role::Tax && rows[*i].amounts.last().is_some_and(|(_, p)| possible(fen(p)));
             // Its row is one of tax, or stands about the subtotal's and the total's, whatever its words were read as.
-            let first = roles.iter().position(|r| *r == Role::Subtotal).unwrap_or(0).saturating_sub(1);
+            let first = roles.iter().position(|r| *r == Role::Subtotal).map_or(0, |row| row + 1);
             let last = roles.iter().rposition(|r| matches!(r, Role::Total(_))).unwrap_or(0) + 1;
             let between = |i: usize| (first..=last).contains(&i) && matches!(roles[i], Role::None | Role::Aside);
             let by_sum = (0..rows.len())
@@ -532,64 +564,85 @@ fn rounded(sheet: &Sheet<'_>, rows: &[Row], at: usize, rounding: Option<i64>, be
 
 /// The date, by a label if there is one, else the first on the receipt.
 fn date(sheet: &Sheet<'_>, rows: &[Row], fields: &mut Fields) {
+    // Of a card, a member, a guarantee: not when the receipt was made.
+    const OTHERS: [&str; 10] =
+        ["exp", "expiry", "expires", "since", "birth", "dob", "valid", "until", "due", "best before"];
     let (order, told) = order_of_dates(rows);
     let mut best: Option<(u32, Found)> = None;
+    let mut rivals: Vec<(u32, String)> = Vec::new();
     for row in rows {
+        let other = OTHERS.iter().any(|word| contains_words(&row.words, word));
         for &i in &row.cells {
             let text = &sheet.cells[i].line.text;
             for parsed in parse::dates(text, order) {
                 let labelled = contains_words(&row.words, "date") || row.words.contains("datum");
                 let with_time = row.text.contains(':');
-                let rank = u32::from(labelled) * 2 + u32::from(with_time);
+                let rank = if other { 0 } else { 1 + u32::from(labelled) * 2 + u32::from(with_time) };
+                rivals.push((rank, parsed.value.clone()));
                 if best.as_ref().is_none_or(|(r, _)| rank > *r) {
-                    let other = if order == DateOrder::DayFirst { DateOrder::MonthFirst } else { DateOrder::DayFirst };
-                    let either_way = !parse::dates(text, other).iter().any(|p| p.value == parsed.value);
+                    let part: String =
+                        text.chars().skip(parsed.chars.0).take(parsed.chars.1 - parsed.chars.0).collect();
                     let mut found = labels::found(sheet, sheet.whole(i), parsed);
-                    if either_way && !told {
-                        found.repairs.push("nothing on the receipt tells day and month apart".to_owned());
-                        found.confidence = found.confidence.times(Bp(5_000));
+                    if !told && parse::orders_of_date(&part) > 1 {
+                        found.repairs.push(doubt::ORDER_OF_DATE.to_owned());
                     }
                     best = Some((rank, found));
                 }
             }
         }
     }
-    if let Some((_, found)) = best {
+    if let Some((rank, mut found)) = best {
+        if rivals.iter().any(|(r, value)| *r == rank && Some(value) != found.value.as_ref()) {
+            found.repairs.push(doubt::OTHER_DATE.to_owned());
+        }
         fields.insert(F::IssueDate, found);
     }
 }
 
-/// American receipts put the month first; they show a dollar sign, a state with its ZIP code, or sales tax. `false` where
-/// nothing tells one way or the other.
+/// American receipts put the month first; they show a state with its ZIP code, sales tax, a dollar sign. `false` where
+/// nothing sure tells one way or the other.
 fn order_of_dates(rows: &[Row]) -> (DateOrder, bool) {
-    let (mut american, mut dollars) = (0, 0);
-    for row in rows {
-        let t = &row.text;
-        // Not America's alone: enough to guess by, not to tell.
-        dollars += i32::from(t.contains('$'));
-        american += 2 * i32::from(state_and_zip(t));
-        american += i32::from(
-            row.words.contains("sales tax") || row.words.contains("gratuity") || contains_words(&row.words, "tip"),
-        );
-        american -= 2 * i32::from(
-            contains_words(&row.words, "gst")
-                || contains_words(&row.words, "gstid")
-                || row.words.contains("sdn")
-                || contains_words(&row.words, "rm")
-                || row.words.contains("gmbh"),
-        );
-        american -= 2 * i32::from(t.contains('£') || t.contains('€') || row.words.contains("jalan"));
-    }
-    let month_first = american > 0 || american == 0 && dollars > 0;
-    (if month_first { DateOrder::MonthFirst } else { DateOrder::DayFirst }, american != 0)
+    let any = |sign: &dyn Fn(&Row) -> bool| i32::from(rows.iter().any(sign));
+    let has = |row: &Row, words: &[&str]| words.iter().any(|w| contains_words(&row.words, w));
+    let amount_behind_rm = |row: &Row| has(row, &["rm"]) && !row.amounts.is_empty();
+    // `OH 6.25% Sales Tax`
+    let state_tax =
+        |row: &Row| row.words.contains("sales tax") && STATES.split(' ').any(|state| row.text.starts_with(state));
+    let home = 3 * any(&|row| state_and_zip(&row.text) || state_tax(row)) + any(&|row| row.text.contains('$'));
+    let american = home
+        + any(&|row| PHONE.is_match(&row.text))
+        + any(&|row| row.words.contains("sales tax"))
+        + any(&|row| has(row, &["gratuity", "tip"]));
+    let others = 3 * any(&|row| row.words.contains("gmbh") || has(row, MALAYSIAN))
+        + 3 * any(&|row| row.text.contains('£') || row.text.contains('€'))
+        + any(&|row| has(row, &["gst", "gstid"]))
+        + any(&amount_behind_rm);
+    let order = if home > 0 && american > others { DateOrder::MonthFirst } else { DateOrder::DayFirst };
+    (order, (american - others).abs() >= 2)
 }
 
-/// Two capitals and five digits: `NY 10014`.
+/// A telephone number as North America writes it.
+static PHONE: LazyLock<Regex> =
+    LazyLock::new(|| parse::regex(r"(?:^|[^\d])\(?[2-9]\d\d\)?[-. ]{1,2}[2-9]\d\d[-. ]\d{4}(?:$|[^\d])"));
+
+/// Words of Malaysian legal forms, streets and states.
+#[rustfmt::skip]
+const MALAYSIAN: &[&str] = &[
+    "sdn", "bhd", "jalan", "jln", "taman", "lorong", "selangor", "johor", "kuala lumpur", "penang", "perak", "melaka",
+    "pahang", "kedah", "sabah", "sarawak", "malaysia",
+];
+
+/// The states of America, and its capital, as the post writes them.
+const STATES: &str = "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY \
+                      NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY";
+
+/// A state and five digits: `NY 10014`.
 fn state_and_zip(text: &str) -> bool {
-    let c: Vec<char> = text.chars().filter(|c| !matches!(c, ',' | '.')).collect();
+    let all: Vec<char> = text.chars().collect();
+    let point = |i: usize| matches!(all[i], ',' | '.') && !all.get(i + 1).is_some_and(char::is_ascii_digit);
+    let c: Vec<char> = (0..all.len()).filter(|&i| !point(i)).map(|i| all[i]).collect();
     c.windows(8).enumerate().any(|(i, w)| {
-        w[0].is_ascii_uppercase()
-            && w[1].is_ascii_uppercase()
+        STATES.split(' ').any(|state| state.chars().eq(w[..2].iter().copied()))
             && w[2] == ' '
             && w[3..].iter().all(char::is_ascii_digit)
             && !i.checked_sub(1).is_some_and(|j| c[j].is_alphanumeric())
@@ -812,14 +865,59 @@ mod tests {
 
     #[test]
     fn a_date_that_could_be_read_either_way_is_doubtful() {
-        let confidence = |rows: &[(&str, Option<&str>)]| {
-            let page = receipt(rows);
-            read(&Sheet::new(&page)).0[&F::IssueDate].confidence
+        let doubtful = |head: &str, date: &str| {
+            let page = receipt(&[(head, None), (date, None), ("Total", Some("5.00"))]);
+            let fields = read(&Sheet::new(&page)).0;
+            fields[&F::IssueDate].repairs.iter().any(|repair| repair == doubt::ORDER_OF_DATE)
         };
-        let sure = confidence(&[("Somewhere", None), ("13/04/2012", None), ("Total", Some("5.00"))]);
-        let told = confidence(&[("Somewhere SDN BHD", None), ("03/04/2012", None), ("Total", Some("5.00"))]);
-        let guessed = confidence(&[("Somewhere", None), ("03/04/2012", None), ("Total", Some("5.00"))]);
-        assert!(sure == told && guessed.0 * 2 <= told.0 + 1, "{sure:?} {told:?} {guessed:?}");
+        for (head, date, answer) in [
+            ("Somewhere", "13/04/2012", false),
+            ("Somewhere", "2012-04-03", false),
+            ("Somewhere", "04/04/2012", false),
+            ("Somewhere SDN BHD", "03/04/2012", false),
+            ("Somewhere, NY 10014", "03/04/2012", false),
+            ("Somewhere", "03/04/2012", true),
+            ("Room RM 4, tip not included", "03/04/2012", true),
+            ("Somewhere", "24/11/25", true),
+            ("Somewhere", "24.11.12", true),
+        ] {
+            assert_eq!(doubtful(head, date), answer, "{head}: {date}");
+        }
+    }
+
+    #[test]
+    fn the_date_of_a_card_is_not_the_receipt_s() {
+        let date = |rows: &[(&str, Option<&str>)]| {
+            let page = receipt(rows);
+            let found = read(&Sheet::new(&page)).0.remove(&F::IssueDate).unwrap();
+            (found.value.unwrap(), found.repairs.iter().any(|repair| repair == doubt::OTHER_DATE))
+        };
+        let head = ("Somewhere SDN BHD", None);
+        assert_eq!(
+            date(&[head, ("DATE 01/02/2026", None), ("EXP DATE: 20/12/2025 10:00", None)]),
+            ("2026-02-01".to_owned(), false)
+        );
+        assert_eq!(date(&[head, ("01/02/2026", None), ("MEMBER SINCE DATE: 15/08/2019", None)]).0, "2026-02-01");
+        assert!(date(&[head, ("DATE 01/02/2026", None), ("DATE 03/02/2026", None)]).1, "which of the two?");
+    }
+
+    #[test]
+    fn what_is_taken_off_below_the_total_makes_it_doubtful() {
+        let doubtful = |rows: &[(&str, Option<&str>)]| {
+            let page = receipt(rows);
+            let fields = read(&Sheet::new(&page)).0;
+            fields[&F::Total].repairs.iter().any(|repair| repair == doubt::TAKEN_OFF)
+        };
+        let total = ("TOTAL", Some("111.40"));
+        assert!(doubtful(&[
+            ("Syrup", Some("111.40")),
+            total,
+            ("DISCOUNT", Some("-30.00")),
+            ("YOU PAY", Some("81.40"))
+        ]));
+        assert!(doubtful(&[("Syrup", Some("111.40")), total, ("GIFT CARD", Some("50.00"))]));
+        assert!(!doubtful(&[("Syrup", Some("111.40")), total, ("CASH", Some("120.00")), ("CHANGE", Some("8.60"))]));
+        assert!(!doubtful(&[("Syrup", Some("111.40")), total, ("TOTAL SAVINGS", Some("5.00"))]));
     }
 
     #[test]
