@@ -184,13 +184,14 @@ impl Reader {
         watch.timing.add("detect", detect);
         watch.timing.add("recognise", recognise);
         watch.last = Instant::now();
-        let replaced = seals::read_under(&mut self.ppocr, &page.image, &mut text)?;
+        let mut overprint = seals::read_under(&mut self.ppocr, &page.image, &mut text)?;
+        overprint.extend(seals::read_stamps(&mut self.ppocr, &page.image)?);
         watch.lap("seals");
         let extraction = extract::extract(&text);
         watch.lap("extract");
         let reading = self.assemble(source, sha256, &photo.image, &page, extraction, &mut watch)?;
         let (width, height) = photo.image.dimensions();
-        let overprint = replaced.into_iter().map(|line| placed(line, &page, width, height)).collect();
+        let overprint = overprint.into_iter().map(|line| placed(line, &page, width, height)).collect();
         let reading = Reading { pdf_page, overprint, ..reading };
         watch.timing.add("total", start.elapsed());
         let pictures = Some(Pictures { upload: photo.image, page: page.image });

@@ -168,7 +168,8 @@ pub struct Reading {
     pub items: Vec<Item>,
     /// All text, in reading order.
     pub lines: Vec<ReadLine>,
-    /// Lines as read before the red ink was taken away, where another reading took their place.
+    /// Lines that are no part of the page's text: as read before the red ink of a seal was taken away, where another
+    /// reading took their place, and in the ink of stamps alone.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub overprint: Vec<ReadLine>,
     /// QR codes decoded.

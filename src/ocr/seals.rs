@@ -1,9 +1,9 @@
-//! Reads again, without the red ink, what stands under a seal.
+//! Reads again, without the red ink, what stands under a seal; and what a stamp itself says, without what stands under it.
 
 use super::{OcrError, PpOcr};
 use crate::domain::PageText;
 use crate::domain::text::{Bp, Line};
-use crate::vision::ink::{self, SealBox};
+use crate::vision::ink::{self, Ink, SealBox};
 use image::RgbImage;
 use std::time::Duration;
 
@@ -52,6 +52,32 @@ pub fn read_under(reader: &mut PpOcr, page: &RgbImage, text: &mut PageText) -> R
         }
     }
     Ok(replaced)
+}
+
+/// The lines of what is stamped in red or blue, read in that ink alone: words over print that no reading of the page
+/// makes out. They are no part of the page's text.
+///
+/// # Errors
+/// If inference failed.
+pub fn read_stamps(reader: &mut PpOcr, page: &RgbImage) -> Result<Vec<Line>, OcrError> {
+    let mut lines = Vec::new();
+    for colour in [Ink::Red, Ink::Blue] {
+        for [left, top, right, bottom] in ink::stamps(page, colour) {
+            let margin = (bottom - top) / 8;
+            let part = [
+                left.saturating_sub(margin),
+                top.saturating_sub(margin),
+                (right + margin).min(page.width()),
+                (bottom + margin).min(page.height()),
+            ];
+            let (text, _, _) = reader.read_page(&ink::alone(page, part, colour), &|| Duration::ZERO)?;
+            lines.extend(text.lines.into_iter().map(|mut line| {
+                line.quad = line.quad.shifted(f64::from(part[0]), f64::from(part[1]));
+                line
+            }));
+        }
+    }
+    Ok(lines)
 }
 
 fn overlaps(line: &Line, seal: &SealBox) -> bool {

@@ -1,4 +1,4 @@
-//! Red seals on a page, and the page without them.
+//! Coloured ink on a page: red seals, stamps in red or blue, the page without them and they without the page.
 //!
 //! A seal is stamped or printed in a saturated red over black print. In the red channel alone its ink is nearly as
 //! bright as paper while black stays black, so what a seal covers without hiding it can be read there.
@@ -20,15 +20,44 @@ const LEAST_PART: f64 = 0.03;
 /// Share of a seal's box that is ink: less is a few red strokes, more is a red area.
 const INK: std::ops::RangeInclusive<f64> = 0.08..=0.75;
 
-fn is_red(p: &Rgb<u8>) -> bool {
-    p.0[0].saturating_sub(p.0[1].max(p.0[2])) > RED
+/// Longest to shortest side of a seal, and of a stamp of a few words.
+const ROUND: f64 = 2.2;
+const WORDS: f64 = 6.0;
+
+/// The colour of a seal or stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ink {
+    /// Red, as seals of authority and most stamps are.
+    Red,
+    /// Blue, as the rest is.
+    Blue,
+}
+
+impl Ink {
+    /// How far the ink's channel stands above the two others, 0 to 255: 0 on paper and on black print.
+    fn strength(self, p: &Rgb<u8>) -> u8 {
+        let [r, g, b] = p.0;
+        match self {
+            Self::Red => r.saturating_sub(g.max(b)),
+            Self::Blue => b.saturating_sub(r.max(g)),
+        }
+    }
 }
 
 /// The red seals of a page: connected red areas, as round or square as seals are. At most four, the largest first.
 pub fn seals(page: &RgbImage) -> Vec<SealBox> {
+    marks(page, Ink::Red, ROUND)
+}
+
+/// What is stamped in an ink: as [`seals`], but of the shape of a few words too.
+pub fn stamps(page: &RgbImage, ink: Ink) -> Vec<SealBox> {
+    marks(page, ink, WORDS)
+}
+
+fn marks(page: &RgbImage, ink: Ink, elongation: f64) -> Vec<SealBox> {
     let small = rectify::reduced(page, SIDE);
     let (w, h) = (small.width() as usize, small.height() as usize);
-    let red: Vec<bool> = small.pixels().map(is_red).collect();
+    let red: Vec<bool> = small.pixels().map(|p| ink.strength(p) > RED).collect();
     if red.iter().filter(|r| **r).count() < 20 {
         return Vec::new();
     }
@@ -75,7 +104,7 @@ pub fn seals(page: &RgbImage) -> Vec<SealBox> {
             SIDES.contains(&(bw / long))
                 && SIDES.contains(&(bh / long))
                 && INK.contains(&share)
-                && bw.max(bh) < 2.2 * bw.min(bh)
+                && bw.max(bh) < elongation * bw.min(bh)
         })
         .map(|(ink, at)| {
             let (sx, sy) = (f64::from(page.width()) / w as f64, f64::from(page.height()) / h as f64);
@@ -105,6 +134,17 @@ fn joined(mut parts: Vec<(usize, [usize; 4])>, gap: usize) -> Vec<(usize, [usize
         }
     }
     parts
+}
+
+/// A part of the page (left, top, right, bottom) with nothing but the ink of one colour, in black on white.
+pub fn alone(page: &RgbImage, [left, top, right, bottom]: [u32; 4], ink: Ink) -> RgbImage {
+    let mut out = image::imageops::crop_imm(page, left, top, right - left, bottom - top).to_image();
+    let strongest = out.pixels().map(|p| ink.strength(p)).max().unwrap_or(0).max(1);
+    for pixel in out.pixels_mut() {
+        let dark = u32::from(ink.strength(pixel)) * 255 / u32::from(strongest);
+        *pixel = Rgb([255 - dark as u8; 3]);
+    }
+    out
 }
 
 /// A part of the page (left, top, right, bottom) in which the red ink inside `seals` is gone.
@@ -150,6 +190,15 @@ mod tests {
         let clean = without_red(&page, [200, 100, 600, 400], &found);
         assert_eq!(clean.get_pixel(200 - 92, 150).0, [225; 3], "ink");
         assert_eq!(clean.get_pixel(200, 150).0, [20; 3], "print");
+    }
+
+    #[test]
+    fn an_ink_stands_alone_without_the_print() {
+        let page = stamped();
+        let ink = alone(&page, [200, 100, 600, 400], Ink::Red);
+        assert_eq!(ink.get_pixel(200 - 92, 150).0, [0; 3], "ink");
+        assert_eq!(ink.get_pixel(200 - 50, 150).0, [255; 3], "print");
+        assert!(stamps(&page, Ink::Blue).is_empty());
     }
 
     #[test]
