@@ -82,6 +82,9 @@ pub enum DecodeError {
     /// A PDF with a picture packed as JBIG2 or JPEG 2000, or twice.
     #[error("the PDF holds a picture in a form that is not read; photograph it")]
     PdfPicture,
+    /// A PDF with a note or form field of whose look the file says nothing.
+    #[error("the PDF has a note or form field that each viewer draws in its own way; print it to PDF or photograph it")]
+    PdfNote,
     /// There was no thread to draw a PDF on: trouble of ours, not of the file.
     #[error("the PDF could not be drawn just now; send it again")]
     NoThread,

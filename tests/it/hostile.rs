@@ -26,7 +26,7 @@ fn bad_input_is_refused_and_leaves_nothing_behind() {
     let pic = |bytes| -> Part<'_> { ("photo", Some("a.jpg"), bytes) };
     let (eleven, long, endless, none) = (pdf(11), pdf(21), pdf(10_000), pdf(0));
     let locked = [pdf(1), b"trailer << /Root 1 0 R /Encrypt << >> >>".to_vec()].concat();
-    let loops = b"%PDF-1.7\n1 0 obj << /Pages 2 0 R >> endobj 2 0 obj << /Type /Pages /Kids [2 0 R] >> endobj";
+    let loops = b"%PDF-1.7\n1 0 obj << /Pages 2 0 R >> endobj 2 0 obj << /Type /Pages /Kids [2 0 R] >> endobj\n%%EOF";
     let many: Vec<Part<'_>> = std::iter::once(CLAIM).chain(std::iter::repeat_n(ok, 21)).collect();
 
     let two_long: Vec<Part<'_>> = vec![CLAIM, ("photo", None, &eleven), ("photo", None, &eleven)];
