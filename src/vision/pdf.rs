@@ -101,10 +101,10 @@ fn open(bytes: &[u8], limits: &Limits) -> Result<Pdf, DecodeError> {
     let root = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id());
     let tree = root.and_then(|root| root.get::<Dict<'_>>(b"Pages".as_slice())).ok_or(DAMAGED)?;
     let told = tree.get::<usize>(b"Count".as_slice()).ok_or(DAMAGED)?;
-    match found.max(told) {
-        0 => Err(DecodeError::NoPages),
+    match found {
         pages if pages > limits.pdf_pages => Err(DecodeError::TooManyPages { pages, limit: limits.pdf_pages }),
         _ if found != told => Err(DAMAGED),
+        0 => Err(DecodeError::NoPages),
         _ => Ok(pdf),
     }
 }
@@ -669,10 +669,10 @@ mod tests {
     #[test]
     fn notes_whose_look_is_not_told_are_refused() {
         let with = |note: &str| {
-            let page = format!("<< /Type /Page /MediaBox [0 0 200 100] /Annots [4 0 R] >>");
+            let page = b"<< /Type /Page /MediaBox [0 0 200 100] /Annots [4 0 R] >>".to_vec();
             let look = stream("/Subtype /Form /BBox [0 0 9 9]", b"1 0 0 rg 0 0 9 9 re f");
             let note = format!("<< /Type /Annot /Rect [0 0 90 90] {note} >>");
-            drawn(&pdf(&["3 0 R"], &[page.into_bytes(), note.into_bytes(), look]))
+            drawn(&pdf(&["3 0 R"], &[page, note.into_bytes(), look]))
         };
         for note in [
             "/Subtype /FreeText /Contents (VOID) /DA (/Helv 80 Tf)",
