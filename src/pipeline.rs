@@ -13,14 +13,14 @@ use crate::domain::identifier::alike_faces;
 use crate::domain::result::Timing;
 use crate::domain::text::{Bp, Line};
 use crate::domain::{
-    ContentHash, DocumentKind, Evidence, Field, FieldName, FixedHomography, Item, Message, Page, QrCode, Quad, Reading,
+    ContentHash, DocumentKind, Evidence, Field, FieldName, FixedHomography, Item, Page, QrCode, Quad, Reading,
     RetakeAdvice, Upload, Verdict,
 };
 use crate::extract::{self, Extraction, Found, parse};
 use crate::models::{Calibration, Manifest, ManifestError};
 use crate::ocr::ppocr::PpOcrParams;
 use crate::ocr::{OcrEngine, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop, seals};
-use crate::vision::{self, Advice, DecodeError, Limits, NormalisedPage, PdfPage};
+use crate::vision::{self, Advice, Limits, NormalisedPage, PdfPage};
 use image::RgbImage;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -150,7 +150,7 @@ impl Reader {
             Err(error) => {
                 watch.lap("decode");
                 watch.timing.add("total", start.elapsed());
-                let retake = advice_on_upload(&error);
+                let retake = vec![error.advice()];
                 let reading = Reading { pdf_page, retake, ..Reading::unreadable(source, sha256, error.to_string()) };
                 return Ok(ReadOutcome { reading, timing: watch.timing, pictures: None });
             }
@@ -397,39 +397,6 @@ fn median_height(lines: &[Line]) -> Option<u32> {
         .collect();
     heights.sort_unstable();
     heights.get(heights.len() / 2).map(|h| (*h).max(0) as u32)
-}
-
-/// What to send instead of an upload that cannot be opened.
-fn advice_on_upload(error: &DecodeError) -> Vec<RetakeAdvice> {
-    let (code, en, zh) = match error {
-        DecodeError::UnsupportedFormat { looks_like: "OFD" } => (
-            "format_unsupported",
-            "OFD is not supported. Export the bill as PDF, or photograph it.".to_owned(),
-            "暂不支持 OFD 格式。请将票据导出为 PDF，或拍照上传。".to_owned(),
-        ),
-        DecodeError::UnsupportedFormat { .. } => (
-            "format_unsupported",
-            "This kind of file is not supported. Send a JPEG, PNG, WebP, HEIC or PDF, or photograph the bill."
-                .to_owned(),
-            "暂不支持这种文件。请上传 JPEG、PNG、WebP、HEIC 或 PDF，或拍照上传。".to_owned(),
-        ),
-        DecodeError::Encrypted => (
-            "pdf_encrypted",
-            "The PDF is protected by a password. Save it without one, or photograph the bill.".to_owned(),
-            "PDF 已加密。请另存为不加密的 PDF，或拍照上传。".to_owned(),
-        ),
-        DecodeError::TooManyPages { limit, .. } => (
-            "pdf_too_long",
-            format!("The PDF has more than {limit} pages. Send only the pages of the bill."),
-            format!("PDF 超过 {limit} 页。请只上传票据所在的页。"),
-        ),
-        _ => (
-            "file_unreadable",
-            "The file cannot be opened. Photograph the bill, or export it again.".to_owned(),
-            "文件无法打开。请重新拍照，或重新导出后上传。".to_owned(),
-        ),
-    };
-    vec![RetakeAdvice { code: code.to_owned(), message: Message { en, zh }, region: None }]
 }
 
 /// Advice that only the text can give.

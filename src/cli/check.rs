@@ -13,7 +13,8 @@ use std::path::PathBuf;
 
 /// Look at photos before they are submitted: should they be taken again?
 #[derive(Debug, Args)]
-#[command(after_help = "What `POST /v1/photos:check` answers, for files: no text is read, nothing is decided.
+#[command(after_help = "What `POST /v1/photos:check` answers, for files: no text is read, nothing is decided. Of a
+PDF the first page is looked at.
 
 Examples:
   claimlens check bill.jpg
@@ -65,5 +66,9 @@ fn told(look: &Value, lang: Lang) -> String {
         .map(|r| format!("{}: {}", word(&r["code"]), word(&r["message"][lang])))
         .collect();
     let advice = if advice.is_empty() { "ok".to_owned() } else { advice.join(" ") };
+    let advice = match look["pages"].as_u64() {
+        Some(pages) if pages > 1 => format!("page 1 of {pages}: {advice}"),
+        _ => advice,
+    };
     format!("{advice} ({:.0} ms)", look["timing_ms"]["total"].as_f64().unwrap_or_default())
 }

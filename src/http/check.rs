@@ -10,7 +10,7 @@ use serde_json::Value;
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the form to OpenAPI; `form` reads it")]
 pub struct PhotoForm {
-    /// Exactly one part: JPEG, PNG or WebP.
+    /// Exactly one part: JPEG, PNG, WebP, HEIC or PDF.
     #[schema(value_type = String, format = Binary)]
     photo: Vec<u8>,
 }
@@ -19,7 +19,7 @@ pub struct PhotoForm {
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the answer to OpenAPI; `service::check` makes it")]
 pub struct PhotoCheck {
-    /// Whether nothing stands in the way of reading it.
+    /// Whether nothing stands in the way of reading it, as far as was looked.
     ok: bool,
     /// What to do better: `code` (`blurred`, `glare`, `cut_off`, `text_too_small`, `too_dark`, `too_small`,
     /// `not_a_document`; more may be added), `message` in `en` and `zh`, and `region`, where it is a place.
@@ -30,6 +30,10 @@ pub struct PhotoCheck {
     sheet: Option<[[f64; 2]; 4]>,
     /// Measures, as in a decision. `text_height_px` is an estimate here.
     quality: Value,
+    /// Which page of a PDF was looked at: 1. Absent for other formats.
+    page: Option<u32>,
+    /// How many pages the PDF has. Absent for other formats.
+    pages: Option<u32>,
     /// Wall time: `decode`, `check`, `total`.
     timing_ms: Value,
 }
@@ -38,6 +42,7 @@ pub struct PhotoCheck {
 ///
 /// For the camera screen of an app: tells within a fraction of a second whether to take the photo again, before any
 /// text is read. Makes no claim; the photo is neither kept nor logged. A photo that passes may still go to a person.
+/// Of a PDF the first page is looked at, which `page` and `pages` tell.
 #[utoipa::path(
     post, path = "/v1/photos:check", tag = "photos",
     request_body(content(
@@ -45,10 +50,12 @@ pub struct PhotoCheck {
         (Vec<u8> = "image/jpeg"),
         (Vec<u8> = "image/png"),
         (Vec<u8> = "image/webp"),
+        (Vec<u8> = "image/heic"),
+        (Vec<u8> = "application/pdf"),
     )),
     responses(
         (status = 200, description = "it was looked at; `ok` tells how it is", body = PhotoCheck),
-        (status = 413, description = "`photo_too_large`, `body_too_large`", body = Problem,
+        (status = 413, description = "`photo_too_large`, `body_too_large`; `too_many_photos`: a PDF of too many pages", body = Problem,
             content_type = "application/problem+json"),
         (status = 415, description = "`photo_unsupported`: no format that is read", body = Problem,
             content_type = "application/problem+json"),

@@ -2,10 +2,12 @@
 //! [`ApiError::row`]; nothing below this floor knows a status code.
 
 use super::request;
+use crate::domain::{RetakeAdvice, result};
 use crate::service::{Refusal, ServiceError};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use serde_json::Value;
 
 /// Everything the API answers besides what was asked for. The texts are what the sender is told.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +33,9 @@ pub enum ApiError {
     /// The body breaks off or is not what multipart must be.
     #[error("the body breaks off or is not well-formed")]
     Malformed,
-    /// A part has a name we do not know.
-    #[error("parts are one `claim` and one or more `photo`")]
-    UnknownPart,
+    /// A part has a name we do not know; which there may be.
+    #[error("parts are {0}")]
+    UnknownPart(&'static str),
     /// The part `claim` is missing.
     #[error("the part `claim` is missing")]
     ClaimMissing,
@@ -93,6 +95,12 @@ pub struct Problem {
     pub code: &'static str,
     /// For people.
     pub detail: String,
+    /// What to send instead of a photo that cannot be read, as `retake` of a decision: `code` (`format_unsupported`,
+    /// `file_unreadable`, `several_pictures`, `pdf_encrypted`, `pdf_too_long`, `pdf_annotated`; more may be added),
+    /// `message` in `en` and `zh`, and `region`, which is `null`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub retake: Vec<Value>,
     /// Finds the request in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -108,7 +116,7 @@ impl ApiError {
             Self::BadCursor => (400, "bad_cursor"),
             Self::NotMultipart => (415, "not_multipart"),
             Self::Malformed => (400, "multipart_malformed"),
-            Self::UnknownPart => (400, "unknown_part"),
+            Self::UnknownPart(_) => (400, "unknown_part"),
             Self::ClaimMissing => (400, "claim_missing"),
             Self::ClaimTwice => (400, "claim_twice"),
             Self::ClaimTooLarge(_) => (413, "claim_too_large"),
@@ -120,6 +128,7 @@ impl ApiError {
                 Refusal::TooManyPhotos(_) => (413, "too_many_photos"),
                 Refusal::PhotoEmpty(_) => (422, "photo_empty"),
                 Refusal::PhotoTooLarge(..) => (413, "photo_too_large"),
+                Refusal::PhotoTooLong(..) => (413, "too_many_photos"),
                 Refusal::PhotoUnsupported(..) => (415, "photo_unsupported"),
                 Refusal::PhotoUnreadable(..) => (422, "photo_unreadable"),
                 Refusal::ClaimInvalid(_) => (422, "claim_invalid"),
@@ -132,6 +141,14 @@ impl ApiError {
             Self::Service(ServiceError::Store(_) | ServiceError::Files(_)) => (503, "store_unavailable"),
             Self::Service(ServiceError::Readers(_)) => (503, "readers_unavailable"),
             Self::Service(ServiceError::Policy(_) | ServiceError::Internal(_)) => (500, "internal"),
+        }
+    }
+
+    /// What to send instead.
+    fn retake(&self) -> Option<RetakeAdvice> {
+        match self {
+            Self::Service(ServiceError::Refused(refusal)) => refusal.retake(),
+            _ => None,
         }
     }
 
@@ -169,6 +186,7 @@ impl ResponseError for ApiError {
             status: status.as_u16(),
             code,
             detail: self.to_string(),
+            retake: self.retake().iter().map(result::retake).collect(),
             request_id: request::current_id(),
         })
     }

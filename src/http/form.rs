@@ -72,7 +72,7 @@ pub async fn read_photo(headers: &HeaderMap, payload: Payload, limits: &IntakeLi
             match (part.name(), &photo) {
                 (Some("photo"), None) => photo = Some(collect(&mut part, limits.photo, too_large).await?),
                 (Some("photo"), Some(_)) => return Err(Refusal::TooManyPhotos(1).into()),
-                _ => return Err(ApiError::UnknownPart),
+                _ => return Err(ApiError::UnknownPart("one `photo`")),
             }
         }
         photo.ok_or(Refusal::PhotoMissing.into())
@@ -129,7 +129,7 @@ async fn read_parts(mut parts: Multipart, limits: &IntakeLimits) -> Result<Submi
                 let bytes = collect(&mut part, limits.photo, || Refusal::PhotoTooLarge(n, limits.photo).into()).await?;
                 photos.push(Upload { name, bytes });
             }
-            _ => return Err(ApiError::UnknownPart),
+            _ => return Err(ApiError::UnknownPart("one `claim` and one or more `photo`")),
         }
     }
     let claim = claim.ok_or(ApiError::ClaimMissing)?;

@@ -3,40 +3,39 @@
 use super::intake::Refusal;
 use super::{Service, ServiceError, off_thread};
 use crate::domain::result::{self, Timing};
-use crate::vision::{self, DecodeError, Limits, media_type};
+use crate::vision::{self, DecodeError, Limits};
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// Looks at one photo: `ok`, `retake`, `quality`, `size`, `sheet` and `timing_ms`. Nothing is kept, nothing logged.
+/// Looks at one photo, or at the first page of a PDF: `ok`, `retake`, `quality`, `size`, `sheet`, `timing_ms`, and `page`
+/// and `pages` of a PDF. Nothing is kept, nothing logged.
 ///
 /// # Errors
-/// The refusals that the photo would meet in a claim.
-pub fn check(bytes: &[u8], limits: &Limits) -> Result<Value, Refusal> {
+/// Why the photo would be refused in a claim.
+pub fn check(bytes: &[u8], limits: &Limits) -> Result<Value, DecodeError> {
     let mut timing = Timing::default();
     let start = Instant::now();
-    if bytes.is_empty() {
-        return Err(Refusal::PhotoEmpty(0));
-    }
-    if let Err(looks_like) = media_type(bytes) {
-        return Err(Refusal::PhotoUnsupported(0, looks_like));
-    }
-    let photo = vision::decode_reduced(bytes, limits).map_err(|why| match why {
-        DecodeError::TooManyBytes { limit, .. } => Refusal::PhotoTooLarge(0, limit),
-        why => Refusal::PhotoUnreadable(0, why.to_string()),
-    })?;
+    let documents = vision::documents(bytes, limits)?;
+    let page = documents.first().copied().flatten();
+    let photo = vision::decode_reduced(bytes, page, limits)?;
     timing.add("decode", start.elapsed());
     let decoded = Instant::now();
     let look = vision::first_look(&photo);
     timing.add("check", decoded.elapsed());
     timing.add("total", start.elapsed());
-    Ok(json!({
+    let mut answer = json!({
         "ok": look.retake.is_empty(),
         "retake": look.retake.iter().map(result::retake).collect::<Vec<_>>(),
         "size": photo.size,
         "sheet": look.sheet.map(|quad| quad.to_px()),
         "quality": result::quality(&look.quality),
         "timing_ms": timing.to_millis(),
-    }))
+    });
+    if let Some(page) = page {
+        answer["page"] = page.into();
+        answer["pages"] = documents.len().into();
+    }
+    Ok(answer)
 }
 
 impl Service {
@@ -49,7 +48,7 @@ impl Service {
         let limits = self.0.intake.decode;
         off_thread(move || {
             let _permit = permit;
-            Ok(check(&photo, &limits)?)
+            check(&photo, &limits).map_err(|why| Refusal::of_photo(0, why).into())
         })
         .await?
     }

@@ -3,9 +3,9 @@
 //! Everything is checked before anything is stored: a refused request leaves no trace.
 
 use super::{Service, ServiceError, off_thread};
-use crate::domain::{Claim, ClaimId, ContentHash, Fen, canonical_json};
+use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, canonical_json};
 use crate::store::{Acceptance, KeyedBody, NewClaim, PhotoRow, StoreError};
-use crate::vision::{self, Limits, PdfPage, media_type};
+use crate::vision::{self, DecodeError, Limits, PdfPage, media_type};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::HashSet;
@@ -67,11 +67,14 @@ pub enum Refusal {
     #[error("photo {0} is longer than {1} bytes")]
     PhotoTooLarge(usize, usize),
     /// A photo is none that can be read by its first bytes; what it looks like.
-    #[error("photo {0} looks like {1}; send JPEG, PNG, WebP, HEIC or PDF, or photograph it")]
-    PhotoUnsupported(usize, &'static str),
+    #[error("photo {0} cannot be read: {1}")]
+    PhotoUnsupported(usize, DecodeError),
+    /// A PDF has more pages than a claim may have photos.
+    #[error("photo {0} is too long: {1}")]
+    PhotoTooLong(usize, DecodeError),
     /// A photo cannot be decoded.
     #[error("photo {0} cannot be read: {1}")]
-    PhotoUnreadable(usize, String),
+    PhotoUnreadable(usize, DecodeError),
     /// The claim breaks a rule.
     #[error("the claim is not valid: {0}")]
     ClaimInvalid(String),
@@ -84,6 +87,29 @@ pub enum Refusal {
     /// A request with this idempotency key is being received.
     #[error("a request with this idempotency key is under way")]
     KeyInFlight,
+}
+
+impl Refusal {
+    /// Why photo `n` cannot be accepted.
+    pub(super) fn of_photo(n: usize, why: DecodeError) -> Self {
+        match why {
+            DecodeError::Empty => Self::PhotoEmpty(n),
+            DecodeError::TooManyBytes { limit, .. } => Self::PhotoTooLarge(n, limit),
+            DecodeError::UnsupportedFormat { .. } => Self::PhotoUnsupported(n, why),
+            DecodeError::TooManyPages { .. } => Self::PhotoTooLong(n, why),
+            why => Self::PhotoUnreadable(n, why),
+        }
+    }
+
+    /// What to send instead of a photo that cannot be read, as a decision would say it.
+    pub fn retake(&self) -> Option<RetakeAdvice> {
+        match self {
+            Self::PhotoUnsupported(_, why) | Self::PhotoTooLong(_, why) | Self::PhotoUnreadable(_, why) => {
+                Some(why.advice())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A photo as it came in.
@@ -216,10 +242,11 @@ impl Service {
                 // Decoders of hostile input have panicked before; that is an unreadable photo, not our end.
                 match catch_unwind(AssertUnwindSafe(decode)) {
                     Ok(Ok(found)) => documents += found,
-                    Ok(Err(why)) => return Err(Refusal::PhotoUnreadable(n, why.to_string()).into()),
+                    Ok(Err(why)) => return Err(Refusal::of_photo(n, why).into()),
                     Err(_) => {
                         tracing::error!(photo = n, "the decoder panicked");
-                        return Err(Refusal::PhotoUnreadable(n, "it is damaged".to_owned()).into());
+                        let format = media_type(&photo.bytes).unwrap_or("photo");
+                        return Err(Refusal::of_photo(n, DecodeError::Damaged { format }).into());
                     }
                 }
             }
@@ -301,7 +328,8 @@ fn check(submission: &Submission, limits: &IntakeLimits) -> Result<(), Refusal> 
         if photo.bytes.len() > limits.photo {
             return Err(Refusal::PhotoTooLarge(n, limits.photo));
         }
-        media_type(&photo.bytes).map_err(|looks_like| Refusal::PhotoUnsupported(n, looks_like))?;
+        media_type(&photo.bytes)
+            .map_err(|looks_like| Refusal::of_photo(n, DecodeError::UnsupportedFormat { looks_like }))?;
     }
     Ok(())
 }

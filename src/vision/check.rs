@@ -7,7 +7,7 @@
 use super::decode::jpeg_is_complete;
 use super::plane::Plane;
 use super::quality::{self, Advice, bp};
-use super::{DecodeError, LOCATE_SIDE, Limits, PAGE_SIDE, decode, locate, media_type, rectify};
+use super::{DecodeError, LOCATE_SIDE, Limits, PAGE_SIDE, PdfPage, decode, locate, media_type, rectify};
 use crate::domain::{Quad, Quality, RetakeAdvice, Upload};
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, imageops};
@@ -50,11 +50,11 @@ pub struct FirstLook {
     pub retake: Vec<RetakeAdvice>,
 }
 
-/// Decodes a photo for [`first_look`], under the same limits and with the same refusals as [`decode`].
+/// Decodes a document for [`first_look`], under the same limits and with the same refusals as [`decode`].
 ///
 /// # Errors
 /// [`DecodeError`] if it is no picture we read, is damaged, or breaks a limit.
-pub fn decode_reduced(bytes: &[u8], limits: &Limits) -> Result<Reduced, DecodeError> {
+pub fn decode_reduced(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Reduced, DecodeError> {
     if bytes.len() <= limits.bytes
         && media_type(bytes) == Ok("image/jpeg")
         && jpeg_is_complete(bytes)
@@ -63,7 +63,7 @@ pub fn decode_reduced(bytes: &[u8], limits: &Limits) -> Result<Reduced, DecodeEr
         return Ok(reduced);
     }
     // Every other format, and whatever the scaling decoder does not take, with the refusals of the usual one.
-    let image = decode(bytes, None, limits)?.image;
+    let image = decode(bytes, page, limits)?.image;
     let size = [image.width(), image.height()];
     Ok(Reduced { image: rectify::reduced(&image, SIDE), size })
 }
@@ -420,17 +420,17 @@ mod tests {
         let mut jpeg = Vec::new();
         let page = painted_text(4000, 3000);
         image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 80).encode_image(&page).unwrap();
-        let reduced = decode_reduced(&jpeg, &Limits::default()).unwrap();
+        let reduced = decode_reduced(&jpeg, None, &Limits::default()).unwrap();
         assert_eq!((reduced.size, reduced.image.dimensions()), ([4000, 3000], (1600, 1200)));
         let limits = Limits { pixels: 1_000_000, ..Limits::default() };
-        assert!(matches!(decode_reduced(&jpeg, &limits), Err(DecodeError::TooManyPixels { .. })));
+        assert!(matches!(decode_reduced(&jpeg, None, &limits), Err(DecodeError::TooManyPixels { .. })));
         let cut = &jpeg[..jpeg.len() / 2];
-        assert!(matches!(decode_reduced(cut, &Limits::default()), Err(DecodeError::Damaged { .. })));
-        assert_eq!(decode_reduced(&[], &Limits::default()).unwrap_err(), DecodeError::Empty);
+        assert!(matches!(decode_reduced(cut, None, &Limits::default()), Err(DecodeError::Damaged { .. })));
+        assert_eq!(decode_reduced(&[], None, &Limits::default()).unwrap_err(), DecodeError::Empty);
         for at in (200..jpeg.len()).step_by(jpeg.len() / 40) {
             let mut broken = jpeg.clone();
             broken[at] ^= 0x5a;
-            let _ = decode_reduced(&broken, &Limits::default()).map(|photo| first_look(&photo));
+            let _ = decode_reduced(&broken, None, &Limits::default()).map(|photo| first_look(&photo));
         }
     }
 }

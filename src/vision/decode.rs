@@ -1,9 +1,10 @@
 //! Bytes → upright RGB pixels, or the reason why not. Everything in the bytes may be hostile.
 
 use super::{Limits, Photo, heic, pdf};
+use crate::domain::{Message, RetakeAdvice};
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, RgbImage};
+use image::{DynamicImage, ImageDecoder, RgbImage};
 use std::io::Cursor;
 
 /// Why a photo could not be decoded. Messages name limits, never file content.
@@ -56,6 +57,12 @@ pub enum DecodeError {
         /// `JPEG`, `PNG`, `WebP`, `HEIC` or `PDF`.
         format: &'static str,
     },
+    /// More pictures than one that would each be shown: an album, or an animation.
+    #[error("the {format} file holds more than one picture; send each by itself")]
+    SeveralPictures {
+        /// `PNG`, `WebP` or `HEIC`.
+        format: &'static str,
+    },
     /// A PDF under a password, if only an empty one.
     #[error("the PDF is encrypted; save it without a password or photograph it")]
     Encrypted,
@@ -82,12 +89,62 @@ pub enum DecodeError {
     /// A PDF with a picture packed as JBIG2 or JPEG 2000, or twice.
     #[error("the PDF holds a picture in a form that is not read; photograph it")]
     PdfPicture,
+    /// A PDF with a note or form field of whose look the file says nothing.
+    #[error("the PDF has a note or form field that each viewer draws in its own way; print it to PDF or photograph it")]
+    PdfNote,
     /// There was no thread to draw a PDF on: trouble of ours, not of the file.
     #[error("the PDF could not be drawn just now; send it again")]
     NoThread,
     /// A PDF that would take too long to draw.
     #[error("the PDF is too complex to draw; photograph it")]
     PdfTooComplex,
+}
+
+impl DecodeError {
+    /// What to send instead.
+    pub fn advice(&self) -> RetakeAdvice {
+        let (code, en, zh) = match self {
+            Self::UnsupportedFormat { looks_like: "OFD" } => (
+                "format_unsupported",
+                "OFD is not supported. Export the bill as PDF, or photograph it.".to_owned(),
+                "暂不支持 OFD 格式。请将票据导出为 PDF，或拍照上传。".to_owned(),
+            ),
+            Self::UnsupportedFormat { .. } => (
+                "format_unsupported",
+                "This kind of file is not supported. Send a JPEG, PNG, WebP, HEIC or PDF, or photograph the bill."
+                    .to_owned(),
+                "暂不支持这种文件。请上传 JPEG、PNG、WebP、HEIC 或 PDF，或拍照上传。".to_owned(),
+            ),
+            Self::SeveralPictures { .. } => (
+                "several_pictures",
+                "The file holds more than one picture. Send each picture in a file of its own.".to_owned(),
+                "文件中有多张图片。请将每张图片单独上传。".to_owned(),
+            ),
+            Self::Encrypted => (
+                "pdf_encrypted",
+                "The PDF is protected by a password. Save it without one, or photograph the bill.".to_owned(),
+                "PDF 已加密。请另存为不加密的 PDF，或拍照上传。".to_owned(),
+            ),
+            Self::TooManyPages { limit, .. } => (
+                "pdf_too_long",
+                format!("The PDF has more than {limit} pages. Send only the pages of the bill."),
+                format!("PDF 超过 {limit} 页。请只上传票据所在的页。"),
+            ),
+            Self::PdfNote => (
+                "pdf_annotated",
+                "The PDF carries notes or form fields that cannot be shown as meant. Print it to a new PDF, or photograph \
+                 the bill."
+                    .to_owned(),
+                "PDF 中有无法准确显示的批注或表单内容。请打印为新的 PDF，或拍照上传。".to_owned(),
+            ),
+            _ => (
+                "file_unreadable",
+                "The file cannot be opened. Photograph the bill, or export it again.".to_owned(),
+                "文件无法打开。请重新拍照，或重新导出后上传。".to_owned(),
+            ),
+        };
+        RetakeAdvice { code: code.to_owned(), message: Message { en, zh }, region: None }
+    }
 }
 
 /// A format that is read.
@@ -128,11 +185,12 @@ pub fn documents(bytes: &[u8], limits: &Limits) -> Result<Vec<PdfPage>, DecodeEr
 /// Which page of a PDF, counted from 1; `None` in an upload that is a picture.
 pub type PdfPage = Option<u32>;
 
-/// Decodes a document within limits: upright after EXIF, first frame, transparency over white, 8-bit RGB.
+/// Decodes a document within limits: upright after EXIF, transparency over white, 8-bit RGB.
 ///
-/// `page` is one that [`documents`] gave. Limits are compared with the header before pixels are allocated. A JPEG that ends before its end marker is
-/// damaged: the decoder would fill the rest with grey, and grey is not what was on the paper. An EXIF orientation
-/// that is missing or not 1..=8 leaves the picture as it is.
+/// `page` is one that [`documents`] gave. Limits are compared with the header before pixels are allocated. A JPEG that
+/// ends before its end marker is damaged: the decoder would fill the rest with grey, and grey is not what was on the
+/// paper. Of a file with several pictures one would be read and the others passed over, so none is; previews and depth
+/// maps behind a JPEG do not count. An EXIF orientation that is missing or not 1..=8 leaves the picture as it is.
 ///
 /// # Errors
 /// [`DecodeError`] if it is nothing we read, is damaged, has no such page, or breaks a limit.
@@ -146,15 +204,28 @@ pub fn decode(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Photo, Dec
     let image = std::panic::catch_unwind(|| {
         let (cursor, limit) = (Cursor::new(bytes), allocation_limits(limits));
         match format {
-            Format::Jpeg => pixels(JpegDecoder::new(cursor), limits, &damaged),
-            Format::Png => pixels(PngDecoder::with_limits(cursor, limit), limits, &damaged),
-            Format::WebP => pixels(WebPDecoder::new(cursor), limits, &damaged),
+            Format::Jpeg => pixels(JpegDecoder::new(cursor).map_err(|_| damaged.clone())?, limits, &damaged),
+            Format::Png => {
+                let decoder = PngDecoder::with_limits(cursor, limit).map_err(|_| damaged.clone())?;
+                single(decoder.is_apng().map_err(|_| damaged.clone())?, format)?;
+                pixels(decoder, limits, &damaged)
+            }
+            Format::WebP => {
+                let decoder = WebPDecoder::new(cursor).map_err(|_| damaged.clone())?;
+                single(decoder.has_animation(), format)?;
+                pixels(decoder, limits, &damaged)
+            }
             Format::Heic => heic::decode(bytes, limits),
             Format::Pdf => pdf::decode(bytes, page.unwrap_or(0), limits),
         }
     })
     .unwrap_or_else(|_| Err(damaged.clone()))?;
     Ok(Photo { image })
+}
+
+/// Refuses an animation.
+fn single(animated: bool, format: Format) -> Result<(), DecodeError> {
+    if animated { Err(DecodeError::SeveralPictures { format: format.name() }) } else { Ok(()) }
 }
 
 /// The format of an upload that is not too long.
@@ -191,12 +262,7 @@ fn allocation_limits(limits: &Limits) -> image::Limits {
 }
 
 /// Compares the header with the limits, then decodes.
-fn pixels<D: ImageDecoder>(
-    decoder: Result<D, ImageError>,
-    limits: &Limits,
-    damaged: &DecodeError,
-) -> Result<RgbImage, DecodeError> {
-    let mut decoder = decoder.map_err(|_| damaged.clone())?;
+fn pixels<D: ImageDecoder>(mut decoder: D, limits: &Limits, damaged: &DecodeError) -> Result<RgbImage, DecodeError> {
     let (width, height) = decoder.dimensions();
     within(width, height, limits, damaged)?;
     let (bytes, limit) = (decoder.total_bytes(), 4 * limits.pixels);
@@ -334,6 +400,13 @@ mod tests {
         out.into_inner()
     }
 
+    /// Of a PNG chunk.
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0_u32, |crc, b| {
+            (0..8).fold(crc ^ u32::from(*b), |c, _| if c & 1 == 1 { (c >> 1) ^ 0xedb8_8320 } else { c >> 1 })
+        })
+    }
+
     /// 32 × 16, red in the top left quarter, else white.
     fn flag() -> RgbImage {
         RgbImage::from_fn(32, 16, |x, y| if x < 16 && y < 8 { Rgb([220, 0, 0]) } else { Rgb([255; 3]) })
@@ -382,10 +455,8 @@ mod tests {
         png[16..20].copy_from_slice(&30_000_u32.to_be_bytes());
         png[20..24].copy_from_slice(&30_000_u32.to_be_bytes());
         // The header's CRC must fit, or it would be refused for that.
-        let crc = png[12..29].iter().fold(!0_u32, |crc, b| {
-            (0..8).fold(crc ^ u32::from(*b), |c, _| if c & 1 == 1 { (c >> 1) ^ 0xedb8_8320 } else { c >> 1 })
-        });
-        png[29..33].copy_from_slice(&(!crc).to_be_bytes());
+        let crc = crc32(&png[12..29]);
+        png[29..33].copy_from_slice(&crc.to_be_bytes());
         let wide = Limits { side: 40_000, ..Limits::default() };
         assert_eq!(
             read(&png, &wide).unwrap_err(),
@@ -430,6 +501,29 @@ mod tests {
         }
         let tail = [jpeg.as_slice(), b"trailing \xff\xd8 bytes"].concat();
         assert_eq!(read(&tail, &Limits::default()).unwrap().image.dimensions(), (32, 16));
+    }
+
+    #[test]
+    fn animations_are_refused() {
+        // An animation control chunk (one frame, played for ever) before the data, which follow the header of 33 bytes.
+        let mut png = encoded(flag(), ImageFormat::Png);
+        let mut control = b"\0\0\0\x08acTL\0\0\0\x01\0\0\0\0".to_vec();
+        control.extend(crc32(&control[4..]).to_be_bytes());
+        png.splice(33..33, control);
+        assert_eq!(read(&png, &Limits::default()).unwrap_err(), DecodeError::SeveralPictures { format: "PNG" });
+        // A lossless frame of 32 × 16 in `ANMF`, behind `VP8X` with the animation flag and `ANIM`.
+        let still = encoded(flag(), ImageFormat::WebP);
+        let frame = [b"\0\0\0\0\0\0\x1f\0\0\x0f\0\0\x64\0\0\0".as_slice(), &still[12..]].concat();
+        let chunk = |name: &[u8], body: &[u8]| [name, &(body.len() as u32).to_le_bytes(), body].concat();
+        let body = [
+            b"WEBP".to_vec(),
+            chunk(b"VP8X", b"\x02\0\0\0\x1f\0\0\x0f\0\0"),
+            chunk(b"ANIM", &[0; 6]),
+            chunk(b"ANMF", &frame),
+            chunk(b"ANMF", &frame),
+        ];
+        let webp = chunk(b"RIFF", &body.concat());
+        assert_eq!(read(&webp, &Limits::default()).unwrap_err(), DecodeError::SeveralPictures { format: "WebP" });
     }
 
     #[test]

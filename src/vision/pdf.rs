@@ -4,10 +4,13 @@
 //! any; the page is then drawn once on a [`Survey`], which allocates no pixels, adds up what drawing costs and ends it
 //! at [`BUDGET`]; only a page that came through is drawn on pixels. Encrypted files are refused, so what was measured
 //! is what is unpacked. Scripts, attachments and forms' logic are never run.
+//!
+//! The parser repairs what it can, and leaves out the rest in silence. A bill with something left out is another bill:
+//! a file that ends too early, lacks a page or holds a stream that breaks off is damaged.
 
 use super::Limits;
 use super::decode::{DecodeError, jpeg_is_complete, within};
-use flate2::read::ZlibDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use hayro::hayro_interpret::font::{FontQuery, Glyph, GlyphRun};
 use hayro::hayro_interpret::pattern::Pattern;
 use hayro::hayro_interpret::{
@@ -15,7 +18,7 @@ use hayro::hayro_interpret::{
     InterpreterSettings, InterpreterWarning, Paint, SoftMask, TransformExt, interpret_page,
 };
 use hayro::hayro_syntax::Pdf;
-use hayro::hayro_syntax::object::{Array, Dict, Object, Stream};
+use hayro::hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use hayro::hayro_syntax::page::Page;
 use hayro::kurbo::{Affine, BezPath, Rect, Shape};
 use hayro::vello_cpu::color::palette::css::WHITE;
@@ -24,7 +27,7 @@ use hayro::{RenderCache, RenderSettings, render_into};
 use image::codecs::jpeg::JpegDecoder;
 use image::{ImageDecoder, RgbImage};
 use std::collections::HashSet;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -85,38 +88,121 @@ fn stop(reason: DecodeError) -> ! {
 }
 
 fn open(bytes: &[u8], limits: &Limits) -> Result<Pdf, DecodeError> {
-    if bytes.windows(8).any(|w| w == b"/Encrypt") {
+    if !has_end(bytes) {
+        return Err(DAMAGED);
+    }
+    if names_encryption(bytes) {
         return Err(DecodeError::Encrypted);
     }
     measure_deflated(bytes, limits)?;
     let pdf = Pdf::new(bytes.to_vec()).map_err(|_| DAMAGED)?;
-    match pdf.pages().len() {
-        0 => Err(DecodeError::NoPages),
+    let found = pdf.pages().len();
+    // What the file says of itself. Pages that cannot be found are left out by the parser.
+    let root = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id());
+    let tree = root.and_then(|root| root.get::<Dict<'_>>(b"Pages".as_slice())).ok_or(DAMAGED)?;
+    let told = tree.get::<usize>(b"Count".as_slice()).ok_or(DAMAGED)?;
+    match found {
         pages if pages > limits.pdf_pages => Err(DecodeError::TooManyPages { pages, limit: limits.pdf_pages }),
+        _ if found != told => Err(DAMAGED),
+        0 => Err(DecodeError::NoPages),
         _ => Ok(pdf),
     }
+}
+
+/// Whether the end marker stands where viewers look for it: in the last kilobyte (ISO 32000-1, annex H, 3.4.4).
+fn has_end(bytes: &[u8]) -> bool {
+    let tail = &bytes[bytes.len().saturating_sub(1024)..];
+    tail.windows(5).any(|w| w == b"%%EOF")
+}
+
+/// Whether the name `/Encrypt` stands anywhere, also with some of its letters written as `#` and two hex digits.
+fn names_encryption(bytes: &[u8]) -> bool {
+    let hex = |digit: u8| char::from(digit).to_digit(16);
+    let begins = |mut name: &[u8]| {
+        b"Encrypt".iter().all(|&letter| {
+            let (read, rest) = match name {
+                [b'#', high, low, rest @ ..] if hex(*high).zip(hex(*low)).is_some() => {
+                    (hex(*high).zip(hex(*low)).map(|(h, l)| (16 * h + l) as u8), rest)
+                }
+                [byte, rest @ ..] => (Some(*byte), rest),
+                [] => (None, name),
+            };
+            name = rest;
+            read == Some(letter)
+        })
+    };
+    bytes.iter().enumerate().any(|(at, byte)| *byte == b'/' && begins(&bytes[at + 1..]))
 }
 
 /// Inflates, without keeping any of it, whatever is deflated behind a `stream` keyword: also what the parser unpacks
 /// while it opens the file.
 fn measure_deflated(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
-    let limit = 2 * bytes_allowed(limits);
-    let mut total = 0;
-    for at in bytes.windows(6).enumerate().filter(|(_, w)| *w == b"stream").map(|(at, _)| at + 6) {
-        let data = bytes.get(at..).unwrap_or_default();
-        let data = data.strip_prefix(b"\r").unwrap_or(data);
-        let data = data.strip_prefix(b"\n").unwrap_or(data);
-        // Any count up to the limit; an error means that this was no deflated data or its end.
-        let mut inflated = ZlibDecoder::new(data).take(limit + 1 - total);
-        let mut scratch = [0; 16 << 10];
-        while let Ok(n @ 1..) = inflated.read(&mut scratch) {
-            total += n as u64;
+    let mut gauge = Gauge::new(2 * bytes_allowed(limits));
+    // What this is no measure of, because it is not deflated or not alone, is found by `check_stream`.
+    stream_starts(bytes)?.into_iter().try_for_each(|at| gauge.inflated(&bytes[at..]).map(|_| ()))
+}
+
+/// Where the data of streams may begin: behind the keyword and the end of its line.
+///
+/// Where a length is wrong the parser looks for the keyword of the end, from each stream anew. A file in which that could
+/// take long is refused: streams lie one after another, so that together these ways are no longer than the file.
+fn stream_starts(bytes: &[u8]) -> Result<Vec<usize>, DecodeError> {
+    let mut starts = Vec::new();
+    let (mut ended, mut way) = (0, 0);
+    for (at, _) in bytes.windows(6).enumerate().filter(|(_, w)| *w == b"stream") {
+        let data = at + 6;
+        if bytes[..at].ends_with(b"end") {
+            way += starts[ended..].iter().map(|start| at.saturating_sub(*start)).sum::<usize>();
+            ended = starts.len();
+        } else if bytes[data..].starts_with(b"\r\n") {
+            starts.push(data + 2);
+        } else if matches!(bytes.get(data), Some(b'\r' | b'\n')) {
+            starts.push(data + 1);
         }
-        if total > limit {
-            return Err(DecodeError::TooMuchMemory { bytes: total, limit });
+        if starts.len() > MOST_OBJECTS || way > 4 * bytes.len() {
+            return Err(DecodeError::PdfTooComplex);
         }
     }
-    Ok(())
+    if ended < starts.len() { Err(DAMAGED) } else { Ok(starts) }
+}
+
+/// Measures deflated data without keeping what it unpacks to.
+struct Gauge {
+    state: Decompress,
+    scratch: Vec<u8>,
+    /// Bytes read and unpacked so far, and how many they may be.
+    spent: u64,
+    limit: u64,
+}
+
+impl Gauge {
+    fn new(limit: u64) -> Self {
+        Self { state: Decompress::new(true), scratch: vec![0; 64 << 10], spent: 0, limit }
+    }
+
+    /// Bytes that `data` unpacks to, whatever follows it; `None` if it is not deflated or breaks off.
+    fn inflated(&mut self, data: &[u8]) -> Result<Option<u64>, DecodeError> {
+        // As the parser does: also without the header (RFC 1950, 2.2) that should be there.
+        let has_header = matches!(data, [cmf, flg, ..] if cmf & 15 == 8 && u16::from_be_bytes([*cmf, *flg]) % 31 == 0);
+        for zlib_header in [true, false].into_iter().filter(|with| has_header || !with) {
+            self.state.reset(zlib_header);
+            loop {
+                let (read, written) = (self.state.total_in(), self.state.total_out());
+                let step = self.state.decompress(&data[read as usize..], &mut self.scratch, FlushDecompress::None);
+                let gone = self.state.total_in() - read + self.state.total_out() - written;
+                self.spent += gone;
+                if self.spent > self.limit {
+                    return Err(DecodeError::TooMuchMemory { bytes: self.spent, limit: self.limit });
+                }
+                match step {
+                    Ok(Status::StreamEnd) => return Ok(Some(self.state.total_out())),
+                    Ok(Status::Ok | Status::BufError) if gone > 0 => {}
+                    Ok(_) | Err(_) => break,
+                }
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Bytes that one unpacked stream may have.
@@ -155,21 +241,25 @@ fn check_stream(stream: &Stream<'_>, limits: &Limits) -> Result<(), DecodeError>
     use hayro::hayro_syntax::Filter;
     let (filters, raw) = (stream.filters(), stream.raw_data());
     let limit = bytes_allowed(limits);
-    let deflated_alone = filters.as_slice() == [Filter::FlateDecode] && stream.obj_id().obj_number != 0;
     let mut most = raw.len() as u64;
-    for filter in &filters {
-        // The most bytes that one byte can become.
-        let growth = match filter {
-            // Measured by `measure_deflated`, unless it lies inside of something else.
-            Filter::FlateDecode if deflated_alone => 1,
-            Filter::FlateDecode => 1032,
-            // 12 bits can stand for 4095 bytes.
-            Filter::LzwDecode => 2730,
-            Filter::RunLengthDecode => 64,
-            Filter::Jbig2Decode | Filter::JpxDecode => return Err(DecodeError::PdfPicture),
-            _ => 1,
-        };
-        most = most.saturating_mul(growth);
+    if filters.as_slice() == [Filter::FlateDecode] {
+        if most > 0 {
+            // What breaks off would be drawn as far as it goes.
+            most = Gauge::new(limit).inflated(&raw)?.ok_or(DAMAGED)?;
+        }
+    } else {
+        for filter in &filters {
+            // The most bytes that one byte can become.
+            let growth = match filter {
+                Filter::FlateDecode => 1032,
+                // 12 bits can stand for 4095 bytes.
+                Filter::LzwDecode => 2730,
+                Filter::RunLengthDecode => 64,
+                Filter::Jbig2Decode | Filter::JpxDecode => return Err(DecodeError::PdfPicture),
+                _ => 1,
+            };
+            most = most.saturating_mul(growth);
+        }
     }
     if most > limit {
         return Err(DecodeError::TooMuchMemory { bytes: most, limit });
@@ -210,12 +300,55 @@ fn check_stream(stream: &Stream<'_>, limits: &Limits) -> Result<(), DecodeError>
     Ok(())
 }
 
+/// Refuses a page with a note that says itself what it shows but not how. Each viewer draws such a note in its own way,
+/// and this one not at all: a bill would be read without the VOID typed over it.
+fn check_notes(page: &Page<'_>) -> Result<(), DecodeError> {
+    let notes = page.raw().get::<Array<'_>>(b"Annots".as_slice());
+    let undrawn = notes.is_some_and(|notes| notes.iter::<Dict<'_>>().any(|note| shows_undrawn(&note)));
+    if undrawn { Err(DecodeError::PdfNote) } else { Ok(()) }
+}
+
+/// Whether viewers show a note (ISO 32000-1, 12.5.6) of whose look the file says nothing.
+fn shows_undrawn(note: &Dict<'_>) -> bool {
+    const HIDDEN_OR_NO_VIEW: u32 = 1 << 1 | 1 << 5;
+    if note.get::<u32>(b"F".as_slice()).unwrap_or(0) & HIDDEN_OR_NO_VIEW != 0 {
+        return false;
+    }
+    let look = note.get::<Dict<'_>>(b"AP".as_slice()).and_then(|looks| looks.get::<Object<'_>>(b"N".as_slice()));
+    let kind = note.get::<Name<'_>>(b"Subtype".as_slice());
+    match kind.as_deref() {
+        Some(b"Link" | b"Popup") => false,
+        // A field shows its value. A signature has a dictionary for one, and need not show.
+        Some(b"Widget") => {
+            let inherited = note.get::<Dict<'_>>(b"Parent".as_slice());
+            let value = note.get::<Object<'_>>(b"V".as_slice());
+            let value = value.or_else(|| inherited.and_then(|field| field.get::<Object<'_>>(b"V".as_slice())));
+            let empty = match value {
+                Some(Object::String(text)) => text.is_empty(),
+                Some(Object::Name(state)) => &*state == b"Off",
+                Some(Object::Array(choices)) => choices.iter::<Object<'_>>().next().is_none(),
+                _ => true,
+            };
+            look.is_none() && !empty
+        }
+        _ => match look {
+            Some(Object::Stream(_)) => false,
+            Some(Object::Dict(states)) => {
+                let state = note.get::<Name<'_>>(b"AS".as_slice());
+                state.and_then(|state| states.get::<Stream<'_>>(&*state)).is_none()
+            }
+            _ => true,
+        },
+    }
+}
+
 fn draw(page: &Page<'_>, limits: &Limits) -> Result<RgbImage, DecodeError> {
     let (width, height) = page.render_dimensions();
     let (width, height) = (f64::from(width), f64::from(height));
     if !(width > 0.0 && height > 0.0 && width.is_finite() && height.is_finite()) {
         return Err(DAMAGED);
     }
+    check_notes(page)?;
     let faults = Faults::default();
     let settings = faults.watched();
     let placed = |scale: f64| {
@@ -276,7 +409,7 @@ impl Faults {
             warning_sink: Arc::new(move |warning| match warning {
                 InterpreterWarning::UnsupportedFont => told.font.store(true, Ordering::Relaxed),
                 InterpreterWarning::ImageDecodeFailure => told.picture.store(true, Ordering::Relaxed),
-                // A form field or note without a look of its own shows nothing in viewers either.
+                // The look of a note or form field is missing: `check_notes`.
                 _ => {}
             }),
             ..InterpreterSettings::default()
@@ -504,10 +637,79 @@ mod tests {
              /Ordering (GB1) /Supplement 4 >> >>] >>";
         let font = page("BT /F 20 Tf <4E2D> Tj ET", &format!("/Font << /F {chinese} >>"), &[]);
         assert_eq!(drawn(&font), Err(DecodeError::FontMissing));
-        let locked = [page("", "", &[]), b"trailer << /Root 1 0 R /Encrypt << >> >>".to_vec()].concat();
-        assert_eq!(drawn(&locked), Err(DecodeError::Encrypted));
+        for name in ["/Encrypt", "/Encr#79pt", "/#45#6e#63#72#79#70#74"] {
+            let trailer = format!("trailer << /Root 1 0 R {name} << >> >>\n%%EOF");
+            let locked = [page("", "", &[]), trailer.into_bytes()].concat();
+            assert_eq!(drawn(&locked), Err(DecodeError::Encrypted), "{name}");
+        }
+        assert!(drawn(&page("% /Encr#7ayption /Encr#7", "", &[])).is_ok());
         let jbig2 = picture(9, 9, "/Filter /JBIG2Decode", b"x");
         assert_eq!(drawn(&page("/I Do", "/XObject << /I 5 0 R >>", &[jbig2])), Err(DecodeError::PdfPicture));
+    }
+
+    #[test]
+    fn a_file_with_something_left_out_is_damaged() {
+        let page = b"<< /Type /Page /MediaBox [0 0 9 9] >>".to_vec();
+        let limits = Limits::default();
+        let two = pdf(&["3 0 R", "4 0 R"], &[page.clone(), page.clone()]);
+        assert_eq!(pages(&two, &limits), Ok(2));
+        let second = two.windows(7).position(|w| w == b"4 0 obj").unwrap();
+        assert_eq!(pages(&two[..second], &limits), Err(DAMAGED), "cut before the second page");
+        let end = [&two[..second], b"trailer << /Root 1 0 R >>\n%%EOF"].concat();
+        assert_eq!(pages(&end, &limits), Err(DAMAGED), "its second page is gone");
+        let tail = [two.as_slice(), &[b'\n'; 900]].concat();
+        assert_eq!(pages(&tail, &limits), Ok(2));
+
+        let content = zipped(&b"0 0 100 100 re f ".repeat(9));
+        let broken = stream("/Filter /FlateDecode", &content[..content.len() - 9]);
+        let drawn = drawn(&pdf(&["3 0 R"], &[b"<< /Type /Page /Contents 4 0 R >>".to_vec(), broken]));
+        assert_eq!(drawn, Err(DAMAGED), "a stream breaks off");
+    }
+
+    #[test]
+    fn notes_whose_look_is_not_told_are_refused() {
+        let with = |note: &str| {
+            let page = b"<< /Type /Page /MediaBox [0 0 200 100] /Annots [4 0 R] >>".to_vec();
+            let look = stream("/Subtype /Form /BBox [0 0 9 9]", b"1 0 0 rg 0 0 9 9 re f");
+            let note = format!("<< /Type /Annot /Rect [0 0 90 90] {note} >>");
+            drawn(&pdf(&["3 0 R"], &[page, note.into_bytes(), look]))
+        };
+        for note in [
+            "/Subtype /FreeText /Contents (VOID) /DA (/Helv 80 Tf)",
+            "/Subtype /Stamp /Name /Void /F 4",
+            "/Subtype /Stamp /AP << >>",
+            "/Subtype /Stamp /AP << /N << /On 5 0 R >> >>",
+            "/Subtype /Highlight",
+            "/Subtype /Widget /FT /Tx /V (VOID)",
+            "/Subtype /Widget /Parent << /FT /Btn /V /Yes >>",
+        ] {
+            assert_eq!(with(note), Err(DecodeError::PdfNote), "{note}");
+        }
+        for note in [
+            "/Subtype /Link",
+            "/Subtype /Popup",
+            "/Subtype /FreeText /Contents (VOID) /F 2",
+            "/Subtype /Widget /FT /Tx /V ()",
+            "/Subtype /Widget /FT /Btn /V /Off",
+            "/Subtype /Widget /FT /Sig /V << /Type /Sig >>",
+        ] {
+            assert!(with(note).unwrap().pixels().all(|p| p.0 == [255; 3]), "{note}");
+        }
+        for note in ["/Subtype /Stamp /AP << /N 5 0 R >>", "/Subtype /Stamp /AS /On /AP << /N << /On 5 0 R >> >>"] {
+            assert!(with(note).unwrap().pixels().any(|p| p.0 == [255, 0, 0]), "{note}");
+        }
+    }
+
+    #[test]
+    fn words_of_streams_cost_nothing() {
+        let page = |words: &[u8]| drawn(&[page("", "", &[]), words.to_vec(), b" %%EOF".to_vec()].concat());
+        let start = std::time::Instant::now();
+        assert!(page(&b"stream".repeat(500_000)).is_ok());
+        assert_eq!(page(&b"stream\n\x78\x9c".repeat(100_000)), Err(DecodeError::PdfTooComplex));
+        let far = [b"9 0 obj <<>> stream\n".repeat(10_000), vec![b' '; 1_000_000], b"endstream".to_vec()].concat();
+        assert_eq!(page(&far), Err(DecodeError::PdfTooComplex));
+        assert_eq!(page(b"9 0 obj <<>> stream\n"), Err(DAMAGED));
+        assert!(start.elapsed().as_secs() < 10);
     }
 
     #[test]

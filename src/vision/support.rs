@@ -10,7 +10,7 @@ pub(crate) fn pdf(kids: &[&str], objects: &[Vec<u8>]) -> Vec<u8> {
     for (i, object) in head.iter().chain(objects).enumerate() {
         out.extend([format!("{} 0 obj\n", i + 1).as_bytes(), object, b"\nendobj\n"].concat());
     }
-    out.extend(b"trailer << /Root 1 0 R >>\n");
+    out.extend(b"trailer << /Root 1 0 R >>\n%%EOF\n");
     out
 }
 

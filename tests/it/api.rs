@@ -237,6 +237,12 @@ fn the_interface_describes_itself() {
     );
     let form = &document["paths"]["/v1/claims"]["post"]["requestBody"]["content"]["multipart/form-data"];
     assert!(form["schema"]["$ref"].as_str().unwrap().ends_with("ClaimForm"), "{form}");
+    let bodies = &document["paths"]["/v1/photos:check"]["post"]["requestBody"]["content"];
+    let mut bodies: Vec<&String> = bodies.as_object().unwrap().keys().collect();
+    bodies.sort();
+    let pictures = ["application/pdf", "image/heic", "image/jpeg", "image/png", "image/webp", "multipart/form-data"];
+    assert_eq!(bodies, pictures);
+    assert!(document["components"]["schemas"]["Problem"]["properties"]["retake"].is_object());
     assert!(server.get("/").bytes.starts_with(b"<!doctype html>"));
     assert_eq!(server.get("/healthz").json(), json!({ "status": "ok" }));
     let answer = server.get("/readyz");
@@ -410,6 +416,14 @@ fn a_photo_is_checked_without_a_claim() {
     let look = check(&photo(1), "image/png").json();
     assert_eq!((&look["ok"], &look["retake"][0]["code"]), (&json!(false), &json!("too_small")));
     assert!(look["retake"][0]["message"]["zh"].is_string());
+    assert!(look.get("page").is_none());
+    let look = check(&pdf(3), "application/pdf");
+    assert_eq!(look.status, 200, "{}", look.json());
+    let look = look.json();
+    assert_eq!((&look["page"], &look["pages"], &look["size"]), (&json!(1), &json!(3), &json!([2200, 1540])));
+    assert_eq!(in_form(&[("photo", Some("a.heic"), HEIC)]).json()["size"], json!([48, 64]));
+    let unknown = in_form(&[("x", Some("a.jpg"), &good)]).json();
+    assert_eq!(unknown["detail"], "parts are one `photo`");
     for (answer, code) in [
         (check(b"", "image/jpeg"), (422, "photo_empty")),
         (check(b"GIF89a", "image/gif"), (415, "photo_unsupported")),

@@ -26,7 +26,7 @@ fn bad_input_is_refused_and_leaves_nothing_behind() {
     let pic = |bytes| -> Part<'_> { ("photo", Some("a.jpg"), bytes) };
     let (eleven, long, endless, none) = (pdf(11), pdf(21), pdf(10_000), pdf(0));
     let locked = [pdf(1), b"trailer << /Root 1 0 R /Encrypt << >> >>".to_vec()].concat();
-    let loops = b"%PDF-1.7\n1 0 obj << /Pages 2 0 R >> endobj 2 0 obj << /Type /Pages /Kids [2 0 R] >> endobj";
+    let loops = b"%PDF-1.7\n1 0 obj << /Pages 2 0 R >> endobj 2 0 obj << /Type /Pages /Kids [2 0 R] >> endobj\n%%EOF";
     let many: Vec<Part<'_>> = std::iter::once(CLAIM).chain(std::iter::repeat_n(ok, 21)).collect();
 
     let two_long: Vec<Part<'_>> = vec![CLAIM, ("photo", None, &eleven), ("photo", None, &eleven)];
@@ -48,8 +48,9 @@ fn bad_input_is_refused_and_leaves_nothing_behind() {
         ("PDF without pages", vec![CLAIM, pic(&none)], 422, "photo_unreadable"),
         ("PDF that is its own page", vec![CLAIM, pic(loops)], 422, "photo_unreadable"),
         ("encrypted PDF", vec![CLAIM, pic(&locked)], 422, "photo_unreadable"),
-        ("PDF of 21 pages", vec![CLAIM, pic(&long)], 422, "photo_unreadable"),
-        ("PDF of 10000 pages", vec![CLAIM, pic(&endless)], 422, "photo_unreadable"),
+        ("PDF of 21 pages", vec![CLAIM, pic(&long)], 413, "too_many_photos"),
+        ("PDF of 10000 pages", vec![CLAIM, pic(&endless)], 413, "too_many_photos"),
+        ("PDF cut short", vec![CLAIM, pic(&eleven[..eleven.len() / 2])], 422, "photo_unreadable"),
         ("two PDFs of 11 pages", two_long, 413, "too_many_photos"),
         ("OFD", vec![CLAIM, pic(b"PK\x03\x04\x14\0\0\0OFD.xml")], 415, "photo_unsupported"),
         ("one bad photo among good ones", vec![CLAIM, ok, pic(truncated), ok], 422, "photo_unreadable"),
@@ -89,6 +90,24 @@ fn bad_input_is_refused_and_leaves_nothing_behind() {
         assert_eq!(answer.problem(), (status, code.to_owned()), "{name}: {}", answer.json());
         assert_eq!(server.claims(), 0, "{name}");
     }
+
+    // What to send instead is told as a decision tells it.
+    for (bytes, code) in [
+        (b"GIF89a\x01\0\x01\0\0\0\0;".as_slice(), "format_unsupported"),
+        (b"PK\x03\x04\x14\0\0\0OFD.xml", "format_unsupported"),
+        (truncated, "file_unreadable"),
+        (&locked, "pdf_encrypted"),
+        (&long, "pdf_too_long"),
+    ] {
+        let checked = server.send_to("/v1/photos:check", bytes, &[("content-type", "application/octet-stream")]);
+        for answer in [server.post(&[CLAIM, pic(bytes)], &[]).json(), checked.json()] {
+            let retake = &answer["retake"][0];
+            assert_eq!(retake["code"], code, "{answer}");
+            assert!(retake["message"]["zh"].is_string() && retake["message"]["en"].is_string(), "{answer}");
+            assert!(retake["region"].is_null(), "{answer}");
+        }
+    }
+    assert!(server.post(&[CLAIM], &[]).json().get("retake").is_none());
 
     let multipart = format!("multipart/form-data; boundary={BOUNDARY}");
     let whole = form(&[CLAIM, ok]);

@@ -111,7 +111,7 @@ pub fn pdf(pages: usize) -> Vec<u8> {
     for (i, object) in objects.iter().enumerate() {
         out += &format!("{} 0 obj\n{object}\nendobj\n", i + 1);
     }
-    (out + "trailer << /Root 1 0 R >>\n").into_bytes()
+    (out + "trailer << /Root 1 0 R >>\n%%EOF\n").into_bytes()
 }
 
 /// A painted HEIC of 48 × 64 pixels.
