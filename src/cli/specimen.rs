@@ -66,12 +66,10 @@ const ALTERED: u64 = 0x5eed;
 pub fn run(args: &SpecimenArgs) -> Result<Ending> {
     let fonts = Fonts::find(None)?;
     let written = match &args.command {
-        SpecimenCommand::Paint { out, seed } => {
-            write_samples(out, *seed, &fonts).map_err(|e| match e.kind() {
-                ErrorKind::AlreadyExists => usage(format!("{}: {e}", out.display())),
-                _ => anyhow::Error::new(e).context(out.display().to_string()),
-            })?
-        }
+        SpecimenCommand::Paint { out, seed } => write_samples(out, *seed, &fonts).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => usage(format!("{}: {e}", out.display())),
+            _ => anyhow::Error::new(e).context(out.display().to_string()),
+        })?,
         SpecimenCommand::Photograph(set) => write_photos(set, &fonts, false)?,
         SpecimenCommand::Forge(set) => write_photos(set, &fonts, true)?,
     };

@@ -37,6 +37,7 @@ fn wrong_usage_ends_with_2_and_says_why() {
         (&["verify", "a.jpg", "--format", "yaml"], "jsonl"),
         (&["verify", empty], "no pictures"),
         (&["eval", "no/such/folder"], "not a folder"),
+        (&["eval", "samples", "--report", "no/such/folder/r.html"], "r.html cannot be written"),
         (&["replay"], "required"),
         (&["replay", "clm_1", "--all"], "cannot be used with"),
         (&["show", "Cargo.toml"], "no JSON"),
@@ -116,6 +117,7 @@ fn eval_counts_a_photo_without_a_truth() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let all: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!((&all["overall"]["photos"], &all["overall"]["unreadable"]), (&1.into(), &1.into()));
+    assert_eq!(all["run"]["policy"], "built-in");
     assert!(std::fs::read_to_string(&report).unwrap().starts_with("<!doctype html>"));
 }
 
