@@ -472,15 +472,15 @@ pub struct SetReport {
 }
 
 impl SetReport {
-    /// The rates over a whole set, each with its name and, where these are told apart, how many were wrong and how many
-    /// missing.
-    pub fn totals(&self) -> [(&'static str, &Rate, Option<(usize, usize)>); 5] {
+    /// The rates over a whole set.
+    pub fn totals(&self) -> [Total<'_>; 5] {
+        let of = |name, rate| Total { name, rate, missed: None };
         [
-            ("all fields", &self.all_fields, Some(self.missed())),
-            ("document kind", &self.kind, None),
-            ("whole document", &self.whole, None),
-            ("rows", &self.items, None),
-            ("rows, amount only", &self.item_amounts, None),
+            Total { missed: Some(self.missed()), ..of("all fields", &self.all_fields) },
+            of("document kind", &self.kind),
+            of("whole document", &self.whole),
+            of("rows", &self.items),
+            of("rows, amount only", &self.item_amounts),
         ]
     }
 
@@ -488,6 +488,17 @@ impl SetReport {
     fn missed(&self) -> (usize, usize) {
         self.fields.iter().fold((0, 0), |(wrong, missing), f| (wrong + f.wrong, missing + f.missing))
     }
+}
+
+/// A rate over a whole set.
+#[derive(Debug, Clone, Copy)]
+pub struct Total<'a> {
+    /// What it is of.
+    pub name: &'static str,
+    /// The rate.
+    pub rate: &'a Rate,
+    /// How many were wrong and how many missing, where these are told apart.
+    pub missed: Option<(usize, usize)>,
 }
 
 /// An approval that should not have been.

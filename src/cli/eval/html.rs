@@ -4,7 +4,7 @@ use super::gallery::{Gallery, Miss};
 use super::table::{geometry, millis, percent, stages};
 use super::{Run, reliability};
 use crate::domain::DocumentKind;
-use crate::service::evaluate::{Decisions, Rate, Report, SetReport};
+use crate::service::evaluate::{Decisions, Rate, Report, SetReport, Total};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,12 +18,12 @@ section,.cards>div{background:var(--paper);border:1px solid var(--line);border-r
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:.8rem;margin:1.4rem 0}.cards>div{margin:0;display:flex;flex-direction:column;justify-content:space-between}
 .cards>div{padding:.9rem 1.1rem;gap:.3rem}.cards span{font-size:13px;line-height:1.3}.cards b{display:block;font-size:1.5rem;line-height:1.3}.soft,.cards span{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.28rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th{color:var(--soft);font-weight:500}th:first-child,td:first-child{text-align:left}.t{text-align:left;white-space:normal}td.t{overflow-wrap:anywhere;vertical-align:top}
+th{color:var(--soft);font-weight:500}th:first-child,td:first-child{text-align:left}.t{text-align:left;white-space:normal}td.t{overflow-wrap:break-word;vertical-align:top}
 .kinds{width:auto}.kinds th,.kinds td:first-child{white-space:normal;vertical-align:bottom;max-width:9rem}.kinds th:not(:first-child){border-left:1px solid var(--line)}
 .fields th:first-child,.fields td:first-child{position:sticky;left:0;background:var(--paper)}
 .bar{display:flex;width:180px;height:10px;border-radius:5px;overflow:hidden;background:var(--line)}.bar i{display:block;height:100%}
 .key{display:inline-block;width:10px;height:10px;border-radius:3px;margin:0 .3rem 0 .6rem}summary{cursor:pointer}details table{margin-top:.6rem}
-.beside{display:flex;gap:1.5rem 2.5rem;flex-wrap:wrap}.beside table{width:auto;align-self:flex-start}
+.beside{display:flex;gap:1.5rem;flex-wrap:wrap}.beside th,.beside td{padding:.28rem .45rem}.beside table{width:auto;align-self:flex-start}
 .misses{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr));gap:.8rem}
 figure{margin:0;border:1px solid var(--line);border-radius:8px;overflow:hidden}figure>div{display:grid;place-items:center;min-height:96px;padding:.5rem;background:var(--back)}
 figure img{display:block;max-width:100%;border-radius:3px}figcaption{padding:.6rem .8rem;overflow-wrap:anywhere}
@@ -103,7 +103,7 @@ fn wrong_approvals(report: &Report) -> String {
         .iter()
         .map(|w| {
             let [photos, deciding, elsewhere] = [w.photos.join(", "), w.deciding.join("; "), w.elsewhere.join("; ")];
-            let [photos, deciding, elsewhere] = [photos, deciding, elsewhere].map(|text| escape(&text));
+            let [photos, deciding, elsewhere] = [photos, deciding, elsewhere].map(|text| if text.is_empty() { "–".to_owned() } else { escape(&text) });
             format!("<tr><td class=\"t\">{photos}</td><td class=\"t bad\">{deciding}</td><td class=\"t\">{elsewhere}</td></tr>")
         })
         .collect();
@@ -140,7 +140,7 @@ fn section(set: &SetReport) -> String {
             let loose = f.loose.map_or_else(String::new, |l| percent(l.share));
             out += &row(f.field.as_str(), &f.rate, Some((f.wrong, f.missing)), &loose);
         }
-        for (name, rate, missed) in set.totals() {
+        for Total { name, rate, missed } in set.totals() {
             if rate.n > 0 {
                 out += &row(&format!("<b>{name}</b>"), rate, missed, "");
             }

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::cli::show::Paint;
-use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport};
+use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport, Total};
 use std::fmt::Write;
 
 /// Stages in the order they run; others follow by name.
@@ -95,7 +95,7 @@ fn table(out: &mut String, set: &SetReport, paint: Paint) {
         let loose = f.loose.map_or(String::new(), |l| percent(l.share));
         row(out, f.field.as_str(), &f.rate, &format!("{:>6}  {:>7}", f.wrong, f.missing), &loose);
     }
-    for (name, rate, missed) in set.totals() {
+    for Total { name, rate, missed } in set.totals() {
         let middle = missed.map_or(" ".repeat(15), |(wrong, missing)| format!("{wrong:>6}  {missing:>7}"));
         row(out, name, rate, &middle, "");
     }
