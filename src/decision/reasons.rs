@@ -29,7 +29,7 @@ codes! {
     UnreadableQuality "unreadable_quality"
         "The photo is not good enough to be relied on: {what} is {value}, at least {least} is needed."
         "照片质量不足以采信：{what}为{value}，至少需要{least}。";
-    RetakeAdvised "retake_advised" "The photo should be taken again. {advice}" "建议重新拍照。{advice}";
+    RetakeAdvised "retake_advised" "{advice} The photo should be taken again." "{advice}建议重新拍照。";
     UnknownDocument "unknown_document" "The kind of document was not recognised." "未能识别单据类型。";
     KindUncertain "kind_uncertain"
         "It is not certain enough that this is {kind} ({confidence}; {least} is needed)."
@@ -110,8 +110,8 @@ codes! {
     TotalContradicted "total_contradicted" "Something else on the paper contradicts the total." "票面其他信息与合计金额矛盾。";
     // Told with an approval.
     AllChecksPassed "all_checks_passed"
-        "Every rule holds. Checks passed: {passed}; failed: 0; left open, and not needed: {open}."
-        "全部规则均满足。通过的检查：{passed}项；不符：0项；未能判定且不作依据：{open}项。";
+        "Every rule holds: {passed} checks passed, none failed; left open, and not needed: {open}."
+        "全部规则均满足：{passed}项检查通过，无一不符；未能判定且不作依据：{open}项。";
     TotalCorroborated "total_corroborated" "The total of {total} is confirmed by: {by}." "合计金额{total}得到印证：{by}。";
     WithinAmountLimit "within_amount_limit"
         "The amount of {total} is within the limit of {limit} for automatic approval."
