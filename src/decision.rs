@@ -186,7 +186,8 @@ impl Rules<'_> {
             reasons.block(self.quality_draft("text height", "文字高度", format!("{value} px"), format!("{least} px")));
         }
         for advice in &self.reading.retake {
-            let draft = self.draft(Code::RetakeAdvised).at(None, advice.region).figure("advice", &advice.code);
+            let advice_words = (advice.message.en.clone(), advice.message.zh.clone());
+            let draft = self.draft(Code::RetakeAdvised).at(None, advice.region).words("advice", advice_words);
             match rules.harmless_advice.contains(&advice.code) {
                 true => reasons.tell(draft),
                 false => reasons.block(draft),

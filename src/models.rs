@@ -67,12 +67,14 @@ pub struct Manifest {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// The manifest or a file it names is not there or cannot be read.
-    #[error("{path}: {source}; it belongs to the project, restore it from the repository (`git checkout models`)", path = .path.display())]
+    #[error("{path}: {why}; {mend}", path = .path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        why: std::io::Error,
+        /// How to come by it.
+        mend: &'static str,
     },
     /// The manifest is not in its form.
     #[error("{path} is not a valid manifest: {reason}", path = .path.display())]
@@ -97,6 +99,10 @@ pub enum ManifestError {
     Unknown(String),
 }
 
+const RESTORE: &str = "it belongs to the project, restore it from the repository (`git checkout models`)";
+
+const SET_UP: &str = "run `make setup`, or name yours with CLAIMLENS_ONNXRUNTIME";
+
 impl Manifest {
     /// Reads the manifest in `dir` and checks every model file against it.
     ///
@@ -119,8 +125,11 @@ impl Manifest {
     /// [`ManifestError`] if it is missing, malformed, names a model twice or a dictionary that it does not hold.
     pub fn parse(dir: &Path) -> Result<Self, ManifestError> {
         let path = dir.join(MANIFEST);
-        let text =
-            fs::read_to_string(&path).map_err(|source| ManifestError::Unreadable { path: path.clone(), source })?;
+        let text = fs::read_to_string(&path).map_err(|why| ManifestError::Unreadable {
+            path: path.clone(),
+            why,
+            mend: RESTORE,
+        })?;
         let malformed = |reason: String| ManifestError::Malformed { path: path.clone(), reason };
         let ManifestFile { model: models, runtime } = toml::from_str(&text).map_err(|e| malformed(e.to_string()))?;
         let mut names = BTreeSet::new();
@@ -166,7 +175,8 @@ impl Manifest {
     /// [`ManifestError`] if there is no such model, or its file is missing or differs.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, ManifestError> {
         let path = self.path(name)?;
-        let bytes = fs::read(&path).map_err(|source| ManifestError::Unreadable { path: path.clone(), source })?;
+        let bytes =
+            fs::read(&path).map_err(|why| ManifestError::Unreadable { path: path.clone(), why, mend: RESTORE })?;
         let pinned = self.models.iter().find(|m| m.name == name).map(|m| m.sha256);
         match (pinned, ContentHash::of(&bytes)) {
             (Some(expected), found) if expected != found => Err(ManifestError::Differs { path, expected, found }),
@@ -186,7 +196,9 @@ impl Pinned {
     /// # Errors
     /// [`ManifestError::Unreadable`] or [`ManifestError::Differs`].
     pub fn verify(&self, path: &Path) -> Result<(), ManifestError> {
-        let bytes = fs::read(path).map_err(|source| ManifestError::Unreadable { path: path.to_owned(), source })?;
+        // The library has no name among the models and no place in the repository.
+        let mend = if self.name.is_empty() { SET_UP } else { RESTORE };
+        let bytes = fs::read(path).map_err(|why| ManifestError::Unreadable { path: path.to_owned(), why, mend })?;
         let found = ContentHash::of(&bytes);
         if found == self.sha256 {
             Ok(())

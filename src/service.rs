@@ -56,16 +56,29 @@ pub enum ServiceError {
     Store(#[from] StoreError),
     /// A file could not be written or read.
     #[error("files: {0}")]
-    Files(#[from] std::io::Error),
+    Files(std::io::Error),
     /// No reader could be loaded.
     #[error("the readers do not load: {0}")]
-    Readers(#[from] ReadError),
+    Readers(ReadError),
     /// The policy is not valid.
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// Something that cannot fail did.
     #[error("internal: {0}")]
     Internal(&'static str),
+}
+
+// Their messages hold the cause; as a `source` it would be printed a second time.
+impl From<std::io::Error> for ServiceError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Files(error)
+    }
+}
+
+impl From<ReadError> for ServiceError {
+    fn from(error: ReadError) -> Self {
+        Self::Readers(error)
+    }
 }
 
 /// What a service is made of.
@@ -117,6 +130,19 @@ impl Records {
             return Err(ServiceError::NotFound);
         }
         Self::open(data).await
+    }
+
+    /// Reads through the database in a folder, changing nothing; says whether there is one.
+    ///
+    /// # Errors
+    /// If it cannot be read or is damaged.
+    pub async fn inspect(data: &Path) -> Result<bool, ServiceError> {
+        let file = data.join("claimlens.sqlite");
+        if !file.try_exists()? {
+            return Ok(false);
+        }
+        Store::inspect(&file).await?;
+        Ok(true)
     }
 
     /// Waits for what is under way and closes the database.

@@ -1,10 +1,12 @@
 //! `doctor`: what works, what is missing, and how to mend it.
 
+use super::serve::on_runtime;
 use super::show::Paint;
 use super::{Ending, EngineArgs, Format};
 use crate::decision::Policy;
 use crate::models::{MANIFEST, Manifest};
 use crate::pipeline::Reader;
+use crate::service::Records;
 use crate::specimen::Fonts;
 use anyhow::Result;
 use clap::Args;
@@ -197,6 +199,10 @@ fn data(dir: &Path) -> Finding {
     let probe = home.join(format!(".claimlens-doctor-{}", std::process::id()));
     let written = std::fs::write(&probe, b"probe");
     let _ = std::fs::remove_file(&probe);
+    if let Err(e) = on_runtime(async { Ok(Records::inspect(dir).await?) }) {
+        let mend = "stop the service and put the folder's last backup in its place, or choose another with --data";
+        return Finding::missing("records", format!("{}: {e}", dir.display()), mend);
+    }
     match written {
         Ok(()) if dir.exists() => Finding::ok("records", format!("{} can be written", dir.display())),
         Ok(()) => Finding::ok("records", format!("{} can be made", dir.display())),
@@ -240,5 +246,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(data(&dir.path().join("a/b")).state, State::Ok);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn records_that_are_no_database_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        on_runtime(async {
+            Records::open(dir.path()).await?.close().await;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(data(dir.path()).state, State::Ok);
+        std::fs::write(dir.path().join("claimlens.sqlite"), "junk\n").unwrap();
+        let found = data(dir.path());
+        assert!(found.state == State::Missing && found.detail.contains("damaged"), "{}", found.detail);
     }
 }

@@ -2,20 +2,27 @@
 
 mod gallery;
 mod html;
+mod reliability;
 mod table;
 
 use super::places::{photos, read_claim};
 use super::show::Paint;
 use super::workers::{Case, Shop, Worked, work};
 use super::{DecisionArgs, Ending, EngineArgs, Format, complain, usage};
+use crate::decision::Policy;
 use crate::domain::{Claim, Record};
 use crate::models;
 use crate::pipeline::ReaderConfig;
 use crate::service::evaluate::{CaseScore, Report, Truth, report, samples, score};
+use crate::service::work::build;
 use anyhow::{Context, Result};
 use clap::Args;
 use gallery::{Gallery, Miss};
+use jiff::Timestamp;
+use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +36,9 @@ How values are compared: money, dates and identifiers exactly (identifiers witho
 width and punctuation; \"loose\" also counts text where one contains the other. A truth of null means: must be absent.
 Beside fields a truth may tell `corners` of the sheet (clockwise, pixels) and `skew_degrees` (to be turned back by,
 counter-clockwise): the sheet found is then compared with them; the skew but for quarter turns.
+
+An approval counts as wrong if the paper is altered, its kind mistaken, or a value misread: one that the decision turns
+on (money, dates, numbers), or one elsewhere (names).
 
 Examples:
   claimlens eval samples
@@ -70,6 +80,47 @@ struct Labelled {
     case: Case,
 }
 
+/// What was measured, with what, and as of when.
+#[derive(Debug, Serialize)]
+struct Run {
+    /// The time decided as of, RFC 3339 in UTC.
+    at: String,
+    /// The folder, as given.
+    folder: String,
+    /// Version and commit of this program.
+    build: String,
+    /// `built-in`, or the policy's file as given.
+    policy: String,
+    policy_sha256: String,
+    calibration_sha256: String,
+}
+
+impl Run {
+    fn of(args: &EvalArgs, policy: &Policy, now: Timestamp) -> Self {
+        let file = args.decision.policy.as_ref();
+        Self {
+            at: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            folder: args.dir.display().to_string(),
+            build: build(),
+            policy: file.map_or_else(|| "built-in".to_owned(), |file| file.display().to_string()),
+            policy_sha256: policy.hash.to_string(),
+            calibration_sha256: models::Calibration::default().hash.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The first 12 digits tell two files apart; the JSON form has all.
+        let Self { at, folder, build, policy, policy_sha256, calibration_sha256 } = self;
+        write!(
+            f,
+            "{folder} · as of {at} · claimlens {build} · policy {policy} {policy_sha256:.12} · calibration \
+             {calibration_sha256:.12}"
+        )
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &EvalArgs) -> Result<Ending> {
     if !args.dir.is_dir() {
@@ -77,6 +128,14 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     }
     let labelled = collect(&args.dir)?;
     let policy = args.decision.policy()?;
+    // Hours of work are not to end in a folder that does not exist.
+    for path in args.report.iter().chain(&args.fit_calibration) {
+        File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(|e| usage(format!("{} cannot be written: {e}", path.display())))?;
+    }
     let shop = Shop {
         reader: ReaderConfig { calibrated: args.fit_calibration.is_none(), ..args.engines.reader() },
         policy: &policy,
@@ -108,9 +167,10 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
         return Ok(ending(&scores));
     }
     let report = report(&scores);
-    print(args, &report)?;
+    let run = Run::of(args, &policy, shop.now);
+    print(args, &report, &run)?;
     if let Some(path) = &args.report {
-        std::fs::write(path, html::page(&report, &gallery)).with_context(|| path.display().to_string())?;
+        std::fs::write(path, html::page(&report, &run, &gallery)).with_context(|| path.display().to_string())?;
         complain(&format!("report written to {}", path.display()));
     }
     Ok(ending(&scores))
@@ -120,16 +180,17 @@ fn ending(scores: &[CaseScore]) -> Ending {
     if scores.iter().any(|s| s.failed.is_some()) { Ending::NotAll } else { Ending::Done }
 }
 
-fn print(args: &EvalArgs, report: &Report) -> Result<()> {
+fn print(args: &EvalArgs, report: &Report, run: &Run) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match args.format {
         Format::Json => {
             let mut all = serde_json::to_value(report)?;
+            all["run"] = serde_json::to_value(run)?;
             all["peak_memory_mib"] = serde_json::json!(peak_memory_mib());
             writeln!(out, "{all}")?;
         }
         Format::Text => {
-            out.write_all(table::tables(report, Paint::for_stdout()).as_bytes())?;
+            out.write_all(table::tables(report, run, Paint::for_stdout()).as_bytes())?;
             if let Some(mib) = peak_memory_mib() {
                 writeln!(out, "peak memory: {mib} MiB")?;
             }

@@ -87,6 +87,9 @@ pub fn read_claim(path: &Path) -> Result<Claim> {
 }
 
 /// The photos that paths stand for: a folder for the pictures under it, sorted by path; a file for itself.
+///
+/// # Errors
+/// Wrong usage if a path does not exist or a folder holds no picture. Whether a file can be read is seen later.
 pub fn photos(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut out = Vec::new();
     for path in paths {
@@ -97,8 +100,10 @@ pub fn photos(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
                 return Err(usage(format!("no pictures under {}", path.display())));
             }
             out[before..].sort();
-        } else {
+        } else if path.try_exists().unwrap_or(true) {
             out.push(path.clone());
+        } else {
+            return Err(usage(format!("{} does not exist", path.display())));
         }
     }
     Ok(out)
@@ -161,7 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_photo_says_so() {
+    fn a_missing_photo_is_wrong_usage_and_has_no_bytes() {
+        assert!(photos(&["no/such.jpg".into()]).unwrap_err().is::<super::super::Usage>());
         assert!(photo_bytes(Path::new("no/such.jpg")).is_err());
     }
 }

@@ -26,8 +26,8 @@ Examples:
 Exit status: 0 every decision came out the same, 1 one did not, 2 wrong usage."
 )]
 pub struct ReplayArgs {
-    /// Claims to decide again
-    #[arg(value_name = "CLAIM", required_unless_present = "all", conflicts_with = "all")]
+    /// Claims to decide again; --all for every one
+    #[arg(value_name = "CLAIM", conflicts_with = "all")]
     claims: Vec<String>,
     /// Every recorded decision
     #[arg(long)]
@@ -59,6 +59,9 @@ enum From {
 
 /// Runs the command.
 pub fn run(args: &ReplayArgs) -> Result<Ending> {
+    if args.claims.is_empty() && !args.all {
+        return Err(usage("name the claims to decide again, or give --all for every recorded one"));
+    }
     let from = match (&args.policy, args.from) {
         (Some(_), From::Photos) => return Err(usage("--policy decides again on evidence, not on photos")),
         (Some(policy), From::Evidence) => ReplayFrom::Policy(Box::new(read_policy(policy)?)),

@@ -81,7 +81,7 @@ fn alone(data: &Path) -> Result<File> {
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {
-            Err(usage(format!("another service is working on the records in {}", data.display())))
+            Err(anyhow::anyhow!("another service is working on the records in {}", data.display()))
         }
         Err(TryLockError::Error(e)) => Err(e).with_context(|| format!("{} cannot be locked", data.display())),
     }

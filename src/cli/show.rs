@@ -3,7 +3,7 @@
 use super::{Ending, usage};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -101,6 +101,9 @@ const DOUBTFUL: f64 = 0.95;
 /// So many places are told of one reason; the JSON has all.
 const MOST_PLACES: usize = 4;
 
+/// From so many fields not found on, they are told in one line; the JSON has each.
+const FOLDED: usize = 3;
+
 /// One result as text, with an empty line after it; if `brief`, without what was read and checked.
 pub fn render(result: &Value, lang: Lang, paint: Paint, brief: bool) -> String {
     let mut out = String::new();
@@ -115,7 +118,7 @@ pub fn render(result: &Value, lang: Lang, paint: Paint, brief: bool) -> String {
     };
     line(&mut out, &paint.bold(&title));
     line(&mut out, &format!("  {decision}"));
-    for reason in list(&result["reasons"]) {
+    for reason in &folded(list(&result["reasons"])) {
         let blocking = reason["severity"] == "blocking";
         let code = text(&reason["code"]);
         let code = if blocking { paint.red(&code) } else { paint.dim(&code) };
@@ -132,6 +135,27 @@ pub fn render(result: &Value, lang: Lang, paint: Paint, brief: bool) -> String {
         line(&mut out, &paint.dim(&format!("  {:.2} s", total / 1000.0)));
     }
     out.push('\n');
+    out
+}
+
+/// Reasons with the fields that were not found on a document in one of them, where they are many.
+fn folded(reasons: &[Value]) -> Vec<Value> {
+    let missing = |r: &Value| r["code"] == "required_field_missing";
+    let mut out: Vec<Value> = Vec::new();
+    for reason in reasons {
+        let alike = |r: &&Value| missing(r) && r["document"] == reason["document"];
+        let count = if missing(reason) { reasons.iter().filter(alike).count() } else { 0 };
+        if count < FOLDED {
+            out.push(reason.clone());
+        } else if !out.iter().any(|r| alike(&r)) {
+            let fields: Vec<&Value> = reasons.iter().filter(alike).flat_map(|r| list(&r["fields"])).collect();
+            let mut one = reason.clone();
+            one["message"] =
+                json!({ "en": format!("{count} fields were not found."), "zh": format!("未找到{count}项。") });
+            one["fields"] = json!(fields);
+            out.push(one);
+        }
+    }
     out
 }
 
@@ -239,7 +263,6 @@ fn line(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn result() -> Value {
         json!({
@@ -274,6 +297,26 @@ mod tests {
         }
         assert!(!render(&result(), Lang::En, Paint(false), true).contains("check "));
         assert!(render(&result(), Lang::Zh, Paint(false), false).contains("大写为9.90。"));
+    }
+
+    #[test]
+    fn many_fields_not_found_are_one_line() {
+        let reason = |document: u64, field: &str| {
+            json!({ "code": "required_field_missing", "severity": "blocking",
+            "document": document, "message": { "en": format!("The {field} was not found.") }, "fields": [field] })
+        };
+        let reasons = [("a", 0), ("b", 0), ("c", 0), ("d", 1)].map(|(field, document)| reason(document, field));
+        let shown = render(
+            &json!({ "reasons": reasons, "documents": [{ "source": "1" }, { "source": "2" }] }),
+            Lang::En,
+            Paint(false),
+            true,
+        );
+        assert!(
+            shown.contains("■ 3 fields were not found. [required_field_missing]\n      look at 1 · a, b, c\n"),
+            "{shown}"
+        );
+        assert!(shown.contains("The d was not found.") && !shown.contains("The a was"), "{shown}");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! `specimen`: labelled synthetic documents, for samples, tests and measurements.
 
-use super::Ending;
+use super::{Ending, usage};
 use crate::specimen::{
     CameraParams, Fonts, PaintSpec, SAMPLE_QUALITY, SpecimenKind, forge, paint, photograph, write_samples,
     write_specimen,
 };
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 /// Paint, photograph and forge made-up documents, each with its truth file
@@ -30,7 +30,7 @@ pub struct SpecimenArgs {
 enum SpecimenCommand {
     /// A folder of samples: of each kind a flat picture, a photo, a photo of an altered copy, and a claim
     Paint {
-        /// Where to write them
+        /// Where to write them: a folder that is empty or holds samples already
         #[arg(long, value_name = "DIR", default_value = "specimens")]
         out: PathBuf,
         /// What to draw the made-up content from
@@ -66,9 +66,10 @@ const ALTERED: u64 = 0x5eed;
 pub fn run(args: &SpecimenArgs) -> Result<Ending> {
     let fonts = Fonts::find(None)?;
     let written = match &args.command {
-        SpecimenCommand::Paint { out, seed } => {
-            write_samples(out, *seed, &fonts).with_context(|| out.display().to_string())?
-        }
+        SpecimenCommand::Paint { out, seed } => write_samples(out, *seed, &fonts).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => usage(format!("{}: {e}", out.display())),
+            _ => anyhow::Error::new(e).context(out.display().to_string()),
+        })?,
         SpecimenCommand::Photograph(set) => write_photos(set, &fonts, false)?,
         SpecimenCommand::Forge(set) => write_photos(set, &fonts, true)?,
     };

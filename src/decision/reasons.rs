@@ -29,7 +29,7 @@ codes! {
     UnreadableQuality "unreadable_quality"
         "The photo is not good enough to be relied on: {what} is {value}, at least {least} is needed."
         "照片质量不足以采信：{what}为{value}，至少需要{least}。";
-    RetakeAdvised "retake_advised" "The photo should be taken again ({advice})." "建议重新拍照（{advice}）。";
+    RetakeAdvised "retake_advised" "{advice} The photo should be taken again." "{advice}建议重新拍照。";
     UnknownDocument "unknown_document" "The kind of document was not recognised." "未能识别单据类型。";
     KindUncertain "kind_uncertain"
         "It is not certain enough that this is {kind} ({confidence}; {least} is needed)."
@@ -50,7 +50,7 @@ codes! {
         "Too little on the paper confirms the total: {count} of {least} needed."
         "票面上能印证合计金额的信息不足：{count}项，至少需要{least}项。";
     // Checks in general.
-    CheckUnclear "check_unclear" "Could not be settled: {check}." "无法判定：{check}。";
+    CheckUnclear "check_unclear" "Could not tell whether {check}." "无法判定：{check}。";
     CheckNotPassed "check_not_passed" "Must hold, but was not shown to: {check}." "必须满足但未能确认：{check}。";
     // One for each check that fails.
     TotalInWordsDiffers "total_in_words_differs"
@@ -110,8 +110,8 @@ codes! {
     TotalContradicted "total_contradicted" "Something else on the paper contradicts the total." "票面其他信息与合计金额矛盾。";
     // Told with an approval.
     AllChecksPassed "all_checks_passed"
-        "Every rule holds: {passed} checks passed, none failed, {open} that nothing rests on could not tell."
-        "全部规则均满足：{passed}项检查通过，无一不符，另有{open}项不作依据的检查无法判定。";
+        "Every rule holds: {passed} checks passed, none failed; left open, and not needed: {open}."
+        "全部规则均满足：{passed}项检查通过，无一不符；未能判定且不作依据：{open}项。";
     TotalCorroborated "total_corroborated" "The total of {total} is confirmed by: {by}." "合计金额{total}得到印证：{by}。";
     WithinAmountLimit "within_amount_limit"
         "The amount of {total} is within the limit of {limit} for automatic approval."

@@ -472,16 +472,33 @@ pub struct SetReport {
 }
 
 impl SetReport {
-    /// The rates over a whole set, each with its name.
-    pub fn totals(&self) -> [(&'static str, &Rate); 5] {
+    /// The rates over a whole set.
+    pub fn totals(&self) -> [Total<'_>; 5] {
+        let of = |name, rate| Total { name, rate, missed: None };
         [
-            ("all fields", &self.all_fields),
-            ("document kind", &self.kind),
-            ("whole document", &self.whole),
-            ("rows", &self.items),
-            ("rows, amount only", &self.item_amounts),
+            Total { missed: Some(self.missed()), ..of("all fields", &self.all_fields) },
+            of("document kind", &self.kind),
+            of("whole document", &self.whole),
+            of("rows", &self.items),
+            of("rows, amount only", &self.item_amounts),
         ]
     }
+
+    /// How many fields were read, but not as they are, and how many were not read.
+    fn missed(&self) -> (usize, usize) {
+        self.fields.iter().fold((0, 0), |(wrong, missing), f| (wrong + f.wrong, missing + f.missing))
+    }
+}
+
+/// A rate over a whole set.
+#[derive(Debug, Clone, Copy)]
+pub struct Total<'a> {
+    /// What it is of.
+    pub name: &'static str,
+    /// The rate.
+    pub rate: &'a Rate,
+    /// How many were wrong and how many missing, where these are told apart.
+    pub missed: Option<(usize, usize)>,
 }
 
 /// An approval that should not have been.
@@ -489,8 +506,10 @@ impl SetReport {
 pub struct WrongApproval {
     /// The photos of the case.
     pub photos: Vec<String>,
-    /// What is wrong with approving it.
-    pub why: Vec<String>,
+    /// What is wrong that the decision turns on: the paper itself, its kind, its money, dates and numbers.
+    pub deciding: Vec<String>,
+    /// What is wrong elsewhere: in names and other text.
+    pub elsewhere: Vec<String>,
 }
 
 /// A field that did not come out right, or a case that failed.
@@ -557,6 +576,13 @@ pub struct Report {
     pub kinds: BTreeMap<DocumentKind, BTreeMap<DocumentKind, usize>>,
     /// Amounts that are wrong and were stated at 99 % or more.
     pub amounts_surely_wrong: usize,
+}
+
+impl Report {
+    /// How many of the wrong approvals are wrong in what the decision turns on.
+    pub fn wrong_in_deciding(&self) -> usize {
+        self.wrong_approvals.iter().filter(|w| !w.deciding.is_empty()).count()
+    }
 }
 
 /// Counts everything.
@@ -680,26 +706,28 @@ fn wrong_approval(case: &CaseScore) -> Option<WrongApproval> {
     if case.decision != Decision::AutoApprove {
         return None;
     }
-    let mut why = Vec::new();
+    let (mut deciding, mut elsewhere) = (Vec::new(), Vec::new());
     if case.genuine == Some(false) {
-        why.push(format!("altered ({})", case.attack.as_deref().unwrap_or("no attack named")));
+        deciding.push(format!("altered ({})", case.attack.as_deref().unwrap_or("no attack named")));
     }
     if let Some(failed) = &case.failed {
-        why.push(format!("approved although the work could not be done: {failed}"));
+        deciding.push(format!("approved although the work could not be done: {failed}"));
     }
     for photo in &case.photos {
         if photo.unreadable {
-            why.push("approved although unreadable".to_owned());
+            deciding.push("approved although unreadable".to_owned());
         }
         if let Some((truth, got)) = photo.kind.filter(|(truth, got)| truth != got) {
-            why.push(format!("taken for {got}, is {truth}"));
+            deciding.push(format!("taken for {got}, is {truth}"));
         }
         // A value that was not read cannot have led to the approval; one that was misread may have.
         for f in photo.fields.iter().filter(|f| f.score == Score::Wrong && !f.loose) {
-            why.push(format!("{} read as {}, is {}", f.field, shown(f.got.as_deref()), shown(f.truth.as_deref())));
+            let list = if f.field.value_type().is_decisive() { &mut deciding } else { &mut elsewhere };
+            list.push(format!("{} read as {}, is {}", f.field, shown(f.got.as_deref()), shown(f.truth.as_deref())));
         }
     }
-    (!why.is_empty()).then(|| WrongApproval { photos: case.photos.iter().map(|p| p.source.clone()).collect(), why })
+    let photos = || case.photos.iter().map(|p| p.source.clone()).collect();
+    (!deciding.is_empty() || !elsewhere.is_empty()).then(|| WrongApproval { photos: photos(), deciding, elsewhere })
 }
 
 fn shown(value: Option<&str>) -> &str {
@@ -936,6 +964,21 @@ mod tests {
     }
 
     #[test]
+    fn an_approval_is_wrong_in_what_decides_or_elsewhere() {
+        let truth = Truth::parse(r#"{"fields":{"total":"9.90","issuer_name":"Blue Fern"}}"#).unwrap();
+        let of = |total: &str, name: &str| {
+            let fields = [(FieldName::Total, Some(total), 9500), (FieldName::IssuerName, Some(name), 9000)];
+            case(Decision::AutoApprove, None, score("a.jpg", &reading(&fields, &[]), Some(&truth)), 1)
+        };
+        let report = report(&[of("9.90", "Blue Fern"), of("9.90", "Red Fern"), of("8.90", "Red Fern")]);
+        let split: Vec<_> =
+            report.wrong_approvals.iter().map(|w| (w.deciding.join("; "), w.elsewhere.join("; "))).collect();
+        let name = "issuer_name read as Red Fern, is Blue Fern".to_owned();
+        assert_eq!(split, [(String::new(), name.clone()), ("total read as 8.90, is 9.90".to_owned(), name)]);
+        assert_eq!((report.wrong_in_deciding(), report.overall.missed()), (1, (3, 0)));
+    }
+
+    #[test]
     fn a_report_counts() {
         let truth =
             Truth::parse(r#"{"kind":"till_receipt","fields":{"total":"9.90","issuer_name":"Blue Fern","tax":null}}"#)
@@ -966,7 +1009,7 @@ mod tests {
         assert_eq!((issuer.rate.right, issuer.missing), (2, 1));
         assert_eq!(r.overall.altered, Decisions { n: 2, approved: 1 });
         assert_eq!(r.overall.attacks["amount_changed"], Decisions { n: 2, approved: 1 });
-        let wrong: Vec<_> = r.wrong_approvals.iter().map(|w| (w.photos[0].as_str(), w.why.join("; "))).collect();
+        let wrong: Vec<_> = r.wrong_approvals.iter().map(|w| (w.photos[0].as_str(), w.deciding.join("; "))).collect();
         assert_eq!(
             wrong,
             [("b.jpg", "total read as 8.90, is 9.90".to_owned()), ("a.jpg", "altered (amount_changed)".to_owned())]

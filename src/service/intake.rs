@@ -2,6 +2,7 @@
 //!
 //! Everything is checked before anything is stored: a refused request leaves no trace.
 
+use super::work::stamp;
 use super::{Service, ServiceError, off_thread};
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, canonical_json};
 use crate::store::{Acceptance, KeyedBody, NewClaim, PhotoRow, StoreError};
@@ -284,7 +285,7 @@ impl Service {
         let id = ClaimId::new(created.as_millisecond() as u64, rand::random());
         let new = NewClaim {
             id: id.clone(),
-            created_at: created.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            created_at: stamp(created),
             claim,
             salt: rand::random(),
             photos,

@@ -97,6 +97,11 @@ fn whole_seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// RFC 3339 in UTC with milliseconds: how claims and log entries tell when, so that they sort as text.
+pub(super) fn stamp(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
 fn versions(models: &BTreeMap<String, String>, runtime: &str, policy: &Policy) -> Versions {
     Versions {
         build: build(),
@@ -346,7 +351,7 @@ impl Service {
         facts.repeats = decision.repeats(&read.readings).await?;
         facts.failures = std::mem::take(&mut read.failures);
         let evidence = Evidence { claim: job.claim, readings: read.readings, facts };
-        let decided_at = whole_seconds(Timestamp::now());
+        let decided_at = stamp(Timestamp::now());
         let policy = &self.0.policy;
         let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &evidence))) else {
             decision.fail(&decided_at, "judging_panicked").await?;
@@ -480,5 +485,11 @@ mod tests {
     fn the_day_is_that_of_china() {
         let facts = stateless_facts("2026-03-01T17:30:00.25Z".parse().unwrap());
         assert_eq!((facts.now.as_str(), facts.today.as_str()), ("2026-03-01T17:30:00Z", "2026-03-02"));
+    }
+
+    #[test]
+    fn stamps_sort_as_text() {
+        let [whole, later] = ["2026-03-01T17:30:00Z", "2026-03-01T17:30:00.25Z"].map(|t| stamp(t.parse().unwrap()));
+        assert_eq!([whole, later], ["2026-03-01T17:30:00.000Z", "2026-03-01T17:30:00.250Z"]);
     }
 }

@@ -74,8 +74,10 @@ fn photo_seed(kind: SpecimenKind, seed: u64) -> u64 {
 /// Writes `samples/`: for each kind the flat picture, a photo, a photo of a copy with the total retyped, and a claim.
 ///
 /// # Errors
-/// If a folder or a file cannot be written.
+/// [`io::ErrorKind::AlreadyExists`], before anything is written, if the folder holds something else than samples. If a
+/// folder or a file cannot be written.
 pub fn write_samples(out: &Path, seed: u64, fonts: &Fonts) -> io::Result<Vec<PathBuf>> {
+    refuse_others(out)?;
     let camera = CameraParams::default();
     let mut written = Vec::new();
     for kind in SpecimenKind::ALL {
@@ -97,6 +99,19 @@ pub fn write_samples(out: &Path, seed: u64, fonts: &Fonts) -> io::Result<Vec<Pat
     fs::write(&readme, README.replace("{seed}", &seed.to_string()))?;
     written.push(readme);
     Ok(written)
+}
+
+/// A folder that is missing or empty will do, or one that says in our words what it holds.
+fn refuse_others(out: &Path) -> io::Result<()> {
+    let empty = match fs::read_dir(out) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    };
+    let ours = README.split("{seed}").next().unwrap_or(README);
+    if empty || fs::read(out.join("README.md")).is_ok_and(|text| text.starts_with(ours.as_bytes())) {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "it holds something else than samples; choose another folder"))
 }
 
 /// A claim that the genuine specimen bears out: its payer, its total, a policy year around its date.
@@ -136,6 +151,7 @@ In each:
 - `altered.jpg`: another photo, of a copy whose total was erased and retyped in another face.
 - `NAME.truth.json`: what is printed, in the contract's truth form; `null` for a field of the kind that the paper does
   not carry. In an altered copy the truth of `total` is the altered amount, and `altered` gives its place in the photo.
+  Of a photo `corners` gives the sheet's corners.
 - `claim.json`: a claim that the genuine paper bears out.
 
 Painting needs the Debian packages fonts-arphic-gkai00mp, fonts-arphic-gbsn00lp, fonts-wqy-zenhei and
@@ -146,6 +162,28 @@ fonts-dejavu-core; using the samples needs none.
 mod tests {
     use super::*;
     use crate::specimen::{Truth, tests::fonts};
+
+    #[test]
+    fn the_projects_own_photos_tell_their_sheets() {
+        for kind in SpecimenKind::ALL {
+            for view in ["photo", "altered"] {
+                let path = Path::new("samples").join(kind.as_str()).join(view).with_extension("truth.json");
+                let truth: Truth = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+                assert!(truth.corners.is_some(), "{} has no corners", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_folder_of_samples_is_painted_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| refuse_others(path).map_err(|e| e.kind());
+        assert_eq!([refused(dir.path()), refused(&dir.path().join("new"))], [Ok(()), Ok(())]);
+        fs::write(dir.path().join("README.md"), "# Mine\n").unwrap();
+        assert_eq!(refused(dir.path()), Err(io::ErrorKind::AlreadyExists));
+        fs::write(dir.path().join("README.md"), README.replace("{seed}", "7")).unwrap();
+        assert_eq!([refused(dir.path()), refused(Path::new("samples"))], [Ok(()), Ok(())]);
+    }
 
     #[test]
     fn samples_are_complete_and_the_same_each_time() {

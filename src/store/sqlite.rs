@@ -98,6 +98,18 @@ impl Store {
         Ok(Self { pool, writer: Arc::default(), pictures: Arc::default() })
     }
 
+    /// Reads through the database file, changing nothing in it.
+    ///
+    /// # Errors
+    /// If it cannot be opened, is no database or is damaged.
+    pub async fn inspect(file: &Path) -> Result<(), StoreError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let told: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        if told == "ok" { Ok(()) } else { Err(StoreError::Corrupt(told)) }
+    }
+
     async fn begin(&self) -> Result<(Transaction<'static, Sqlite>, OwnedMutexGuard<()>), StoreError> {
         let turn = self.writer.clone().lock_owned().await;
         Ok((self.pool.begin_with("BEGIN IMMEDIATE").await?, turn))

@@ -35,6 +35,8 @@ fn a_claim_goes_in_and_its_decision_comes_out() {
     for member in ["created_at", "decided_at", "risk"] {
         assert!(claim.get(member).is_some(), "{member}");
     }
+    let (created, decided) = (claim["created_at"].as_str().unwrap(), claim["decided_at"].as_str().unwrap());
+    assert!(created.len() == decided.len() && created <= decided, "{created} {decided}");
     assert_eq!(server.get(&format!("/v1/claims/{id}")).json(), claim);
 
     for (header, value) in [

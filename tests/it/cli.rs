@@ -32,12 +32,14 @@ fn wrong_usage_ends_with_2_and_says_why() {
         (&["paint"], "unrecognized subcommand"),
         (&["verify"], "required"),
         (&["verify", "a.jpg", "--now", "yesterday"], "--now"),
-        (&["verify", "a.jpg", "--policy", "no/such.toml"], "no/such.toml"),
-        (&["verify", "a.jpg", "--claim", "Cargo.toml"], "not a claim"),
+        (&["verify", "Cargo.toml", "--policy", "no/such.toml"], "no/such.toml"),
+        (&["verify", "Cargo.toml", "--claim", "Cargo.toml"], "not a claim"),
         (&["verify", "a.jpg", "--format", "yaml"], "jsonl"),
         (&["verify", empty], "no pictures"),
+        (&["verify", "no/such.jpg"], "error: no/such.jpg does not exist\n"),
         (&["eval", "no/such/folder"], "not a folder"),
-        (&["replay"], "required"),
+        (&["eval", "samples", "--report", "no/such/folder/r.html"], "r.html cannot be written"),
+        (&["replay"], "--all"),
         (&["replay", "clm_1", "--all"], "cannot be used with"),
         (&["show", "Cargo.toml"], "no JSON"),
     ] {
@@ -80,12 +82,29 @@ fn a_text_called_jpg_gets_its_line() {
 }
 
 #[test]
-fn a_missing_photo_gets_its_line_and_ends_with_1() {
-    let output = claimlens(&["verify", "no/such.jpg", "--format", "jsonl"]);
+fn what_cannot_be_opened_goes_to_a_person_and_ends_with_1() {
+    let output = claimlens(&["verify", "/dev/null", "--format", "jsonl"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let line: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(line["decision"], "human_review");
-    assert!(stderr(&output).contains("no/such.jpg"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("/dev/null"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_missing_engine_is_told_once_with_its_mending() {
+    let dir = tempfile::tempdir().unwrap();
+    let photo = dir.path().join("a.jpg");
+    std::fs::write(&photo, "this is no picture").unwrap();
+    let (photo, data) = (photo.to_str().unwrap(), dir.path().to_str().unwrap());
+    for (args, says) in [
+        (["serve", "--data", data, "--models", "/no/such"], "git checkout models"),
+        (["serve", "--data", data, "--onnxruntime", "/no/such"], "make setup"),
+        (["verify", photo, "--jobs=1", "--onnxruntime", "/no/such"], "make setup"),
+    ] {
+        let output = claimlens(&args);
+        let told = stderr(&output);
+        assert_eq!((output.status.code(), told.matches(says).count()), (Some(1), 1), "{args:?}: {told}");
+    }
 }
 
 #[test]
@@ -116,6 +135,7 @@ fn eval_counts_a_photo_without_a_truth() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let all: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!((&all["overall"]["photos"], &all["overall"]["unreadable"]), (&1.into(), &1.into()));
+    assert_eq!(all["run"]["policy"], "built-in");
     assert!(std::fs::read_to_string(&report).unwrap().starts_with("<!doctype html>"));
 }
 

@@ -1,9 +1,10 @@
 //! The measurement as one self-contained page: no script, no font, no picture from elsewhere.
 
 use super::gallery::{Gallery, Miss};
-use super::table::{digits, geometry, millis, percent, stages};
+use super::table::{geometry, millis, percent, stages};
+use super::{Run, reliability};
 use crate::domain::DocumentKind;
-use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport};
+use crate::service::evaluate::{Decisions, Rate, Report, SetReport, Total};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,12 +16,14 @@ const STYLE: &str = "
 main{max-width:1080px;margin:0 auto;padding:2rem 1rem 4rem}h1{font-size:1.6rem;margin:0}h2{font-size:1.1rem;margin:0 0 .8rem}
 section,.cards>div{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:1.1rem 1.3rem;margin:1.1rem 0;overflow-x:auto}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:.8rem;margin:1.4rem 0}.cards>div{margin:0;display:flex;flex-direction:column;justify-content:space-between}
-.cards b{display:block;font-size:1.5rem;line-height:1.3}.soft,.cards span{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}
+.cards>div{padding:.9rem 1.1rem;gap:.3rem}.cards span{font-size:13px;line-height:1.3}.cards b{display:block;font-size:1.5rem;line-height:1.3}.soft,.cards span{color:var(--soft)}.good{color:var(--good)}.bad{color:var(--bad)}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.28rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th{color:var(--soft);font-weight:500}th:first-child,td:first-child{text-align:left}td.t{text-align:left;white-space:normal}
+th{color:var(--soft);font-weight:500}th:first-child,td:first-child{text-align:left}.t{text-align:left;white-space:normal}td.t{overflow-wrap:break-word;vertical-align:top}
 .kinds{width:auto}.kinds th,.kinds td:first-child{white-space:normal;vertical-align:bottom;max-width:9rem}.kinds th:not(:first-child){border-left:1px solid var(--line)}
 .fields th:first-child,.fields td:first-child{position:sticky;left:0;background:var(--paper)}
 .bar{display:flex;width:180px;height:10px;border-radius:5px;overflow:hidden;background:var(--line)}.bar i{display:block;height:100%}
+.key{display:inline-block;width:10px;height:10px;border-radius:3px;margin:0 .3rem 0 .6rem}summary{cursor:pointer}details table{margin-top:.6rem}
+.beside{display:flex;gap:1.5rem;flex-wrap:wrap}.beside th,.beside td{padding:.28rem .45rem}.beside table{width:auto;align-self:flex-start}
 .misses{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr));gap:.8rem}
 figure{margin:0;border:1px solid var(--line);border-radius:8px;overflow:hidden}figure>div{display:grid;place-items:center;min-height:96px;padding:.5rem;background:var(--back)}
 figure img{display:block;max-width:100%;border-radius:3px}figcaption{padding:.6rem .8rem;overflow-wrap:anywhere}
@@ -30,7 +33,7 @@ p{margin:.5rem 0}code{font:13px ui-monospace,monospace}svg{overflow:visible;marg
 ";
 
 /// The page.
-pub fn page(report: &Report, gallery: &Gallery) -> String {
+pub fn page(report: &Report, run: &Run, gallery: &Gallery) -> String {
     let all = &report.overall;
     let wrong = report.wrong_approvals.len();
     let approved = all.genuine.approved + all.altered.approved + all.unvouched.approved;
@@ -44,8 +47,8 @@ pub fn page(report: &Report, gallery: &Gallery) -> String {
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width,initial-scale=1\"><title>claimlens eval</title><style>{STYLE}</style></head>\
          <body><main><h1>How well it reads and decides</h1>\
-         <p class=\"soft\">claimlens {} · {} photos, {} labelled · {} unreadable · {} failed</p><div class=\"cards\">",
-        env!("CARGO_PKG_VERSION"),
+         <p class=\"soft\">{}<br>{} photos, {} labelled · {} unreadable · {} failed</p><div class=\"cards\">",
+        escape(&run.to_string()),
         all.photos,
         all.labelled,
         all.unreadable,
@@ -53,23 +56,19 @@ pub fn page(report: &Report, gallery: &Gallery) -> String {
     );
     out += &card("wrong approvals", wrong.to_string(), if wrong == 0 { "good" } else { "bad" });
     out += &card("fields right", share(&all.all_fields), "");
-    out += &card("whole documents right", share(&all.whole), "");
-    out += &card("document kind right", share(&all.kind), "");
+    out += &card("documents all right", share(&all.whole), "");
+    out += &card("kind right", share(&all.kind), "");
     out += &card("approved", format!("{approved} of {cases}"), "");
-    out += &card("median time a case", wall, "");
+    out += &card("median time", wall, "");
     out += "</div>";
     if wrong > 0 {
-        out += "<section><h2 class=\"bad\">Wrong approvals</h2><table><tr><th>photos</th><th>why</th></tr>";
-        for w in &report.wrong_approvals {
-            let (photos, why) = (escape(&w.photos.join(", ")), escape(&w.why.join("; ")));
-            out += &format!("<tr><td>{photos}</td><td class=\"t\">{why}</td></tr>");
-        }
-        out += "</table></section>";
+        out += &wrong_approvals(report);
     }
+    out += &looked_at(gallery);
     for (of, calibration) in [("money, dates and numbers", &report.calibration), ("text", &report.calibration_of_text)]
     {
         if calibration.n > 0 {
-            out += &reliability(of, calibration);
+            out += &reliability::section(of, calibration);
         }
     }
     out += &confusion(report);
@@ -79,7 +78,6 @@ pub fn page(report: &Report, gallery: &Gallery) -> String {
     for set in &report.sets {
         out += &section(set);
     }
-    out += &looked_at(gallery);
     if !report.misses.is_empty() {
         out += &format!("<section><details><summary>All {} misses as a table</summary><table>", report.misses.len());
         out += "<tr><th>photo</th><th>field</th><th>truth</th><th>read</th><th>sure</th></tr>";
@@ -96,8 +94,34 @@ pub fn page(report: &Report, gallery: &Gallery) -> String {
         }
         out += "</table></details></section>";
     }
-    out + "<p class=\"soft\">Intervals are Wilson's, 95 %. Loose: text counts as right where one contains the other.</p>\
-           </main></body></html>\n"
+    out + "</main></body></html>\n"
+}
+
+fn wrong_approvals(report: &Report) -> String {
+    let rows: String = report
+        .wrong_approvals
+        .iter()
+        .map(|w| {
+            let [photos, deciding, elsewhere] = [w.photos.join(", "), w.deciding.join("; "), w.elsewhere.join("; ")];
+            let [photos, deciding, elsewhere] = [photos, deciding, elsewhere].map(|text| if text.is_empty() { "–".to_owned() } else { escape(&text) });
+            format!("<tr><td class=\"t\">{photos}</td><td class=\"t bad\">{deciding}</td><td class=\"t\">{elsewhere}</td></tr>")
+        })
+        .collect();
+    format!(
+        "<section><h2 class=\"bad\">Wrong approvals <span class=\"soft\">{} of {} in a deciding value</span></h2>\
+         <table><tr><th>photos</th><th class=\"t\">in a deciding value</th><th class=\"t\">elsewhere</th></tr>{rows}</table>\
+         <p class=\"soft\">Deciding are money, dates, numbers, the kind, and whether the paper is altered; names are not.</p>\
+         </section>",
+        report.wrong_in_deciding(),
+        report.wrong_approvals.len()
+    )
+}
+
+/// What the colours of a bar mean.
+fn legend(keys: &[(&str, &str)]) -> String {
+    keys.iter()
+        .map(|(hue, what)| format!("<span class=\"key\" style=\"background:var(--{hue})\"></span>{what}"))
+        .collect()
 }
 
 fn section(set: &SetReport) -> String {
@@ -116,12 +140,16 @@ fn section(set: &SetReport) -> String {
             let loose = f.loose.map_or_else(String::new, |l| percent(l.share));
             out += &row(f.field.as_str(), &f.rate, Some((f.wrong, f.missing)), &loose);
         }
-        for (name, rate) in set.totals() {
+        for Total { name, rate, missed } in set.totals() {
             if rate.n > 0 {
-                out += &row(&format!("<b>{name}</b>"), rate, None, "");
+                out += &row(&format!("<b>{name}</b>"), rate, missed, "");
             }
         }
-        out += "</table>";
+        out += &format!(
+            "</table><p class=\"soft\">{} (rows and documents: or missing). Intervals are Wilson's, 95 %. Loose: text counts \
+             as right where one contains the other.</p>",
+            legend(&[("good", "right"), ("warn", "missing"), ("bad", "wrong")])
+        );
     }
     for line in geometry(set) {
         out += &format!("<p>{line}</p>");
@@ -143,6 +171,14 @@ fn section(set: &SetReport) -> String {
     out += &format!("<p class=\"soft\">Reasons: {}</p>", reasons.join(" · "));
     let times = stages(set);
     let longest = times.iter().map(|(_, t)| t.p95_ms).fold(1e-9, f64::max);
+    let wall = set.times.get("wall").map_or_else(String::new, |t| {
+        format!(" <span class=\"soft\">{} ms a case, 95 % within {} ms</span>", millis(t.median_ms), millis(t.p95_ms))
+    });
+    out += &format!(
+        "<details><summary>Time{wall}</summary><p class=\"soft\">{}. <code>total</code>: reading, from bytes to fields. \
+         <code>wall</code>: the whole case, opening the file and deciding included.</p>",
+        legend(&[("hue", "median"), ("warn", "from there to what 95 % stay within")])
+    );
     out += "<table><tr><th>stage</th><th></th><th>median ms</th><th>95 % ms</th><th>longest ms</th></tr>";
     for (name, t) in times {
         let (median, rest) = (t.median_ms / longest * 100.0, (t.p95_ms - t.median_ms) / longest * 100.0);
@@ -155,7 +191,7 @@ fn section(set: &SetReport) -> String {
             millis(t.max_ms)
         );
     }
-    out + "</table></section>"
+    out + "</table></details></section>"
 }
 
 fn row(name: &str, rate: &Rate, misses: Option<(usize, usize)>, loose: &str) -> String {
@@ -165,7 +201,7 @@ fn row(name: &str, rate: &Rate, misses: Option<(usize, usize)>, loose: &str) -> 
     format!(
         "<tr><td>{name}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
          <td class=\"soft\">{:.1}–{:.1} %</td><td>{loose}</td></tr>",
-        bar(&[(part(rate.right), "good"), (part(wrong), "bad"), (part(missing), "warn")]),
+        bar(&[(part(rate.right), "good"), (part(missing), "warn"), (part(wrong), "bad")]),
         rate.n,
         rate.right,
         told(wrong),
@@ -184,60 +220,14 @@ fn bar(parts: &[(f64, &str)]) -> String {
     format!("<div class=\"bar\">{parts}</div>")
 }
 
-/// Stated confidence against the share that was right; on the diagonal both agree.
-fn reliability(of: &str, c: &Calibration) -> String {
-    const SIDE: f64 = 220.0;
-    let mut marks = String::new();
-    for bin in c.bins.iter().filter(|b| b.n > 0) {
-        let (x, y) = (30.0 + bin.stated * SIDE, 10.0 + (1.0 - bin.right) * SIDE);
-        // Area follows the number of values.
-        let radius = 3.0 + 9.0 * (bin.n as f64 / c.n as f64).sqrt();
-        marks += &format!(
-            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" fill=\"var(--hue)\" fill-opacity=\".75\">\
-             <title>{} values: stated {:.1} %, right {:.1} %</title></circle>",
-            bin.n,
-            bin.stated * 100.0,
-            bin.right * 100.0
-        );
-    }
-    let rows: String = c
-        .bins
-        .iter()
-        .filter(|b| b.n > 0)
-        .map(|b| {
-            format!(
-                "<tr><td>{}–{} %</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-                digits(b.from),
-                digits(b.to),
-                b.n,
-                percent(b.stated),
-                percent(b.right)
-            )
-        })
-        .collect();
-    format!(
-        "<section><h2>Does confidence mean what it says? <span class=\"soft\">{of}</span></h2><p class=\"soft\">Expected \
-         calibration error {:.2} % over {} values; stated at 99 % or more: {} of {} right. Below the diagonal it promises \
-         too much.</p><div style=\"display:flex;gap:2rem;flex-wrap:wrap\">\
-         <svg width=\"270\" height=\"260\" viewBox=\"0 0 270 260\" role=\"img\" aria-label=\"reliability diagram\">\
-         <rect x=\"30\" y=\"10\" width=\"220\" height=\"220\" fill=\"none\" stroke=\"var(--line)\"/>\
-         <line x1=\"30\" y1=\"230\" x2=\"250\" y2=\"10\" stroke=\"var(--soft)\" stroke-dasharray=\"4 4\"/>{marks}\
-         <text x=\"30\" y=\"246\">0</text><text x=\"140\" y=\"246\" text-anchor=\"middle\">stated</text>\
-         <text x=\"250\" y=\"246\" text-anchor=\"end\">100 %</text>\
-         <text x=\"22\" y=\"120\" transform=\"rotate(-90 22 120)\" text-anchor=\"middle\">right</text></svg>\
-         <table style=\"width:auto;align-self:center\"><tr><th>confidence</th><th>values</th><th>stated</th><th>right</th></tr>{rows}\
-         </table></div></section>",
-        c.ece * 100.0,
-        c.n,
-        c.sure.right,
-        c.sure.n
-    )
-}
-
 /// Which kinds were taken for which: a true kind a row, a kind read a column.
 fn confusion(report: &Report) -> String {
-    if report.kinds.is_empty() {
+    let all = &report.overall.kind;
+    if all.n == 0 {
         return String::new();
+    }
+    if all.right == all.n {
+        return format!("<section><p>No kind was taken for another: all {} are right.</p></section>", all.n);
     }
     let read: BTreeSet<DocumentKind> = report.kinds.values().flat_map(|row| row.keys().copied()).collect();
     let name = |kind: &DocumentKind| kind.as_str().replace('_', "_<wbr>");
@@ -293,7 +283,7 @@ fn figure(miss: &Miss) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -319,22 +309,37 @@ mod tests {
             wall_us: 1500,
         };
         let mut misread = case.photos[0].fields[0].clone();
-        misread.got = Some("<script>\"9\" & 1".to_owned());
+        misread.got = Some("<script>\"9\" & '1".to_owned());
         let mut gallery = Gallery::default();
         gallery.add(vec![
             Miss { photo: "<script>.jpg".to_owned(), score: misread, crop: Some(b"JPEG".to_vec()) },
             Miss { photo: "b.jpg".to_owned(), score: case.photos[0].fields[0].clone(), crop: None },
         ]);
         let report = report(&[case]);
-        let page = page(&report, &gallery);
+        let run = Run {
+            at: "2026-05-12T09:30:00Z".to_owned(),
+            folder: "bills".to_owned(),
+            build: "1.0+abc".to_owned(),
+            policy: "built-in".to_owned(),
+            policy_sha256: "0123456789abcdef".to_owned(),
+            calibration_sha256: "fedcba9876543210".to_owned(),
+        };
+        let page = page(&report, &run, &gallery);
+        let told = "bills · as of 2026-05-12T09:30:00Z · claimlens 1.0+abc · policy built-in 0123456789ab · calibration fedcba987654";
+        assert!(page.contains(told), "{run}");
         assert!(page.contains("Wrong approvals") && page.contains("&lt;script&gt;.jpg") && !page.contains("<script>"));
         assert!(page.contains("<td>till_<wbr>receipt</td><td class=\"bad\">1</td>"), "taken for unknown");
         assert!(page.contains("a&amp;b") && page.contains("altered (&lt;b&gt;)"));
-        assert!(page.contains("<dd class=\"bad\">&lt;script&gt;&quot;9&quot; &amp; 1</dd>"));
+        assert!(page.contains("<dd class=\"bad\">&lt;script&gt;&quot;9&quot; &amp; &#39;1</dd>"));
         assert!(page.contains("src=\"data:image/jpeg;base64,SlBFRw==\"") && page.contains("nothing read"));
         assert!(page.contains("2 of 2 wrong or missing values"));
         assert!(!page.contains("http"), "the page needs nothing from elsewhere");
-        let table = super::super::table::tables(&report, crate::cli::show::Paint(false));
-        assert!(table.contains("wrong approvals: 1") && table.contains("  total                 1      0"), "{table}");
+        let table = super::super::table::tables(&report, &run, crate::cli::show::Paint(false));
+        assert!(
+            table.starts_with(told)
+                && table.contains("wrong approvals: 1, 1 of them in a deciding value")
+                && table.contains("  total                 1      0"),
+            "{table}"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The measurement as tables for a terminal.
 
+use super::Run;
 use crate::cli::show::Paint;
-use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport};
+use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport, Total};
 use std::fmt::Write;
 
 /// Stages in the order they run; others follow by name.
@@ -19,8 +20,10 @@ pub const STAGES: &[&str] = &[
 ];
 
 /// Every set, then all together, then what went wrong.
-pub fn tables(report: &Report, paint: Paint) -> String {
+pub fn tables(report: &Report, run: &Run, paint: Paint) -> String {
     let mut out = String::new();
+    put(&mut out, &paint.dim(&run.to_string()));
+    out.push('\n');
     for set in &report.sets {
         table(&mut out, set, paint);
     }
@@ -32,12 +35,19 @@ pub fn tables(report: &Report, paint: Paint) -> String {
     if report.calibration.n > 0 {
         put(&mut out, &format!("amounts wrong at 99 % or more: {}", report.amounts_surely_wrong));
     }
-    match report.wrong_approvals.len() {
-        0 => put(&mut out, &paint.green("wrong approvals: none")),
-        n => put(&mut out, &paint.red(&format!("wrong approvals: {n}"))),
+    match (report.wrong_approvals.len(), report.wrong_in_deciding()) {
+        (0, _) => put(&mut out, &paint.green("wrong approvals: none")),
+        (n, deciding) => {
+            put(&mut out, &paint.red(&format!("wrong approvals: {n}, {deciding} of them in a deciding value")));
+        }
     }
     for wrong in &report.wrong_approvals {
-        put(&mut out, &format!("  {}: {}", wrong.photos.join(", "), wrong.why.join("; ")));
+        put(&mut out, &format!("  {}", wrong.photos.join(", ")));
+        for (of, why) in [("deciding", &wrong.deciding), ("elsewhere", &wrong.elsewhere)] {
+            if !why.is_empty() {
+                put(&mut out, &format!("    {of}: {}", why.join("; ")));
+            }
+        }
     }
     out
 }
@@ -85,9 +95,9 @@ fn table(out: &mut String, set: &SetReport, paint: Paint) {
         let loose = f.loose.map_or(String::new(), |l| percent(l.share));
         row(out, f.field.as_str(), &f.rate, &format!("{:>6}  {:>7}", f.wrong, f.missing), &loose);
     }
-    let plain = |out: &mut String, name: &str, rate: &Rate| row(out, name, rate, &" ".repeat(15), "");
-    for (name, rate) in set.totals() {
-        plain(out, name, rate);
+    for Total { name, rate, missed } in set.totals() {
+        let middle = missed.map_or(" ".repeat(15), |(wrong, missing)| format!("{wrong:>6}  {missing:>7}"));
+        row(out, name, rate, &middle, "");
     }
     for line in geometry(set) {
         put(out, &format!("  {line}"));
