@@ -6,7 +6,7 @@
 //! `null` means that the field must be absent. Text has a second, looser measure beside it: one contains the other.
 
 use crate::domain::document::ValueType;
-use crate::domain::{Bp, Decision, DocumentKind, FieldName, Homography, Page, Quad, Reading, Support, Upload};
+use crate::domain::{Bp, Decision, DocumentKind, Field, FieldName, Homography, Page, Quad, Reading, Support, Upload};
 use crate::models::Sample;
 use crate::pipeline::support;
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,8 @@ pub struct FieldScore {
     pub confidence: Option<Bp>,
     /// What `got` rests on.
     pub support: Option<Support>,
+    /// Whether there is a doubt about `got` that no score tells.
+    pub doubtful: bool,
     /// How it came out.
     pub score: Score,
     /// Right by the looser measure.
@@ -213,7 +215,8 @@ pub fn score(source: &str, reading: &Reading, truth: Option<&Truth>) -> PhotoSco
             let (score, loose) = compare(field, truth.as_deref(), got.as_deref());
             let confidence = got.as_ref().and(read.map(|f| f.confidence));
             let support = supports.get(&field).copied();
-            FieldScore { field, truth: truth.clone(), got, confidence, support, score, loose }
+            let doubtful = read.is_some_and(Field::is_doubtful);
+            FieldScore { field, truth: truth.clone(), got, confidence, support, doubtful, score, loose }
         })
         .collect();
     PhotoScore {
@@ -798,11 +801,12 @@ fn calibration(scores: &[&FieldScore]) -> Calibration {
     }
 }
 
-/// What the calibration table is fitted to: every value read whose truth is known. The confidences must be the
-/// recogniser's own scores.
+/// What the calibration table is fitted to: every value read whose truth is known, but those of which something other than
+/// the score tells a doubt. The confidences must be the recogniser's own scores.
 pub fn samples(cases: &[CaseScore]) -> Vec<Sample> {
     let values = cases.iter().flat_map(|c| &c.photos).flat_map(|p| &p.fields);
     values
+        .filter(|s| !s.doubtful)
         .filter_map(|s| {
             let right = s.score == Score::Right;
             Some(Sample { value_type: s.field.value_type(), support: s.support?, score: s.confidence?, right })
