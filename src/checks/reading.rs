@@ -118,7 +118,7 @@ fn voids(text: &str) -> bool {
         "and",
     ];
     let text = simplified(text);
-    let alone = text.chars().filter(|c| c.is_alphanumeric()).count() <= 4;
+    let alone = text.chars().filter(|c| c.is_alphanumeric()).count() <= 3;
     let would = WOULD_VOID.iter().any(|word| text.contains(word));
     if WORDS.iter().any(|word| text.contains(word))
         || !would && (text.contains("作废") || alone && STAMPS.iter().any(|word| text.contains(word)))
@@ -188,6 +188,7 @@ mod tests {
             ("作废", Fail),
             ("作廢", Fail),
             ("F退费", Fail),
+            ("退费金额:", Pass),
             ("已理赔", Fail),
             ("注销", Fail),
             ("无章无效", Pass),

@@ -206,7 +206,11 @@ fn with_currency(sheet: &Sheet<'_>, span: Span) -> String {
 
 /// A value with the first of some words in the place of characters that differ from it, but that the recogniser held
 /// possible; and that word. `None` if the value stands nowhere on the page as it is, or no word fits.
-pub fn mended(sheet: &Sheet<'_>, value: &str, words: &[&'static str]) -> Option<(String, &'static str)> {
+pub fn mended<'w>(
+    sheet: &Sheet<'_>,
+    value: &str,
+    words: impl IntoIterator<Item = &'w str>,
+) -> Option<(String, &'w str)> {
     let letters: Vec<char> = value.chars().collect();
     let (cell, at) = sheet.cells.iter().find_map(|cell| {
         Some((cell, cell.chars.windows(letters.len().max(1)).position(|window| window == letters)?))
@@ -220,12 +224,12 @@ pub fn mended(sheet: &Sheet<'_>, value: &str, words: &[&'static str]) -> Option<
         // At least half is read as it is: the rest alone would make any word.
         cost.is_some_and(|cost| cost > 0 && cost * 2 <= word.len())
     };
-    words.iter().find_map(|word| {
+    words.into_iter().find_map(|word| {
         let chars: Vec<char> = word.chars().collect();
         let from = (0..=letters.len().checked_sub(chars.len())?).find(|&from| fits(&chars, from))?;
         let mut mended = letters.clone();
         mended.splice(from..from + chars.len(), chars);
-        Some((mended.into_iter().collect(), *word))
+        Some((mended.into_iter().collect(), word))
     })
 }
 

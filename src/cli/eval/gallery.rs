@@ -100,6 +100,7 @@ mod tests {
             got: None,
             confidence: confidence.map(Bp),
             support: None,
+            doubtful: false,
             score: Score::Wrong,
             loose: false,
         };

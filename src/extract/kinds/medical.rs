@@ -181,7 +181,7 @@ fn known_words(fields: &mut Fields, sheet: &Sheet<'_>) {
     for name in [F::IssuerName, F::InstitutionType, F::InsuranceType, F::Department] {
         let Some(found) = fields.get_mut(&name) else { continue };
         let Some(value) = found.value.as_deref() else { continue };
-        if let Some((mended, word)) = labels::mended(sheet, value, KNOWN_WORDS) {
+        if let Some((mended, word)) = labels::mended(sheet, value, KNOWN_WORDS.iter().copied()) {
             found.repairs.push(format!("{word}: the recogniser's next choices make a known word"));
             found.value = Some(mended);
         }

@@ -5,7 +5,7 @@
 use super::words::{HEAD_ENDS, LEGAL_FORMS, NO_NAMES, NOT_ADDRESS, PLACES, REGIONS, SHOP_WORDS};
 use super::{Row, contains_words, plain_letter};
 use crate::domain::FieldName as F;
-use crate::extract::labels::distance;
+use crate::extract::labels::{distance, mended};
 use crate::extract::layout::{Cell, Sheet};
 use crate::extract::parse::{self, DateOrder};
 use crate::extract::{Fields, Found};
@@ -168,7 +168,7 @@ fn address(sheet: &Sheet<'_>, head: &[Row]) -> Option<(Range<usize>, Found)> {
         (first..=last).flat_map(|i| head[i].cells.iter().copied()).filter(|&c| belongs(sheet, c)).collect();
     let mut found = joined(sheet, &cells)?;
     let value = found.value.take().map(|v| within(&v)).filter(|v| letters(v) >= 4)?;
-    found.value = Some(readable(&value, &mut found.repairs));
+    found.value = Some(readable(sheet, &value, &mut found.repairs));
     Some((first..last + 1, found))
 }
 
@@ -276,7 +276,7 @@ fn name(sheet: &Sheet<'_>, head: &[Row], address: Option<Range<usize>>) -> Optio
     let cells: Vec<usize> = (from..=to).flat_map(|i| head[i].cells.iter().copied()).collect();
     let mut found = joined(sheet, &cells)?;
     let value = found.value.take().map(|v| without_registration(&v)).filter(|v| letters(v) >= 2)?;
-    found.value = Some(readable(&value, &mut found.repairs));
+    found.value = Some(readable(sheet, &value, &mut found.repairs));
     Some(found)
 }
 
@@ -366,11 +366,11 @@ fn without_registration(name: &str) -> String {
 
 /// Letters and digits of one face put right by what stands around them, each noted: a digit inside a word of letters
 /// is a letter, an O inside a number is a zero, and a legal form with one letter misread is itself.
-fn readable(text: &str, repairs: &mut Vec<String>) -> String {
+fn readable(sheet: &Sheet<'_>, text: &str, repairs: &mut Vec<String>) -> String {
     let words: Vec<String> = text
         .split(' ')
         .map(|word| {
-            let better = known_word(&readable_word(word));
+            let better = possible_word(sheet, word).unwrap_or_else(|| known_word(&readable_word(word)));
             if better != word {
                 repairs.push(format!("{word} read as {better}"));
             }
@@ -433,13 +433,57 @@ fn readable_word(word: &str) -> String {
     }
 }
 
+/// What shops and addresses are made of.
+fn known_words() -> impl Iterator<Item = &'static str> {
+    const MORE: &[&str] = &[
+        "kuala",
+        "lumpur",
+        "darul",
+        "ehsan",
+        "petaling",
+        "bandar",
+        "jaya",
+        "alam",
+        "utama",
+        "subang",
+        "shah",
+        "sri",
+        "seri",
+        "off",
+        "indah",
+        "baru",
+        "damansara",
+        "johor",
+        "bahru",
+        "tenaga",
+        "raja",
+    ];
+    [SHOP_WORDS, PLACES, REGIONS, LEGAL_FORMS, MORE].into_iter().flatten().flat_map(|phrase| phrase.split(' '))
+}
+
+/// A word misread in characters for which the recogniser held those of a known word possible is that word.
+fn possible_word(sheet: &Sheet<'_>, word: &str) -> Option<String> {
+    let core = word.trim_matches(|c: char| matches!(c, '.' | ',' | '(' | ')' | '-'));
+    let length = core.chars().count();
+    if length < 3 || known_words().any(|known| known == core.to_lowercase()) {
+        return None;
+    }
+    let cases = known_words().filter(|known| known.len() == length).flat_map(|known| {
+        let mut title = known.to_uppercase();
+        title.replace_range(1.., &known[1..]);
+        [known.to_uppercase(), title, known.to_owned()]
+    });
+    let cases: Vec<String> = cases.collect();
+    let (better, _) = mended(sheet, core, cases.iter().map(String::as_str))?;
+    Some(word.replace(core, &better))
+}
+
 /// A long word that is one letter off one that shops and addresses are made of is that word; so is one with an accent
 /// that no such word has.
 fn known_word(word: &str) -> String {
     let core = word.trim_matches(|c: char| !c.is_alphanumeric());
     let lower: String = core.chars().map(plain_letter).collect();
-    let lists = [SHOP_WORDS, PLACES, REGIONS, &["kuala", "lumpur", "darul", "ehsan", "petaling", "bandar"]];
-    let known = || lists.into_iter().flatten().flat_map(|phrase| phrase.split(' ')).filter(|w| w.len() >= 5);
+    let known = || known_words().filter(|w| w.len() >= 5);
     if known().any(|w| w == core.to_lowercase()) || core.chars().count() < 5 {
         return word.to_owned();
     }
