@@ -325,6 +325,7 @@ fn add(parts: &[Fen]) -> Fen {
 mod tests {
     use super::super::tests::ask;
     use crate::domain::Outcome::{Fail, Inconclusive, NotApplicable, Pass};
+    use crate::domain::document::SETTLED_BY_SUM;
     use crate::domain::support::{bill, evidence, invoice, receipt};
     use crate::domain::{CheckId, Fen, FieldName, Outcome, Reading};
 
@@ -481,6 +482,12 @@ mod tests {
             r
         };
         let discounted = with(receipt(), &[(Subtotal, Some("21.20"))]);
+        // Subtotal 10.00, tax 0.60, and a total raised by the 3.00 that one of the goods costs.
+        let over_goods = {
+            let mut r = with(receipt(), &[(Total, Some("13.60"))]).item("Gauze", "3.00").line("3.00");
+            r.lines.last_mut().unwrap().polygon = r.items.last().unwrap().polygon;
+            r
+        };
         table(
             CheckId::SubtotalSum,
             &[
@@ -492,6 +499,12 @@ mod tests {
                 ("total far below", with(receipt(), &[(Subtotal, Some("21.20"))]), Fail),
                 ("total far below, discount seen", discounted.clone().line("COUPON 10.60-"), Inconclusive),
                 ("total far below, a longer number", discounted.line("110.600"), Fail),
+                ("the price of goods explains nothing", over_goods, Fail),
+                (
+                    "a tax of more than half bears nothing out",
+                    with(receipt(), &[(Subtotal, Some("5.30")), (Tax, Some("5.30"))]),
+                    Inconclusive,
+                ),
                 ("the same place twice", one_place, Inconclusive),
                 ("no subtotal", with(receipt(), &[(Subtotal, None)]), NotApplicable),
                 ("bill", bill(), NotApplicable),
@@ -516,7 +529,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_sum_chose_does_not_bear_it_out() {
+        let settled = |mut r: Reading, name| {
+            r.fields.get_mut(&name).unwrap().repairs.push(SETTLED_BY_SUM.to_owned());
+            r
+        };
+        // The rows make the subtotal; only a tax chosen for the purpose leads from there to the total.
+        let outcome = |r: &Reading| ask(&evidence(vec![r.clone()]), CheckId::ItemsSum).outcome;
+        assert_eq!(outcome(&receipt()), Pass);
+        assert_eq!(outcome(&settled(receipt(), Tax)), Inconclusive);
+        assert_eq!(outcome(&settled(receipt(), Subtotal)), Inconclusive);
+    }
+
+    #[test]
     fn corroboration() {
+        let short: Change = |mut r| {
+            r.items.truncate(1);
+            r.items[0].amount = Some("1.00".into());
+            r
+        };
         table(
             CheckId::TotalCorroborated,
             &[
@@ -528,6 +559,8 @@ mod tests {
                     Inconclusive,
                 ),
                 ("no total", with(bill(), &[(Total, None)]), NotApplicable),
+                ("goods short, change and subtotal say so", with(short(receipt()), &[]), Pass),
+                ("goods short, the change alone says so", with(short(receipt()), &[(Subtotal, None)]), Inconclusive),
             ],
         );
         let finding = ask(&evidence(vec![bill()]), CheckId::TotalCorroborated);

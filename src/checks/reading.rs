@@ -129,8 +129,7 @@ fn voids(text: &str) -> bool {
     let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
     let spaced = format!(" {} ", words.join(" "));
     let says = |phrase: &&str| spaced.contains(&format!(" {phrase} "));
-    PHRASES.iter().any(|phrase| says(phrase))
-        || GUARDED.iter().any(|phrase| says(phrase)) && !words.iter().any(|word| SMALL_PRINT.contains(word))
+    PHRASES.iter().any(&says) || GUARDED.iter().any(says) && !words.iter().any(|word| SMALL_PRINT.contains(word))
 }
 
 /// The traditional characters of these words as simplified ones.

@@ -360,6 +360,58 @@ mod tests {
     use super::*;
     use crate::domain::{PageText, text::Line};
 
+    /// A line with what the recogniser held possible at some places.
+    fn doubted(text: &str, rivals: &[(usize, &str)]) -> Line {
+        let mut line = Line::at(text, 0., 0., 400., 20.);
+        rivals.iter().for_each(|(i, others)| line.rivals[*i] = (*others).to_owned());
+        line
+    }
+
+    fn page(lines: Vec<Line>) -> PageText {
+        PageText { width: 1000, height: 100, lines }
+    }
+
+    #[test]
+    fn next_choices_make_a_label() {
+        let field = |line: Line, words: &'static [&'static str]| {
+            let page = page(vec![line]);
+            let table = [
+                Label { field: Some(FieldName::PayerName), words },
+                Label { field: Some(FieldName::Cashier), words: &["收款人"] },
+            ];
+            read(&Sheet::new(&page), &table).0.remove(&FieldName::PayerName).and_then(|found| found.value)
+        };
+        assert_eq!(field(doubted("文款人:李四", &[(0, "交义")]), &["交款人"]).as_deref(), Some("李四"));
+        assert_eq!(field(doubted("文款人:李四", &[]), &["交款人"]), None, "as near to another label");
+        assert_eq!(field(doubted("患者姐名:李四", &[]), &["患者姓名"]).as_deref(), Some("李四"));
+        assert_eq!(field(doubted("姐妹:李四", &[]), &["姓名"]), None, "two other characters");
+    }
+
+    #[test]
+    fn next_choices_make_an_amount_in_words() {
+        let words = |line: Line| {
+            let page = page(vec![line]);
+            let sheet = Sheet::new(&page);
+            let found = words(&sheet, amount_in_words(&sheet).unwrap());
+            (found.value, found.repairs.len())
+        };
+        let read = words(doubted("查万撕仟元整", &[(0, "壹聋"), (2, "测捌")]));
+        assert_eq!(read, (Some("壹万捌仟元整".to_owned()), 2), "and both are told");
+        assert_eq!(words(doubted("壹万撕仟元整", &[(2, "测")])).0, None);
+    }
+
+    #[test]
+    fn next_choices_make_a_known_word_and_a_currency_sign() {
+        let page = page(vec![doubted("某市如动保健院", &[(2, "和妇"), (3, "幼")]), doubted("V12.50", &[(0, "Y¥")])]);
+        let sheet = Sheet::new(&page);
+        let words = ["妇幼保健院"];
+        assert_eq!(mended(&sheet, "某市如动保健院", words), Some(("某市妇幼保健院".to_owned(), "妇幼保健院")));
+        assert_eq!(mended(&sheet, "某市如动保健院", ["某市人民医院"]), None);
+        assert_eq!(mended(&sheet, "别的", words), None, "not on the page");
+        let money = typed(&sheet, FieldName::Total, sheet.whole(1)).unwrap();
+        assert_eq!(money.value.as_deref(), Some("12.50"));
+    }
+
     const TABLE: &[Label] = &[
         Label { field: Some(FieldName::Deposit), words: &["预缴金额"] },
         Label { field: Some(FieldName::TopUp), words: &["补缴金额"] },

@@ -126,6 +126,14 @@ mod tests {
     }
 
     #[test]
+    fn rivals_are_told_where_a_character_is_not_sure() {
+        let alphabet = Alphabet::from_dictionary("a\r\nb\r\nc\r\n"); // blank a b c space
+        let p = [0.0, 0.995, 0.005, 0.0, 0.0, 0.2, 0.1, 0.5, 0.15, 0.05];
+        let out = alphabet.decode(&p, 5, 1.0).unwrap();
+        assert_eq!((out.text.as_str(), &out.rivals[..]), ("ab", &[String::new(), "ca ".to_owned()][..]));
+    }
+
+    #[test]
     fn a_foreign_model_is_refused() {
         assert!(Alphabet::from_dictionary("a").decode(&[0.1; 10], 5, 1.0).is_err());
     }
