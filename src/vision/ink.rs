@@ -20,6 +20,8 @@ const LEAST_PART: f64 = 0.03;
 /// Share of a seal's box that is ink: less is a few red strokes, more is a red area.
 const INK: std::ops::RangeInclusive<f64> = 0.08..=0.75;
 
+/// Parts of one seal stand no farther apart than this share of the page's longer side.
+const GAP: f64 = 0.02;
 /// Longest to shortest side of a seal, and of a stamp of a few words.
 const ROUND: f64 = 2.2;
 const WORDS: f64 = 6.0;
@@ -46,15 +48,20 @@ impl Ink {
 
 /// The red seals of a page: connected red areas, as round or square as seals are. At most four, the largest first.
 pub fn seals(page: &RgbImage) -> Vec<SealBox> {
-    marks(page, Ink::Red, ROUND)
+    marks(page, Ink::Red, ROUND, GAP)
 }
 
-/// What is stamped in an ink: as [`seals`], but of the shape of a few words too.
+/// What is stamped in an ink: as [`seals`], but of the shape of a few words too. Two stamps that touch stand there as one
+/// and each by itself.
 pub fn stamps(page: &RgbImage, ink: Ink) -> Vec<SealBox> {
-    marks(page, ink, WORDS)
+    let mut found = marks(page, ink, WORDS, GAP);
+    found.extend(marks(page, ink, WORDS, 0.0));
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
-fn marks(page: &RgbImage, ink: Ink, elongation: f64) -> Vec<SealBox> {
+fn marks(page: &RgbImage, ink: Ink, elongation: f64, gap: f64) -> Vec<SealBox> {
     let small = rectify::reduced(page, SIDE);
     let (w, h) = (small.width() as usize, small.height() as usize);
     let red: Vec<bool> = small.pixels().map(|p| ink.strength(p) > RED).collect();
@@ -96,7 +103,7 @@ fn marks(page: &RgbImage, ink: Ink, elongation: f64) -> Vec<SealBox> {
             parts.push((ink, [left, top, right, bottom]));
         }
     }
-    let mut found: Vec<(usize, SealBox)> = joined(parts, (0.02 * long) as usize)
+    let mut found: Vec<(usize, SealBox)> = joined(parts, (gap * long) as usize)
         .into_iter()
         .filter(|(ink, [left, top, right, bottom])| {
             let (bw, bh) = ((right - left) as f64, (bottom - top) as f64);
