@@ -226,7 +226,8 @@ fn shapes(fields: &mut Fields) {
     }
 }
 
-/// The title: the line with most of the words of one, mended to the form that the ministry prints.
+/// The title: the line with most of the words of one, alone or with the line that goes on beside it, mended to the form that
+/// the ministry prints.
 fn title(sheet: &Sheet<'_>) -> Option<Found> {
     const FORMS: &[&str] = &[
         "医疗门诊收费票据",
@@ -236,9 +237,19 @@ fn title(sheet: &Sheet<'_>) -> Option<Found> {
         "医疗机构住院收费票据",
         "医疗机构门诊收费票据",
     ];
-    let mut best: Option<(usize, usize, String)> = None; // edits, cell, value
-    for (i, cell) in sheet.cells.iter().enumerate() {
-        let text: String = cell.chars.iter().filter(|c| !c.is_whitespace()).collect();
+    // A seal over it or a wide space parts a title in two.
+    let beside = |i: usize| {
+        let cell = &sheet.cells[i];
+        let right = sheet.to_the_right(cell.right, cell.middle(), cell.height());
+        let next = right.into_iter().find(|&j| j != i)?;
+        (sheet.cells[next].left - cell.right < 2.0 * cell.height()).then_some(next)
+    };
+    let lines = (0..sheet.cells.len()).flat_map(|i| [Some((i, None)), beside(i).map(|next| (i, Some(next)))]).flatten();
+    let mut best: Option<(usize, usize, Option<usize>, String)> = None; // edits, cell, cell beside it, value
+    for (i, next) in lines {
+        let cell = &sheet.cells[i];
+        let beyond = next.into_iter().flat_map(|j| &sheet.cells[j].chars);
+        let text: String = cell.chars.iter().chain(beyond).filter(|c| !c.is_whitespace()).collect();
         let n = text.chars().count();
         if !(6..=24).contains(&n) || cell.middle() > sheet.height * 0.5 {
             continue;
@@ -248,17 +259,25 @@ fn title(sheet: &Sheet<'_>) -> Option<Found> {
         for form in FORMS {
             let limit = form.chars().count() * 2 / 5;
             if let Some(edits) = labels::distance(&rest, form, limit)
-                && best.as_ref().is_none_or(|(e, ..)| edits < *e)
+                && best.as_ref().is_none_or(|(e, .., value)| {
+                    edits < *e || edits == *e && value.chars().count() < province.chars().count() + form.chars().count()
+                })
             {
-                best = Some((edits, i, format!("{province}{form}")));
+                best = Some((edits, i, next, format!("{province}{form}")));
             }
         }
     }
-    let (edits, cell, value) = best?;
+    let (edits, cell, next, value) = best?;
     let span = sheet.whole(cell);
     let repairs =
         if edits == 0 { vec![] } else { vec![format!("{edits} characters mended to the printed form of titles")] };
-    Some(labels::found(sheet, span, parse::Parsed { value, repairs, chars: (0, span.to) }))
+    let mut found = labels::found(sheet, span, parse::Parsed { value, repairs, chars: (0, span.to) });
+    if let Some(next) = next.map(|next| &sheet.cells[next].line) {
+        found.text.push_str(&next.text);
+        found.quad = found.quad.union(&next.quad);
+        found.confidence = found.confidence.min(next.confidence);
+    }
+    Some(found)
 }
 
 /// Total in words and in numerals. The words are found by their characters wherever they stand; the numerals after
