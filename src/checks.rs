@@ -13,6 +13,7 @@ mod qr;
 mod reading;
 mod repeats;
 mod support;
+mod text_layer;
 
 use crate::domain::document::ValueType;
 use crate::domain::{
@@ -52,6 +53,7 @@ const CHECKS: &[(CheckId, Check)] = &[
     (CheckId::NotVoid, reading::not_void),
     (CheckId::TotalCorroborated, arithmetic::total_corroborated),
     (CheckId::ReadersAgree, reading::readers_agree),
+    (CheckId::TextLayer, text_layer::text_layer),
 ];
 
 /// Every check on every document: one list of findings a document, each list in the order of the table.

@@ -427,6 +427,8 @@ mod tests {
         let mut bare_receipt = receipt().without(Cash).without(Subtotal);
         bare_receipt.items.clear();
         let unread = Reading::unreadable("x", ContentHash([3; 32]), "not a picture".into());
+        let layered =
+            |total: &str| Reading { text_layer: Some(format!("11060124 0012345678 2024-05-12 {total}")), ..bill() };
         vec![
             ("no_photos", evidence(vec![])),
             (
@@ -476,6 +478,8 @@ mod tests {
             ("documents_disagree", evidence(vec![bill(), invoice().set(BuyerName, "李四")])),
             ("marked_void", one(bill().line("电子票据冲红"))),
             ("total_contradicted", one(bill().set(Total, "320.60"))),
+            ("text_layer_differs", one(layered("玖佰元整 900.00"))),
+            ("check_unclear", one(layered("900.00"))),
         ]
     }
 

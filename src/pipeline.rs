@@ -192,7 +192,7 @@ impl Reader {
         let reading = self.assemble(source, sha256, &photo.image, &page, extraction, &mut watch)?;
         let (width, height) = photo.image.dimensions();
         let overprint = overprint.into_iter().map(|line| placed(line, &page, width, height)).collect();
-        let reading = Reading { pdf_page, overprint, ..reading };
+        let reading = Reading { pdf_page, overprint, text_layer: photo.text_layer, ..reading };
         watch.timing.add("total", start.elapsed());
         let pictures = Some(Pictures { upload: photo.image, page: page.image });
         Ok(ReadOutcome { reading, timing: watch.timing, pictures })
@@ -251,6 +251,7 @@ impl Reader {
             items,
             lines,
             overprint: Vec::new(),
+            text_layer: None,
             qr: page.qr.clone(),
         };
         if let Some(calibration) = &self.calibration {

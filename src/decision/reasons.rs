@@ -108,6 +108,9 @@ codes! {
     DocumentsDisagree "documents_disagree" "The documents of the claim do not agree with each other." "案件中的单据互相矛盾。";
     MarkedVoid "marked_void" "The paper is marked as void or as taking back another bill." "单据带有作废或冲红标记。";
     TotalContradicted "total_contradicted" "Something else on the paper contradicts the total." "票面其他信息与合计金额矛盾。";
+    TextLayerDiffers "text_layer_differs"
+        "The text inside the PDF gives a total of {text_layer}, the page shows {total}."
+        "PDF内嵌文字的合计金额为{text_layer}，页面显示为{total}。";
     // Told with an approval.
     AllChecksPassed "all_checks_passed"
         "Every rule holds: {passed} checks passed, none failed; left open, and not needed: {open}."
@@ -238,6 +241,7 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
         CheckId::NotVoid => Code::MarkedVoid,
         CheckId::TotalCorroborated => Code::TotalContradicted,
         CheckId::ReadersAgree => Code::ReadersDisagree,
+        CheckId::TextLayer => Code::TextLayerDiffers,
         CheckId::Repeat => {
             let told: Vec<Code> = [
                 ("same_bytes", Code::SeenBeforeSameBytes),
@@ -282,6 +286,7 @@ pub(super) fn check_label(check: CheckId) -> (String, String) {
         CheckId::NotVoid => ("the paper is not marked void", "单据无作废或冲红标记"),
         CheckId::TotalCorroborated => ("something else on the paper confirms the total", "票面其他信息印证合计"),
         CheckId::ReadersAgree => ("two readers read the same", "两个识别引擎读数一致"),
+        CheckId::TextLayer => ("the text inside the PDF says what the page shows", "PDF内嵌文字与页面显示一致"),
     };
     (en.to_owned(), zh.to_owned())
 }

@@ -172,6 +172,11 @@ pub struct Reading {
     /// reading took their place, and in the ink of stamps alone.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub overprint: Vec<ReadLine>,
+    /// What the page of a PDF writes by text operators, seen or unseen, in the order of the file and as the file spells
+    /// it: at most 20,000 characters, where one that cannot be told is U+FFFD. To compare with what was read off the
+    /// picture, and never read instead of it. `None` if it writes nothing so, as in a scan, and for a picture.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub text_layer: Option<String>,
     /// QR codes decoded.
     pub qr: Vec<QrCode>,
 }
@@ -213,6 +218,7 @@ impl Reading {
             items: Vec::new(),
             lines: Vec::new(),
             overprint: Vec::new(),
+            text_layer: None,
             qr: Vec::new(),
         }
     }
@@ -305,7 +311,7 @@ checks! {
     DateOrder "date_order"; DateNotFuture "date_not_future"; DateNotStale "date_not_stale";
     PolicyPeriod "policy_period"; QrMatchesPrint "qr_matches_print"; QrChecksum "qr_checksum"; Repeat "repeat";
     ClaimName "claim_name"; ClaimAmount "claim_amount"; DocumentsAgree "documents_agree"; NotVoid "not_void";
-    TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree";
+    TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree"; TextLayer "text_layer";
 }
 
 /// What a check says.

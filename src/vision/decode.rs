@@ -201,9 +201,9 @@ pub fn decode(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Photo, Dec
         return Err(damaged);
     }
     // The decoders are safe code but may still panic on hostile bytes; nothing they touched outlives the panic.
-    let image = std::panic::catch_unwind(|| {
+    std::panic::catch_unwind(|| {
         let (cursor, limit) = (Cursor::new(bytes), allocation_limits(limits));
-        match format {
+        let image = match format {
             Format::Jpeg => pixels(JpegDecoder::new(cursor).map_err(|_| damaged.clone())?, limits, &damaged),
             Format::Png => {
                 let decoder = PngDecoder::with_limits(cursor, limit).map_err(|_| damaged.clone())?;
@@ -216,11 +216,11 @@ pub fn decode(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Photo, Dec
                 pixels(decoder, limits, &damaged)
             }
             Format::Heic => heic::decode(bytes, limits),
-            Format::Pdf => pdf::decode(bytes, page.unwrap_or(0), limits),
-        }
+            Format::Pdf => return pdf::decode(bytes, page.unwrap_or(0), limits),
+        }?;
+        Ok(Photo { image, text_layer: None })
     })
-    .unwrap_or_else(|_| Err(damaged.clone()))?;
-    Ok(Photo { image })
+    .unwrap_or_else(|_| Err(damaged.clone()))
 }
 
 /// Refuses an animation.

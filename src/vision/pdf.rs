@@ -8,10 +8,11 @@
 //! The parser repairs what it can, and leaves out the rest in silence. A bill with something left out is another bill:
 //! a file that ends too early, lacks a page or holds a stream that breaks off is damaged.
 
-use super::Limits;
 use super::decode::{DecodeError, jpeg_is_complete, within};
+use super::{Limits, Photo};
 use flate2::{Decompress, FlushDecompress, Status};
 use hayro::hayro_interpret::font::{FontQuery, Glyph, GlyphRun};
+use hayro::hayro_interpret::hayro_cmap::BfString;
 use hayro::hayro_interpret::pattern::Pattern;
 use hayro::hayro_interpret::{
     BlendMode, CacheKey, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
@@ -20,7 +21,7 @@ use hayro::hayro_interpret::{
 use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use hayro::hayro_syntax::page::Page;
-use hayro::kurbo::{Affine, BezPath, Rect, Shape};
+use hayro::kurbo::{Affine, BezPath, Point, Rect, Shape};
 use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::vello_cpu::{Pixmap, RasterizerSettings, RenderContext, Resources, TargetInit};
 use hayro::{RenderCache, RenderSettings, render_into};
@@ -50,6 +51,8 @@ const PICTURE_PIXELS_A_UNIT: f64 = 256.0;
 const STACK: usize = 256 << 20;
 /// Most objects in a PDF whose pages are drawn. Twenty pages of bills have some hundreds.
 const MOST_OBJECTS: usize = 20_000;
+/// Most characters of a page's text that are kept. A full page of small print has some 6,000.
+const MOST_TEXT: usize = 20_000;
 /// How deep the braces of a calculator function may nest. Printed matter nests two or three.
 const DEEPEST_BRACES: usize = 32;
 
@@ -61,8 +64,8 @@ pub(super) fn pages(bytes: &[u8], limits: &Limits) -> Result<u32, DecodeError> {
     })
 }
 
-/// Draws page `number`, counted from 1, on white.
-pub(super) fn decode(bytes: &[u8], number: u32, limits: &Limits) -> Result<RgbImage, DecodeError> {
+/// Draws page `number`, counted from 1, on white, and collects its text.
+pub(super) fn decode(bytes: &[u8], number: u32, limits: &Limits) -> Result<Photo, DecodeError> {
     guarded(|| {
         let pdf = open(bytes, limits)?;
         check_objects(&pdf, limits)?;
@@ -342,7 +345,7 @@ fn shows_undrawn(note: &Dict<'_>) -> bool {
     }
 }
 
-fn draw(page: &Page<'_>, limits: &Limits) -> Result<RgbImage, DecodeError> {
+fn draw(page: &Page<'_>, limits: &Limits) -> Result<Photo, DecodeError> {
     let (width, height) = page.render_dimensions();
     let (width, height) = (f64::from(width), f64::from(height));
     if !(width > 0.0 && height > 0.0 && width.is_finite() && height.is_finite()) {
@@ -359,7 +362,8 @@ fn draw(page: &Page<'_>, limits: &Limits) -> Result<RgbImage, DecodeError> {
     let scale = LONG_SIDE / width.max(height);
     let ([w, h], transform) = placed(scale);
     let area = Rect::new(0.0, 0.0, w, h);
-    let mut survey = Survey { limits, area, cost: 0.0, scan: None, drawn: false, masks: HashSet::new() };
+    let mut survey =
+        Survey { limits, area, cost: 0.0, scan: None, drawn: false, masks: HashSet::new(), text: TextLayer::default() };
     let cache = InterpreterCache::new();
     let mut context = Context::new(transform, area, &cache, page.xref(), settings.clone());
     interpret_page(page, &mut context, &mut survey);
@@ -382,7 +386,8 @@ fn draw(page: &Page<'_>, limits: &Limits) -> Result<RgbImage, DecodeError> {
     let on_white = RasterizerSettings { target_init: TargetInit::Clear(WHITE), ..RasterizerSettings::default() };
     target.render_with(&mut pixmap, &mut Resources::default(), on_white);
     let rgb = pixmap.data().iter().flat_map(|p| [p.r, p.g, p.b]).collect();
-    RgbImage::from_raw(w as u32, h as u32, rgb).ok_or(DAMAGED)
+    let image = RgbImage::from_raw(w as u32, h as u32, rgb).ok_or(DAMAGED)?;
+    Ok(Photo { image, text_layer: survey.text.told() })
 }
 
 /// What the renderer would leave out without failing. A page with something missing is not what was sent.
@@ -424,7 +429,65 @@ impl Faults {
     }
 }
 
-/// Draws nothing: adds up what drawing costs, and looks for a scan.
+/// The characters that text operators show, also in invisible ink, in the order of the file.
+#[derive(Default)]
+struct TextLayer {
+    text: String,
+    length: usize,
+    /// Where the last glyph ended on its baseline.
+    end: Option<Point>,
+}
+
+impl TextLayer {
+    /// Widest gap within a word and farthest step off its baseline, in ems.
+    const GAP: f64 = 0.2;
+    const OFF_LINE: f64 = 0.5;
+
+    /// Adds a glyph whose outline, 1000 units an em, is placed so. Where it does not follow the last one, a space or the
+    /// end of a line comes between.
+    fn add(&mut self, glyph: &Glyph<'_>, place: Affine) {
+        if self.length >= MOST_TEXT {
+            return;
+        }
+        let advance = match glyph {
+            Glyph::Outline(outline) => outline.advance_width(),
+            Glyph::Type3(drawing) => drawing.advance_width(),
+        };
+        let at = |x: f32| place * Point::new(f64::from(x), 0.0);
+        let (start, em) = (at(0.0), at(1000.0) - at(0.0));
+        let between = self.end.and_then(|end| {
+            let step = start - end;
+            let (along, off) = (step.dot(em) / em.hypot2(), step.cross(em) / em.hypot2());
+            match off.abs() <= Self::OFF_LINE {
+                true if along.abs() <= Self::GAP => None,
+                true if along > 0.0 => Some(' '),
+                _ => Some('\n'),
+            }
+        });
+        self.end = Some(at(advance.unwrap_or(0.0)));
+        match glyph.as_unicode() {
+            Some(BfString::Char(c)) => self.push(between, [c]),
+            Some(BfString::String(s)) => self.push(between, s.chars()),
+            None => self.push(between, [char::REPLACEMENT_CHARACTER]),
+        }
+    }
+
+    fn push(&mut self, between: Option<char>, said: impl IntoIterator<Item = char>) {
+        let said = said.into_iter().filter(|c| !c.is_control());
+        for c in between.into_iter().chain(said).take(MOST_TEXT - self.length) {
+            self.text.push(c);
+            self.length += 1;
+        }
+    }
+
+    /// The text, if any of it is known.
+    fn told(self) -> Option<String> {
+        let known = |c: char| !c.is_whitespace() && c != char::REPLACEMENT_CHARACTER;
+        self.text.contains(known).then_some(self.text)
+    }
+}
+
+/// Draws nothing: adds up what drawing costs, looks for a scan, and collects text.
 struct Survey<'l> {
     limits: &'l Limits,
     area: Rect,
@@ -435,6 +498,7 @@ struct Survey<'l> {
     drawn: bool,
     /// Masks counted. The renderer draws each once.
     masks: HashSet<u128>,
+    text: TextLayer,
 }
 
 impl Survey<'_> {
@@ -506,6 +570,9 @@ impl<'a> Device<'a> for Survey<'_> {
     }
 
     fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, mode: &DrawMode) {
+        for glyph in run.glyphs() {
+            self.text.add(glyph, props.transform * glyph.transform());
+        }
         if matches!(mode, DrawMode::Invisible) {
             return self.spend(run.glyphs().len() as f64);
         }
@@ -576,7 +643,7 @@ mod tests {
     }
 
     fn drawn(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
-        decode(bytes, 1, &Limits::default())
+        decode(bytes, 1, &Limits::default()).map(|photo| photo.image)
     }
 
     #[test]
@@ -594,6 +661,32 @@ mod tests {
         let fonts = "/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>";
         let image = drawn(&page(text, fonts, &[])).unwrap();
         assert!(image.pixels().filter(|p| p[0] < 80).count() > 5_000);
+    }
+
+    #[test]
+    fn text_is_collected_seen_or_not() {
+        let helvetica = "/Type /Font /Subtype /Type1 /BaseFont /Helvetica";
+        let map = b"1 beginbfchar <41> <51436574> endbfchar";
+        let chinese = format!("/Font << /F << {helvetica} >> /C << {helvetica} /ToUnicode 5 0 R >> >>");
+        let text = |content: &str| {
+            let bytes = page(content, &chinese, &[stream("", map)]);
+            decode(&bytes, 1, &Limits::default()).unwrap().text_layer
+        };
+        for (content, wanted) in [
+            ("BT /F 20 Tf 10 40 Td (120.00) Tj ET", Some("120.00")),
+            ("BT 3 Tr /F 20 Tf 10 40 Td (900.00) Tj ET", Some("900.00")),
+            ("BT 2 Tr /F 20 Tf 10 40 Td (9) Tj ET", Some("9\n9")),
+            ("BT /F 9 Tf 1 0 0 1 10 40 Tm (12) Tj [(3) -2000 (4) 20 (5)] TJ ET", Some("123 45")),
+            ("BT /F 9 Tf 10 40 Td (12) Tj 0 -20 Td (34) Tj 30 0 Td (56) Tj ET", Some("12\n34 56")),
+            ("BT /F 9 Tf 0 1 -1 0 50 9 Tm (12) Tj (34) Tj ET", Some("1234")),
+            ("BT /C 9 Tf 10 40 Td (A) Tj ET", Some("元整")),
+            ("BT /F 0 Tf (12) Tj ET", Some("1\n2")),
+            ("0 0 9 9 re f", None),
+        ] {
+            assert_eq!(text(content).as_deref(), wanted, "{content}");
+        }
+        let long = format!("BT /F 9 Tf ({}) Tj ET", "7".repeat(MOST_TEXT + 9));
+        assert_eq!(text(&long).unwrap().len(), MOST_TEXT);
     }
 
     #[test]
@@ -623,7 +716,7 @@ mod tests {
         assert_eq!(pages(&some(10_000), &limits), Err(DecodeError::TooManyPages { pages: 10_000, limit: 2 }));
         assert_eq!(pages(&some(0), &limits), Err(DecodeError::NoPages));
         for page in [0, 3] {
-            assert_eq!(decode(&some(2), page, &limits), Err(DecodeError::NoSuchPage { page }));
+            assert_eq!(decode(&some(2), page, &limits).unwrap_err(), DecodeError::NoSuchPage { page });
         }
         assert_eq!(pages(b"%PDF-1.7\nnothing", &limits), Err(DAMAGED));
         // A tree that is its own child ends.
