@@ -94,7 +94,7 @@ fn open(bytes: &[u8], limits: &Limits) -> Result<Pdf, DecodeError> {
     if !has_end(bytes) {
         return Err(DAMAGED);
     }
-    if names_encryption(bytes) {
+    if names(bytes, b"Encrypt") > 0 {
         return Err(DecodeError::Encrypted);
     }
     measure_deflated(bytes, limits)?;
@@ -118,11 +118,11 @@ fn has_end(bytes: &[u8]) -> bool {
     tail.windows(5).any(|w| w == b"%%EOF")
 }
 
-/// Whether the name `/Encrypt` stands anywhere, also with some of its letters written as `#` and two hex digits.
-fn names_encryption(bytes: &[u8]) -> bool {
+/// How often a name stands there, also with some of its letters written as `#` and two hex digits.
+fn names(bytes: &[u8], wanted: &[u8]) -> usize {
     let hex = |digit: u8| char::from(digit).to_digit(16);
-    let begins = |mut name: &[u8]| {
-        b"Encrypt".iter().all(|&letter| {
+    let stands = |mut name: &[u8]| {
+        let same = wanted.iter().all(|&letter| {
             let (read, rest) = match name {
                 [b'#', high, low, rest @ ..] if hex(*high).zip(hex(*low)).is_some() => {
                     (hex(*high).zip(hex(*low)).map(|(h, l)| (16 * h + l) as u8), rest)
@@ -132,17 +132,47 @@ fn names_encryption(bytes: &[u8]) -> bool {
             };
             name = rest;
             read == Some(letter)
-        })
+        });
+        // White space and delimiters end a name (ISO 32000-1, 7.2.2).
+        same && name.first().is_none_or(|c| matches!(c, 0 | 9 | 10 | 12 | 13 | 32) || b"()<>[]{}/%".contains(c))
     };
-    bytes.iter().enumerate().any(|(at, byte)| *byte == b'/' && begins(&bytes[at + 1..]))
+    bytes.iter().enumerate().filter(|(at, byte)| **byte == b'/' && stands(&bytes[at + 1..])).count()
 }
 
 /// Inflates, without keeping any of it, whatever is deflated behind a `stream` keyword: also what the parser unpacks
 /// while it opens the file.
 fn measure_deflated(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
     let mut gauge = Gauge::new(2 * bytes_allowed(limits));
-    // What this is no measure of, because it is not deflated or not alone, is found by `check_stream`.
-    stream_starts(bytes)?.into_iter().try_for_each(|at| gauge.inflated(&bytes[at..]).map(|_| ()))
+    let mut before = 0;
+    for at in stream_starts(bytes)? {
+        // What this is no measure of, because it is not deflated or not alone, is found by `check_stream`; but streams of
+        // objects and of cross-references the parser unpacks before that.
+        if is_filtered_table(after_stream(&bytes[before..at])) {
+            return Err(DecodeError::PdfTooComplex);
+        }
+        gauge.inflated(&bytes[at..])?;
+        before = at;
+    }
+    Ok(())
+}
+
+/// What follows the first end of a stream, or everything where there is none.
+fn after_stream(bytes: &[u8]) -> &[u8] {
+    const END: &[u8] = b"endstream";
+    let end = bytes.windows(END.len()).position(|w| w == END);
+    end.map_or(bytes, |at| &bytes[at + END.len()..])
+}
+
+/// Whether what stands before a stream, its dictionary included, says that it holds objects or cross-references (ISO
+/// 32000-1, 7.5.7 and 7.5.8) and is packed in another way than deflated once, as every known writer does.
+fn is_filtered_table(before: &[u8]) -> bool {
+    const TABLES: [&[u8]; 3] = [b"ObjStm", b"XRef", b"First"];
+    const DEFLATED: [&[u8]; 2] = [b"FlateDecode", b"Fl"];
+    const OTHERS: [&[u8]; 8] =
+        [b"LZWDecode", b"LZW", b"ASCIIHexDecode", b"AHx", b"ASCII85Decode", b"A85", b"RunLengthDecode", b"RL"];
+    let count = |wanted: &[&[u8]]| wanted.iter().map(|name| names(before, name)).sum::<usize>();
+    let deflated = count(&DEFLATED);
+    count(&TABLES) > 0 && (count(&OTHERS) > 0 || deflated > 1 || deflated == 0 && count(&[b"Filter"]) > 0)
 }
 
 /// Where the data of streams may begin: behind the keyword and the end of its line.
@@ -834,5 +864,9 @@ mod tests {
         let twice = stream("/Filter [/FlateDecode /FlateDecode]", &zipped(&bomb));
         assert!(too_much(&page("", "", &[twice])));
         assert!(too_much(&page("", "", &[stream("/Filter /LZWDecode", &[0; 1_000])])));
+        for filters in ["[/FlateDecode /FlateDecode]", "[/AHx /Fl]", "/LZWDecode", "[/Flate#44ecode/Fl]", "7 0 R"] {
+            let table = stream(&format!("/Type /ObjStm /N 1 /First 5 /Filter {filters}"), &zipped(&bomb));
+            assert_eq!(drawn(&page("", "", &[table])), too_complex, "{filters}");
+        }
     }
 }

@@ -696,4 +696,21 @@ mod tests {
         assert_eq!(mended.repairs.len(), 1);
         assert!(title(&Sheet::new(&page("本票据使用至年底"))).is_none());
     }
+
+    #[test]
+    fn a_title_in_two_parts_is_one() {
+        let parts = |gap: f64| PageText {
+            width: 800,
+            height: 600,
+            lines: vec![
+                Line::at("贵州省医疗住院收费票据", 0.0, 0.0, 330.0, 30.0),
+                Line::at("(电子)", 330.0 + gap, 2.0, 420.0 + gap, 32.0),
+            ],
+        };
+        let (near, far) = (parts(20.0), parts(200.0));
+        let (near, far) = (title(&Sheet::new(&near)).unwrap(), title(&Sheet::new(&far)).unwrap());
+        assert_eq!(near.value.as_deref(), Some("贵州省医疗住院收费票据(电子)"));
+        assert_eq!(near.quad.bounds().2, 440.0);
+        assert_eq!(far.value.as_deref(), Some("贵州省医疗住院收费票据"));
+    }
 }
