@@ -20,7 +20,7 @@ mod samples;
 pub use canvas::Style;
 pub use fonts::{Face, FontError, Fonts};
 pub use forge::{forge, forge_field};
-pub use photograph::{CameraParams, photograph};
+pub use photograph::{CameraParams, Curl, CurlAxis, photograph};
 pub use samples::{SAMPLE_QUALITY, write_samples, write_set, write_specimen};
 
 use crate::domain::{DocumentKind, FieldName, Quad, Upload};

@@ -2,8 +2,8 @@
 
 use super::{Ending, usage};
 use crate::specimen::{
-    CameraParams, Fonts, PaintSpec, SAMPLE_QUALITY, SpecimenKind, forge, paint, photograph, write_samples,
-    write_specimen,
+    CameraParams, Curl, CurlAxis, Fonts, PaintSpec, SAMPLE_QUALITY, SpecimenKind, forge, paint, photograph,
+    write_samples, write_specimen,
 };
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -57,6 +57,12 @@ struct SetArgs {
     /// How careless the photographer is: 0 holds the phone well, 3 leaves a person barely able to read
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=3))]
     severity: u8,
+    /// Bend the sheet so far: how high its middle rises, as a share of its width; below 0 it sinks
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    curl: Option<f64>,
+    /// Bend it as paper from a roll does, with the edges at the top and the bottom; else those at the sides
+    #[arg(long, requires = "curl")]
+    rolled: bool,
 }
 
 /// Makes the altered copy's photo another photo than the genuine one's.
@@ -82,7 +88,9 @@ pub fn run(args: &SpecimenArgs) -> Result<Ending> {
 
 fn write_photos(set: &SetArgs, fonts: &Fonts, altered: bool) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(&set.out).with_context(|| set.out.display().to_string())?;
-    let camera = CameraParams::careless(set.severity);
+    let axis = if set.rolled { CurlAxis::Horizontal } else { CurlAxis::Vertical };
+    let curl = set.curl.map(|sag| Curl { axis, sag });
+    let camera = CameraParams { curl, ..CameraParams::careless(set.severity) };
     let mut written = Vec::new();
     for seed in set.seed..set.seed.saturating_add(set.count) {
         for kind in SpecimenKind::ALL {

@@ -1,4 +1,4 @@
-//! Photographs a flat document: a table, a hand-held camera, a lamp, a lens, a sensor.
+//! Photographs a document, flat or curled: a table, a hand-held camera, a lamp, a lens, a sensor.
 
 use super::canvas::smooth_noise;
 use super::dice::Dice;
@@ -25,6 +25,32 @@ pub struct CameraParams {
     pub blur: [f64; 2],
     /// Standard deviation of the sensor's luma noise, grey levels. Default 1.2 to 2.4.
     pub noise: [f64; 2],
+    /// How the sheet bends. Default none: it lies flat.
+    pub curl: Option<Curl>,
+}
+
+/// A sheet bent as a part of a cylinder. Its light does not change, only its shape.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Curl {
+    /// Which way the cylinder's axis runs on the sheet.
+    pub axis: CurlAxis,
+    /// How far the middle rises above the two ends, as a share of the sheet's length across the axis; below 0 it lies
+    /// under them. Held within ±[`Curl::MOST`].
+    pub sag: f64,
+}
+
+impl Curl {
+    /// A bend of about 115 degrees.
+    pub const MOST: f64 = 0.25;
+}
+
+/// Which way a curl's axis runs on the sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CurlAxis {
+    /// From top to bottom: lines of text become curves.
+    Vertical,
+    /// From side to side, as of paper from a roll: lines of text stay straight and lie closer at the ends.
+    Horizontal,
 }
 
 impl Default for CameraParams {
@@ -38,6 +64,7 @@ impl Default for CameraParams {
             shadow: 0.5,
             blur: [0.4, 0.65],
             noise: [1.2, 2.4],
+            curl: None,
         }
     }
 }
@@ -68,48 +95,164 @@ pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen
     let short = camera.long_side * 3 / 4;
     let (w, h) = if fw >= fh { (camera.long_side, short) } else { (short, camera.long_side) };
     let sheet = [[0.0, 0.0], [fw, 0.0], [fw, fh], [0.0, fh]];
-    let corners = stand(&mut dice, camera, [fw, fh], [f64::from(w), f64::from(h)]);
+    let pose = Pose::draw(&mut dice, camera, [fw, fh], [f64::from(w), f64::from(h)]);
+    let corners = sheet.map(|c| pose.seen(c));
     let identity = Homography::identity();
     let there = Homography::<Upload, Upload>::between(sheet, corners).unwrap_or(identity);
     let back = there.inverse().unwrap_or(identity);
+    let seen = |p| if camera.curl.is_some() { pose.seen(p) } else { there.apply(p) };
 
     let scene = Scene::set(&mut dice, camera);
-    let mut light = scene.expose(&flat.image, &back, w, h);
+    let mut light = match camera.curl {
+        Some(_) => scene.expose(&flat.image, |p| pose.on_sheet(p), w, h),
+        None => scene.expose(&flat.image, |p| back.apply(p), w, h),
+    };
     blur(&mut light, w as usize, h as usize, dice.real(camera.blur[0], camera.blur[1]));
     let image = sensor(&light, w, h, dice.real(camera.noise[0], camera.noise[1]), dice.bits());
 
     let mut truth = flat.truth.clone();
     let rounded = |c: [f64; 2]| c.map(|v| (v * 16.0).round() / 16.0);
-    truth.altered = truth.altered.iter().map(|q| q.map(|c| rounded(there.apply(c)))).collect();
+    truth.altered = truth.altered.iter().map(|q| q.map(|c| rounded(seen(c)))).collect();
     truth.corners = Some(corners.map(rounded));
-    let quad = |q: &Quad<Upload>| there.quad(q);
+    let quad = |q: &Quad<Upload>| Quad::from_px(q.to_px().map(seen));
     let places = flat.places.iter().map(|p| Place { quad: quad(&p.quad), ..p.clone() }).collect();
     Specimen { image, truth, places }
 }
 
-/// Where the sheet's corners come to lie: a pinhole camera about 1.2 sheet lengths away.
-fn stand(dice: &mut Dice, camera: &CameraParams, [fw, fh]: [f64; 2], frame: [f64; 2]) -> [[f64; 2]; 4] {
-    let roll = dice.real(-camera.roll, camera.roll).to_radians();
-    let tilt = dice.real(camera.tilt[0], camera.tilt[1]).to_radians();
-    let (axis_sin, axis_cos) = dice.real(0.0, std::f64::consts::TAU).sin_cos();
-    let distance = 1.2 * fw.max(fh);
-    let corners = [[-fw, -fh], [fw, -fh], [fw, fh], [-fw, fh]].map(|[x, y]| {
-        let (x, y) = (x / 2.0, y / 2.0);
-        let (x, y) = (x * roll.cos() - y * roll.sin(), x * roll.sin() + y * roll.cos());
+/// How the sheet lies before a pinhole camera about 1.2 sheet lengths away.
+///
+/// In between stands space: pixels of the sheet from its middle, the third axis away from the camera.
+struct Pose {
+    /// Width and height of the sheet.
+    sheet: [f64; 2],
+    bend: Option<Bend>,
+    /// Sines and cosines of the turn in the picture plane, of the tilt, and of the direction of the tilt's axis.
+    roll: [f64; 2],
+    tilt: [f64; 2],
+    axis: [f64; 2],
+    distance: f64,
+    /// What is seen is moved by `from`, scaled, and moved to `to`.
+    from: [f64; 2],
+    scale: f64,
+    to: [f64; 2],
+}
+
+impl Pose {
+    fn draw(dice: &mut Dice, camera: &CameraParams, sheet: [f64; 2], frame: [f64; 2]) -> Self {
+        let turn = |angle: f64| [angle.sin(), angle.cos()];
+        let [fw, fh] = sheet;
+        let mut pose = Self {
+            sheet,
+            bend: camera.curl.map(|curl| Bend::of(curl, sheet)),
+            roll: turn(dice.real(-camera.roll, camera.roll).to_radians()),
+            tilt: turn(dice.real(camera.tilt[0], camera.tilt[1]).to_radians()),
+            axis: turn(dice.real(0.0, std::f64::consts::TAU)),
+            distance: 1.2 * fw.max(fh),
+            from: [0.0; 2],
+            scale: 1.0,
+            to: [0.0; 2],
+        };
+        // The edges of a bent sheet are curves.
+        let steps = if pose.bend.is_some() { 16 } else { 1 };
+        let outline = (0..=steps).map(|i| f64::from(i) / f64::from(steps)).flat_map(|t| {
+            let (x, y) = (fw * t, fh * t);
+            [[x, 0.0], [x, fh], [0.0, y], [fw, y]]
+        });
+        let outline: Vec<_> = outline.map(|p| pose.seen(p)).collect();
+        let low = |i: usize| outline.iter().map(|c| c[i]).fold(f64::INFINITY, f64::min);
+        let high = |i: usize| outline.iter().map(|c| c[i]).fold(f64::NEG_INFINITY, f64::max);
+        let size = [high(0) - low(0), high(1) - low(1)];
+        let fill = dice.real(camera.fill[0], camera.fill[1]);
+        let k = fill * (frame[0] / size[0]).min(frame[1] / size[1]);
+        // Off centre by up to a third of the room there is on either side.
+        let mut shift = |i: usize| frame[i] / 2.0 + (frame[i] - k * size[i]) / 2.0 * dice.real(-0.33, 0.33);
+        pose.to = [shift(0), shift(1)];
+        pose.from = [0, 1].map(|i| (low(i) + high(i)) / 2.0);
+        pose.scale = k;
+        pose
+    }
+
+    /// Where a place of the sheet is seen in the photo.
+    fn seen(&self, [u, v]: [f64; 2]) -> [f64; 2] {
+        let flat = [u - self.sheet[0] / 2.0, v - self.sheet[1] / 2.0, 0.0];
+        let [x, y, z] = self.bend.map_or(flat, |bend| bend.bent(flat));
+        let ([roll_sin, roll_cos], [tilt_sin, tilt_cos]) = (self.roll, self.tilt);
+        let [axis_sin, axis_cos] = self.axis;
+        let (x, y) = (x * roll_cos - y * roll_sin, x * roll_sin + y * roll_cos);
         let (along, across) = (x * axis_cos + y * axis_sin, y * axis_cos - x * axis_sin);
-        let (across, depth) = (across * tilt.cos(), across * tilt.sin());
-        let k = distance / (distance + depth);
-        [(along * axis_cos - across * axis_sin) * k, (along * axis_sin + across * axis_cos) * k]
-    });
-    let low = |i: usize| corners.iter().map(|c| c[i]).fold(f64::INFINITY, f64::min);
-    let high = |i: usize| corners.iter().map(|c| c[i]).fold(f64::NEG_INFINITY, f64::max);
-    let size = [high(0) - low(0), high(1) - low(1)];
-    let fill = dice.real(camera.fill[0], camera.fill[1]);
-    let k = fill * (frame[0] / size[0]).min(frame[1] / size[1]);
-    // Off centre by up to a third of the room there is on either side.
-    let mut shift = |i: usize| frame[i] / 2.0 + (frame[i] - k * size[i]) / 2.0 * dice.real(-0.33, 0.33);
-    let centre = [shift(0), shift(1)];
-    corners.map(|c| [0, 1].map(|i| (c[i] - (low(i) + high(i)) / 2.0) * k + centre[i]))
+        let (across, depth) = (across * tilt_cos - z * tilt_sin, across * tilt_sin + z * tilt_cos);
+        let k = self.distance / (self.distance + depth);
+        let seen = [(along * axis_cos - across * axis_sin) * k, (along * axis_sin + across * axis_cos) * k];
+        [0, 1].map(|i| (seen[i] - self.from[i]) * self.scale + self.to[i])
+    }
+
+    /// The place of the sheet that is seen there; outside the sheet where there is none.
+    fn on_sheet(&self, photo: [f64; 2]) -> [f64; 2] {
+        let [x, y] = [0, 1].map(|i| (photo[i] - self.to[i]) / self.scale + self.from[i]);
+        let (eye, ray) = (self.turned_back([0.0, 0.0, -self.distance]), self.turned_back([x, y, self.distance]));
+        let [u, v] = match self.bend {
+            Some(bend) => bend.met(eye, ray),
+            None => [0, 1].map(|i| eye[i] - ray[i] * eye[2] / ray[2]),
+        };
+        [u + self.sheet[0] / 2.0, v + self.sheet[1] / 2.0]
+    }
+
+    /// A direction before the camera as one in space.
+    fn turned_back(&self, [x, y, depth]: [f64; 3]) -> [f64; 3] {
+        let ([roll_sin, roll_cos], [tilt_sin, tilt_cos]) = (self.roll, self.tilt);
+        let [axis_sin, axis_cos] = self.axis;
+        let (along, across) = (x * axis_cos + y * axis_sin, y * axis_cos - x * axis_sin);
+        let (across, z) = (across * tilt_cos + depth * tilt_sin, depth * tilt_cos - across * tilt_sin);
+        let (x, y) = (along * axis_cos - across * axis_sin, along * axis_sin + across * axis_cos);
+        [x * roll_cos + y * roll_sin, y * roll_cos - x * roll_sin, z]
+    }
+}
+
+/// A part of a cylinder whose two ends lie where the flat sheet's plane is.
+#[derive(Clone, Copy)]
+struct Bend {
+    /// Which coordinate runs across the axis.
+    across: usize,
+    /// Pixels; below 0 if the middle lies under the ends.
+    radius: f64,
+    /// Depth of the cylinder's axis.
+    depth: f64,
+}
+
+impl Bend {
+    fn of(curl: Curl, sheet: [f64; 2]) -> Self {
+        let across = usize::from(curl.axis == CurlAxis::Horizontal);
+        // An arc of the angle a rises by a / 8 of its length, near enough; a sag of nothing still needs a radius.
+        let sag = curl.sag.clamp(-Curl::MOST, Curl::MOST);
+        let angle = 8.0 * if sag.abs() < 1e-6 { 1e-6 } else { sag };
+        let radius = sheet[across] / angle;
+        Self { across, radius, depth: radius * (angle / 2.0).cos() }
+    }
+
+    /// Where a place of the flat sheet comes to lie.
+    fn bent(&self, mut p: [f64; 3]) -> [f64; 3] {
+        let (sin, cos) = (p[self.across] / self.radius).sin_cos();
+        p[self.across] = self.radius * sin;
+        p[2] = self.depth - self.radius * cos;
+        p
+    }
+
+    /// The place of the flat sheet that a ray meets; far away if it passes by.
+    fn met(&self, eye: [f64; 3], ray: [f64; 3]) -> [f64; 2] {
+        let (s, z) = (eye[self.across], eye[2] - self.depth);
+        let (ds, dz) = (ray[self.across], ray[2]);
+        let (a, b, c) = (ds * ds + dz * dz, s * ds + z * dz, s * s + z * z - self.radius * self.radius);
+        let root = b * b - a * c;
+        if root < 0.0 {
+            return [-1e6; 2];
+        }
+        // The near side of a cylinder that rises towards the camera, the far side of one that sinks.
+        let t = (-b - root.sqrt().copysign(self.radius)) / a;
+        let mut place = [eye[0] + ray[0] * t, eye[1] + ray[1] * t];
+        let angle = ((s + ds * t) / self.radius).atan2(-(z + dz * t) / self.radius);
+        place[self.across] = self.radius * angle;
+        place
+    }
 }
 
 /// Table and light.
@@ -159,14 +302,14 @@ impl Scene {
         }
     }
 
-    /// What falls on the sensor, interleaved RGB in grey levels.
-    fn expose(&self, sheet: &RgbImage, back: &Homography<Upload, Upload>, w: u32, h: u32) -> Vec<f32> {
+    /// What falls on the sensor, interleaved RGB in grey levels; `back` leads from the photo to the sheet.
+    fn expose(&self, sheet: &RgbImage, back: impl Fn([f64; 2]) -> [f64; 2], w: u32, h: u32) -> Vec<f32> {
         let (sw, sh) = (f64::from(sheet.width()), f64::from(sheet.height()));
         let mut out = Vec::with_capacity(w as usize * h as usize * 3);
         for y in 0..h {
             for x in 0..w {
                 let (px, py) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
-                let [u, v] = back.apply([px, py]);
+                let [u, v] = back([px, py]);
                 let light = self.light(px / f64::from(w) * 2.0 - 1.0, py / f64::from(h) * 2.0 - 1.0);
                 // How much of this pixel the sheet covers; a sheet pixel is about as large as one of ours.
                 let cover = (u.min(v).min(sw - u).min(sh - v) + 0.5).clamp(0.0, 1.0) as f32;
@@ -337,8 +480,46 @@ mod tests {
         let camera = CameraParams { tilt: [6.0, 10.0], roll: 8.0, ..CameraParams::default() };
         for seed in 0..200 {
             let mut dice = Dice::new(seed, "camera");
-            for [x, y] in stand(&mut dice, &camera, [600.0, 900.0], [1380.0, 1840.0]) {
+            let pose = Pose::draw(&mut dice, &camera, [600.0, 900.0], [1380.0, 1840.0]);
+            for corner in [[0.0, 0.0], [600.0, 0.0], [600.0, 900.0], [0.0, 900.0]] {
+                let [x, y] = pose.seen(corner);
                 assert!((0.0..=1380.0).contains(&x) && (0.0..=1840.0).contains(&y), "seed {seed}: {x},{y}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_curled_sheet_is_seen_as_it_bends() {
+        for (axis, sag) in [(CurlAxis::Vertical, 0.1), (CurlAxis::Vertical, -0.1), (CurlAxis::Horizontal, 0.2)] {
+            let camera = CameraParams { long_side: 800, curl: Some(Curl { axis, sag }), ..CameraParams::default() };
+            for seed in 0..10 {
+                let photo = photograph(&sheet(), seed, &camera);
+                let pose = Pose::draw(&mut Dice::new(seed, "camera"), &camera, [600.0, 400.0], [800.0, 600.0]);
+                // The whole sheet lies in the frame, and what is seen of it lies where it was.
+                for (u, v) in (0..=6).flat_map(|i| (0..=4).map(move |j| (f64::from(i) * 100.0, f64::from(j) * 100.0))) {
+                    let [x, y] = pose.seen([u, v]);
+                    assert!((0.0..=800.0).contains(&x) && (0.0..=600.0).contains(&y), "seed {seed}: {x},{y}");
+                    let back = pose.on_sheet([x, y]);
+                    assert!((back[0] - u).abs() < 1e-6 && (back[1] - v).abs() < 1e-6, "{back:?} is not {u},{v}");
+                }
+                // Its upper edge is as far from straight as its middle is nearer to the camera than its ends.
+                let [a, m, b] = [0.0, 300.0, 600.0].map(|u| pose.seen([u, 0.0]));
+                let chord = [b[0] - a[0], b[1] - a[1]];
+                let off = (chord[0] * (m[1] - a[1]) - chord[1] * (m[0] - a[0])) / chord[0].hypot(chord[1]);
+                match axis {
+                    CurlAxis::Vertical => assert!(off * sag < -0.5, "seed {seed}: {off}"),
+                    CurlAxis::Horizontal => assert!(off.abs() < 1e-6, "seed {seed}: {off}"),
+                }
+                let (l, t, r, b) = photo.places[0].quad.bounds();
+                let luma = |x: f64, y: f64| photo.image.get_pixel(x as u32, y as u32).0[1];
+                assert!(luma((l + r) / 2.0, (t + b) / 2.0) < 60, "seed {seed}: the middle is ink");
+                for (x, y) in [(l - 8.0, t), (r + 8.0, b), (l, t - 8.0), (r, b + 8.0)] {
+                    assert!(luma(x, y) > 110, "seed {seed}: beside it is paper");
+                }
+                for (corner, [u, v]) in photo.truth.corners.unwrap().iter().zip([[0.0, 0.0], [600.0, 0.0]]) {
+                    let seen = pose.seen([u, v]);
+                    assert!((corner[0] - seen[0]).abs() < 0.1 && (corner[1] - seen[1]).abs() < 0.1);
+                }
             }
         }
     }
