@@ -1,5 +1,6 @@
 //! From text to typed fields: layout, kind, labels, values. Cannot fail: what is not understood stays text.
 
+pub mod bend;
 pub mod classify;
 pub mod kinds;
 pub mod labels;

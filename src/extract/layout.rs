@@ -1,5 +1,6 @@
 //! Where lines stand to one another: rows, neighbours, reading order. All in page pixels.
 
+use super::bend::Bend;
 use crate::domain::text::Line;
 use crate::domain::{Bp, Page, PageText, Quad};
 
@@ -74,11 +75,15 @@ pub struct Sheet<'a> {
 impl<'a> Sheet<'a> {
     /// Lays out a page.
     pub fn new(page: &'a PageText) -> Self {
+        let bend = Bend::of(page);
         let cells: Vec<Cell<'a>> = page
             .lines
             .iter()
             .map(|line| {
-                let (left, top, right, bottom) = line.quad.bounds();
+                let (left, mut top, right, mut bottom) = line.quad.bounds();
+                if let Some(bend) = &bend {
+                    (top, bottom) = bend.level(&line.quad);
+                }
                 Cell { line, chars: line.text.chars().collect(), left, top, right, bottom }
             })
             .collect();

@@ -1,0 +1,99 @@
+//! How far the lines of a page stray from level: of paper that curls, or lies askew, as its own lines tell.
+
+use crate::domain::{Page, PageText, Quad};
+
+/// Lines shorter than so many of their heights say little about where they run.
+const LONG: f64 = 2.5;
+/// Fewer long lines than this say nothing about the page.
+const LEAST_LINES: usize = 8;
+/// A slope further than this from what the page's other lines say counts less: a stamp, a crease, handwriting. 2
+/// degrees, about what a box around a short word strays by.
+const STRAY: f64 = 0.035;
+/// How much the bending of a page weighs against its lines, as a share of them: few lines do not bend a page.
+const STIFF: f64 = 0.01;
+/// A page whose lines stray by less than this share of a line's height from one side to the other is level.
+const LEVEL: f64 = 0.5;
+
+/// The slope of a page's lines as `a + bx + cy + dxy`, the place counted from the page's middle in half its size.
+///
+/// This is how a cylinder before a pinhole camera looks, to first order: lines bend alike (`b`), the more the further
+/// they lie from the optical axis (`d`); `a` and `c` are turn and perspective.
+#[derive(Debug, Clone, Copy)]
+pub struct Bend {
+    half: [f64; 2],
+    terms: [f64; 4],
+}
+
+impl Bend {
+    /// The bend of a page, or `None` if its lines are level for all that can be told.
+    pub fn of(page: &PageText) -> Option<Self> {
+        let half = [f64::from(page.width.max(1)) / 2.0, f64::from(page.height.max(1)) / 2.0];
+        let mut bend = Self { half, terms: [0.0; 4] };
+        let long: Vec<(f64, f64, [f64; 4])> = page.lines.iter().filter_map(|line| bend.witness(&line.quad)).collect();
+        if long.len() < LEAST_LINES {
+            return None;
+        }
+        // Least squares of weights that fall with what is left over, one term after the other.
+        for _ in 0..40 {
+            for k in 0..4 {
+                let (mut pull, mut hold, mut all) = (0.0, 0.0, 0.0);
+                for (width, slope, basis) in &long {
+                    let left = slope - bend.slope(basis);
+                    let weight = width * (STRAY / left.abs()).min(1.0);
+                    pull += weight * left * basis[k];
+                    hold += weight * basis[k] * basis[k];
+                    all += weight;
+                }
+                let stiff = if k == 0 { 0.0 } else { STIFF * all };
+                bend.terms[k] += (pull - stiff * bend.terms[k]) / (hold + stiff).max(1e-9);
+            }
+        }
+        let mut heights: Vec<f64> = page.lines.iter().map(|line| sides(&line.quad)[1]).collect();
+        heights.sort_by(f64::total_cmp);
+        let drops = page.lines.iter().map(|line| bend.drop(middle(&line.quad)));
+        let (least, most) = drops.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, m), d| (l.min(d), m.max(d)));
+        (most - least > LEVEL * heights[heights.len() / 2]).then_some(bend)
+    }
+
+    /// How far below its place on a level page something stands, in pixels.
+    pub fn drop(&self, [x, y]: [f64; 2]) -> f64 {
+        let [u, v] = self.place([x, y]);
+        let [a, b, c, d] = self.terms;
+        self.half[0] * u * (a + c * v + (b + d * v) * u / 2.0)
+    }
+
+    /// Top and bottom of a line on the level page.
+    pub fn level(&self, quad: &Quad<Page>) -> (f64, f64) {
+        let at = middle(quad);
+        let (y, height) = (at[1] - self.drop(at), sides(quad)[1]);
+        (y - height / 2.0, y + height / 2.0)
+    }
+
+    /// Width, slope and basis of a line that is long and runs across the page.
+    fn witness(&self, quad: &Quad<Page>) -> Option<(f64, f64, [f64; 4])> {
+        let [a, b, c, d] = quad.to_px();
+        let [width, height] = sides(quad);
+        let (dx, dy) = (b[0] + c[0] - a[0] - d[0], b[1] + c[1] - a[1] - d[1]);
+        let [u, v] = self.place(middle(quad));
+        (width > LONG * height && dy.abs() < 0.3 * dx).then(|| (width, dy / dx, [1.0, u, v, u * v]))
+    }
+
+    fn slope(&self, basis: &[f64; 4]) -> f64 {
+        self.terms.iter().zip(basis).map(|(t, b)| t * b).sum()
+    }
+
+    fn place(&self, at: [f64; 2]) -> [f64; 2] {
+        [0, 1].map(|i| at[i] / self.half[i] - 1.0)
+    }
+}
+
+fn middle(quad: &Quad<Page>) -> [f64; 2] {
+    let p = quad.to_px();
+    [0, 1].map(|i| p.iter().map(|c| c[i]).sum::<f64>() / 4.0)
+}
+
+/// Length of the upper edge and of the left one.
+fn sides(quad: &Quad<Page>) -> [f64; 2] {
+    let [a, b, _, d] = quad.to_px();
+    [(b[0] - a[0]).hypot(b[1] - a[1]), (d[0] - a[0]).hypot(d[1] - a[1])]
+}
