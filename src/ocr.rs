@@ -3,6 +3,7 @@
 //! PP-OCR ([`PpOcr`]) detects and recognises everything; Tesseract ([`tesseract::Tesseract`]) reads the crops of
 //! decisive values again. They fail differently, so that agreement means something.
 
+pub mod band;
 pub mod boxes;
 pub mod crop;
 pub mod ctc;

@@ -97,3 +97,48 @@ fn sides(quad: &Quad<Page>) -> [f64; 2] {
     let [a, b, _, d] = quad.to_px();
     [(b[0] - a[0]).hypot(b[1] - a[1]), (d[0] - a[0]).hypot(d[1] - a[1])]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::text::Line;
+
+    /// Twelve rows of three lines, each where `drop` says that its place comes to lie.
+    fn page(drop: impl Fn(f64, f64) -> f64) -> PageText {
+        let lines = (0..36).map(|i| {
+            let (left, y) = (40.0 + f64::from(i % 3) * 330.0, 80.0 + f64::from(i / 3) * 80.0);
+            let right = left + [250.0, 120.0, 80.0][i as usize % 3];
+            let at = |x: f64, y: f64| [x, y + drop(x, y)];
+            let quad = [at(left, y - 12.0), at(right, y - 12.0), at(right, y + 12.0), at(left, y + 12.0)];
+            Line { quad: Quad::from_px(quad), ..Line::at("word", left, y - 12.0, right, y + 12.0) }
+        });
+        PageText { width: 1000, height: 1000, lines: lines.collect() }
+    }
+
+    #[test]
+    fn a_level_page_has_no_bend() {
+        assert!(Bend::of(&page(|_, _| 0.0)).is_none());
+        assert!(Bend::of(&page(|x, _| 0.008 * x)).is_none());
+        let mut few = page(|x, _| 0.06 * x);
+        few.lines.truncate(LEAST_LINES - 1);
+        assert!(Bend::of(&few).is_none());
+    }
+
+    #[test]
+    fn rows_of_a_bent_page_are_level_again() {
+        let cases: [(&str, fn(f64, f64) -> f64); 3] = [
+            ("askew", |x, _| 0.04 * (x - 500.0)),
+            ("sinking in the middle", |x, _| -50.0 * ((x - 500.0) / 500.0).powi(2)),
+            ("bowed at the head and the foot", |x, y| 0.08 * (y - 500.0) * ((x - 500.0) / 500.0).powi(2) + 0.03 * x),
+        ];
+        for (name, drop) in cases {
+            let text = page(drop);
+            let bend = Bend::of(&text).unwrap();
+            for row in text.lines.chunks(3) {
+                let middles = row.iter().map(|line| bend.level(&line.quad)).map(|(t, b)| (t + b) / 2.0);
+                let (least, most) = middles.fold((f64::INFINITY, 0.0_f64), |(l, m), y| (l.min(y), m.max(y)));
+                assert!(most - least < 6.0, "{name}: {least}..{most}");
+            }
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! From the detector's probability map to text boxes (the post-processing of Differentiable Binarization,
 //! Liao et al. 2020, <https://arxiv.org/abs/1911.08947>).
 
+use super::band::Band;
+
 /// How boxes are cut out of the map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoxParams {
@@ -20,8 +22,14 @@ impl Default for BoxParams {
     }
 }
 
-/// Corners `[x, y]` in map pixels, clockwise from the text's own top left.
-pub type TextBox = [[f64; 2]; 4];
+/// Where a line of text lies, in map pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TextBox {
+    /// Corners `[x, y]`, clockwise from the text's own top left.
+    pub corners: [[f64; 2]; 4],
+    /// Where the line runs within, if it is bowed.
+    pub band: Option<Band>,
+}
 
 /// All text boxes of a `width` × `height` map, row by row, in no promised order.
 pub fn text_boxes(map: &[f32], width: usize, height: usize, params: &BoxParams) -> Vec<TextBox> {
@@ -34,9 +42,11 @@ pub fn text_boxes(map: &[f32], width: usize, height: usize, params: &BoxParams) 
         }
         // Flood fill, eight neighbours; keeps the outermost pixels of each row, which is all a hull needs.
         let mut rows: std::collections::BTreeMap<usize, (usize, usize)> = std::collections::BTreeMap::new();
+        let mut part = Vec::new();
         seen[start] = true;
         stack.push(start);
         while let Some(i) = stack.pop() {
+            part.push(i);
             let (x, y) = (i % width, i / width);
             let row = rows.entry(y).or_insert((x, x));
             *row = (row.0.min(x), row.1.max(x));
@@ -65,7 +75,10 @@ pub fn text_boxes(map: &[f32], width: usize, height: usize, params: &BoxParams) 
         let grow = w * h * params.unclip / (2.0 * (w + h));
         let grown = rect.grown(grow);
         if grown.sides().0.min(grown.sides().1) >= params.min_side + 2.0 {
-            boxes.push(grown.corners());
+            let (along, [half, _]) = rect.reading();
+            let pixels = part.iter().map(|i| [(i % width) as f64 + 0.5, (i / width) as f64 + 0.5]);
+            let band = Band::of(pixels, rect.centre, along, half, params.unclip);
+            boxes.push(TextBox { corners: grown.corners(), band });
         }
     }
     boxes
@@ -88,8 +101,8 @@ impl Rect {
         Self { half: [self.half[0] + by, self.half[1] + by], ..*self }
     }
 
-    /// Corners clockwise from the top left, where "top" is the side nearest the top of the picture.
-    fn corners(&self) -> TextBox {
+    /// The direction of reading and the half extents along and across it: to the right, or nearly so.
+    fn reading(&self) -> ([f64; 2], [f64; 2]) {
         let [ux, uy] = self.along;
         // Orient the first axis to the right; a box that stands upright keeps its own top at the top.
         let (mut u, mut hw, mut hh) = ([ux, uy], self.half[0], self.half[1]);
@@ -100,6 +113,12 @@ impl Rect {
         if u[0] < 0.0 {
             u = [-u[0], -u[1]];
         }
+        (u, [hw, hh])
+    }
+
+    /// Corners clockwise from the top left, where "top" is the side nearest the top of the picture.
+    fn corners(&self) -> [[f64; 2]; 4] {
+        let (u, [hw, hh]) = self.reading();
         let v = [-u[1], u[0]];
         let at = |a: f64, b: f64| {
             [self.centre[0] + u[0] * a * hw + v[0] * b * hh, self.centre[1] + u[1] * a * hw + v[1] * b * hh]
@@ -206,12 +225,13 @@ mod tests {
         }
         let boxes = text_boxes(&map, w, h, &BoxParams { unclip: 1.5, ..BoxParams::default() });
         assert_eq!(boxes.len(), 2);
+        assert!(boxes.iter().all(|b| b.band.is_none()), "both are straight");
         // 40 × 10: distance 400 × 1.5 / 100 = 6.
-        let upright = boxes[0];
+        let upright = boxes[0].corners;
         for (got, want) in upright.iter().flatten().zip([4.0, 4.0, 56.0, 4.0, 56.0, 26.0, 4.0, 26.0]) {
             assert!((got - want).abs() < 0.01, "{upright:?}");
         }
-        let slanted = boxes[1];
+        let slanted = boxes[1].corners;
         let angle = (slanted[1][1] - slanted[0][1]).atan2(slanted[1][0] - slanted[0][0]).to_degrees();
         assert!((angle - 14.04).abs() < 1.5, "{angle}");
     }

@@ -1,5 +1,6 @@
 //! Cutting a line out of a page and shaping pictures into tensors.
 
+use super::band::Band;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
@@ -13,7 +14,12 @@ fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
 
 /// The quad as an upright picture of its own size in pixels, bilinear; outside the picture the edge is repeated.
 pub fn cut(picture: &RgbImage, corners: &Corners) -> RgbImage {
-    let [a, b, c, d] = *corners;
+    cut_along(picture, &Band { corners: *corners, bow: [0.0; 2] })
+}
+
+/// The band as an upright picture, its line made straight; else as [`cut`] does.
+pub fn cut_along(picture: &RgbImage, band: &Band) -> RgbImage {
+    let ([a, b, c, d], bow) = (band.corners, band.bow);
     let width = distance(a, b).max(distance(d, c)).round().max(1.0) as u32;
     let height = distance(a, d).max(distance(b, c)).round().max(1.0) as u32;
     let (w, h) = (picture.width() as i64, picture.height() as i64);
@@ -26,7 +32,8 @@ pub fn cut(picture: &RgbImage, corners: &Corners) -> RgbImage {
         let step = [(right[0] - left[0]) / f64::from(width), (right[1] - left[1]) / f64::from(width)];
         for (x, pixel) in row.enumerate() {
             let t = x as f64 + 0.5;
-            let (px, py) = (left[0] + step[0] * t - 0.5, left[1] + step[1] * t - 0.5);
+            let rise = 4.0 * t * (f64::from(width) - t) / f64::from(width).powi(2);
+            let (px, py) = (left[0] + step[0] * t - 0.5 + bow[0] * rise, left[1] + step[1] * t - 0.5 + bow[1] * rise);
             let (fx, fy) = (px.floor(), py.floor());
             let (rx, ry) = ((px - fx) as f32, (py - fy) as f32);
             let at = |xx: i64, yy: i64| 3 * (yy.clamp(0, h - 1) * w + xx.clamp(0, w - 1)) as usize;
@@ -108,6 +115,20 @@ mod tests {
         assert_eq!(crop.dimensions(), (5, 4));
         assert_eq!(crop.get_pixel(0, 0), &Rgb([40, 20, 7]));
         assert_eq!(crop.get_pixel(4, 3), &Rgb([80, 50, 7]));
+    }
+
+    #[test]
+    fn a_bowed_line_is_cut_straight() {
+        let lies = |x: f64| 20.0 + 12.0 * (1.0 - ((x - 50.0) / 50.0).powi(2));
+        let ink = |x: u32, y: u32| (f64::from(y) + 0.5 - lies(f64::from(x) + 0.5)).abs() < 4.0;
+        let picture = RgbImage::from_fn(100, 60, |x, y| Rgb([if ink(x, y) { 0 } else { 255 }; 3]));
+        let corners = [[0.0, 12.0], [100.0, 12.0], [100.0, 28.0], [0.0, 28.0]];
+        let crop = cut_along(&picture, &Band { corners, bow: [0.0, 12.0] });
+        assert_eq!(crop.dimensions(), (100, 16));
+        for x in 1..99 {
+            let at = |y: u32| crop.get_pixel(x, y)[0];
+            assert!(at(2) > 200 && at(6) < 50 && at(9) < 50 && at(13) > 200, "column {x}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! PP-OCR: detect lines, cut them out, recognise them.
 
+use super::band::Band;
 use super::boxes::{BoxParams, text_boxes};
-use super::crop::{cut, planes, resized};
+use super::crop::{cut, cut_along, planes, resized};
 use super::ctc::Alphabet;
 use super::tensor::{OrtModel, Runtime, TensorModel};
 use super::{OcrEngine, OcrError, Recognised};
@@ -65,11 +66,12 @@ impl PpOcr {
         })
     }
 
-    /// Finds the lines of a page; quads in page pixels, sorted from top to bottom.
+    /// Finds the lines of a page; quads in page pixels, sorted from top to bottom, with the bands of those that are
+    /// bowed.
     ///
     /// # Errors
     /// If inference failed.
-    pub fn detect(&mut self, page: &RgbImage) -> Result<Vec<Quad<Page>>, OcrError> {
+    pub fn detect(&mut self, page: &RgbImage) -> Result<Vec<(Quad<Page>, Option<Band>)>, OcrError> {
         let (w, h) = page.dimensions();
         let scale = (f64::from(self.params.detect_side) / f64::from(w.max(h))).min(1.0);
         let to32 = |v: u32| (((f64::from(v) * scale / 32.0).round() as u32).max(1)) * 32;
@@ -86,12 +88,15 @@ impl PpOcr {
             return Err(OcrError::Shape { model: "detection", got: shape, expected: "[1, 1, H, W]" });
         }
         let (sx, sy) = (f64::from(w) / f64::from(tw), f64::from(h) / f64::from(th));
-        let mut quads: Vec<Quad<Page>> = text_boxes(&map, uw, uh, &self.params.boxes)
+        let mut lines: Vec<(Quad<Page>, Option<Band>)> = text_boxes(&map, uw, uh, &self.params.boxes)
             .into_iter()
-            .map(|b| Quad::from_px(b.map(|[x, y]| [x * sx, y * sy])))
+            .map(|b| {
+                let quad = Quad::from_px(b.corners.map(|[x, y]| [x * sx, y * sy]));
+                (quad, b.band.map(|band| band.scaled([sx, sy])))
+            })
             .collect();
-        quads.sort_by_key(|q| (q.0[0][1], q.0[0][0]));
-        Ok(quads)
+        lines.sort_by_key(|(q, _)| (q.0[0][1], q.0[0][0]));
+        Ok(lines)
     }
 
     /// Reads the whole page: every detected line that holds text, and the time detection and recognition took.
@@ -104,11 +109,14 @@ impl PpOcr {
         clock: &dyn Fn() -> Duration,
     ) -> Result<(PageText, Duration, Duration), OcrError> {
         let start = clock();
-        let quads = self.detect(page)?;
+        let found = self.detect(page)?;
         let detected = clock();
-        let mut lines = Vec::with_capacity(quads.len());
-        for quad in quads {
-            let mut crop = cut(page, &quad.to_px());
+        let mut lines = Vec::with_capacity(found.len());
+        for (quad, band) in found {
+            let mut crop = match band {
+                Some(band) => cut_along(page, &band),
+                None => cut(page, &quad.to_px()),
+            };
             // A box much taller than wide is a line that runs down the page.
             if f64::from(crop.height()) >= f64::from(crop.width()) * 1.5 {
                 crop = image::imageops::rotate270(&crop);
