@@ -126,13 +126,15 @@ mod tests {
 
     #[test]
     fn rows_of_a_bent_page_are_level_again() {
-        let cases: [(&str, fn(f64, f64) -> f64); 3] = [
-            ("askew", |x, _| 0.04 * (x - 500.0)),
-            ("sinking in the middle", |x, _| -50.0 * ((x - 500.0) / 500.0).powi(2)),
-            ("bowed at the head and the foot", |x, y| 0.08 * (y - 500.0) * ((x - 500.0) / 500.0).powi(2) + 0.03 * x),
+        let pages = [
+            ("askew", page(|x, _| 0.04 * (x - 500.0))),
+            ("sinking in the middle", page(|x, _| -50.0 * ((x - 500.0) / 500.0).powi(2))),
+            (
+                "bowed at the head and the foot",
+                page(|x, y| 0.08 * (y - 500.0) * ((x - 500.0) / 500.0).powi(2) + 0.03 * x),
+            ),
         ];
-        for (name, drop) in cases {
-            let text = page(drop);
+        for (name, text) in pages {
             let bend = Bend::of(&text).unwrap();
             for row in text.lines.chunks(3) {
                 let middles = row.iter().map(|line| bend.level(&line.quad)).map(|(t, b)| (t + b) / 2.0);

@@ -37,6 +37,14 @@ impl Default for PpOcrParams {
     }
 }
 
+/// Where a line of text was detected.
+pub struct Detected {
+    /// The box around it, page pixels.
+    pub quad: Quad<Page>,
+    /// Where it runs within, if it is bowed; page pixels.
+    pub band: Option<Band>,
+}
+
 /// Detection and recognition.
 pub struct PpOcr {
     detector: Box<dyn TensorModel + Send>,
@@ -66,12 +74,11 @@ impl PpOcr {
         })
     }
 
-    /// Finds the lines of a page; quads in page pixels, sorted from top to bottom, with the bands of those that are
-    /// bowed.
+    /// Finds the lines of a page, sorted from top to bottom.
     ///
     /// # Errors
     /// If inference failed.
-    pub fn detect(&mut self, page: &RgbImage) -> Result<Vec<(Quad<Page>, Option<Band>)>, OcrError> {
+    pub fn detect(&mut self, page: &RgbImage) -> Result<Vec<Detected>, OcrError> {
         let (w, h) = page.dimensions();
         let scale = (f64::from(self.params.detect_side) / f64::from(w.max(h))).min(1.0);
         let to32 = |v: u32| (((f64::from(v) * scale / 32.0).round() as u32).max(1)) * 32;
@@ -88,14 +95,14 @@ impl PpOcr {
             return Err(OcrError::Shape { model: "detection", got: shape, expected: "[1, 1, H, W]" });
         }
         let (sx, sy) = (f64::from(w) / f64::from(tw), f64::from(h) / f64::from(th));
-        let mut lines: Vec<(Quad<Page>, Option<Band>)> = text_boxes(&map, uw, uh, &self.params.boxes)
+        let mut lines: Vec<Detected> = text_boxes(&map, uw, uh, &self.params.boxes)
             .into_iter()
-            .map(|b| {
-                let quad = Quad::from_px(b.corners.map(|[x, y]| [x * sx, y * sy]));
-                (quad, b.band.map(|band| band.scaled([sx, sy])))
+            .map(|b| Detected {
+                quad: Quad::from_px(b.corners.map(|[x, y]| [x * sx, y * sy])),
+                band: b.band.map(|band| band.scaled([sx, sy])),
             })
             .collect();
-        lines.sort_by_key(|(q, _)| (q.0[0][1], q.0[0][0]));
+        lines.sort_by_key(|line| (line.quad.0[0][1], line.quad.0[0][0]));
         Ok(lines)
     }
 
@@ -112,7 +119,7 @@ impl PpOcr {
         let found = self.detect(page)?;
         let detected = clock();
         let mut lines = Vec::with_capacity(found.len());
-        for (quad, band) in found {
+        for Detected { quad, band } in found {
             let mut crop = match band {
                 Some(band) => cut_along(page, &band),
                 None => cut(page, &quad.to_px()),
