@@ -1,4 +1,4 @@
-//! A whole photo, from bytes to verdict, as the service does it: engines warm, one reader, a thread a core.
+//! A whole photo, from bytes to verdict, as the service does it: engines warm, all cores for one photo.
 
 use claimlens::decision::Policy;
 use claimlens::domain::FieldName;
@@ -14,9 +14,8 @@ fn verify(c: &mut Criterion) {
     let manifest = Manifest::parse(&models).expect("the models lie in the project");
     let runtime = Path::new("native").join(&manifest.runtime().file);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut reader =
-        Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads, calibrated: true })
-            .expect("`make setup` ran");
+    let reader = Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads, calibrated: true })
+        .expect("`make setup` ran");
     let policy = Policy::default();
     let now = "2026-07-01T04:00:00Z".parse().expect("a time");
     let mut group = c.benchmark_group("verify/photo");
@@ -26,10 +25,10 @@ fn verify(c: &mut Criterion) {
             |name: &str| std::fs::read(format!("samples/{sample}/{name}")).expect("the samples lie in the project");
         let truth: serde_json::Value = serde_json::from_slice(&read("photo.truth.json")).expect("a truth file");
         let photos = [(format!("{sample}.jpg"), read("photo.jpg"))];
-        let (record, ..) = decide_stateless(&mut reader, &policy, None, &photos, &Limits::default(), now);
+        let (record, ..) = decide_stateless(&reader, &policy, None, &photos, &Limits::default(), now);
         assert_eq!(record.evidence.readings[0].value(FieldName::Total), truth["fields"]["total"].as_str(), "{sample}");
         group.bench_function(sample, |b| {
-            b.iter(|| decide_stateless(&mut reader, &policy, None, &photos, &Limits::default(), now))
+            b.iter(|| decide_stateless(&reader, &policy, None, &photos, &Limits::default(), now))
         });
     }
     group.finish();

@@ -38,8 +38,8 @@
 //!
 //! `tests/it/floor_plan.rs` reads this table and the sources, and fails on an import that it does not allow. From `domain` to
 //! `pipeline` there is no clock, randomness, environment, file, network, logging, async or global state; the exceptions
-//! are reading model files once at start, Tesseract's own start, the stage timer in `pipeline`, and the thread with a
-//! deep stack on which a PDF is drawn.
+//! are reading model files once at start, Tesseract's own start, the stage timer in `pipeline`, the thread with a
+//! deep stack on which a PDF is drawn, and the threads on which the lines of one page are read.
 //!
 //! # Why is it so?
 //!

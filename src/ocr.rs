@@ -7,6 +7,7 @@ pub mod band;
 pub mod boxes;
 pub mod crop;
 pub mod ctc;
+pub mod lanes;
 pub mod orientation;
 pub mod ppocr;
 pub mod seals;

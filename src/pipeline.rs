@@ -18,13 +18,16 @@ use crate::domain::{
 };
 use crate::extract::{self, Extraction, Found, parse};
 use crate::models::{Calibration, Manifest, ManifestError};
+use crate::ocr::lanes::spread;
 use crate::ocr::ppocr::PpOcrParams;
 use crate::ocr::{OcrEngine, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop, seals};
+use crate::vision::ink::Inked;
 use crate::vision::{self, Advice, Limits, NormalisedPage, PdfPage};
 use image::RgbImage;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use crate::checks::support;
@@ -39,16 +42,18 @@ pub struct ReaderConfig {
     pub runtime: PathBuf,
     /// Limits on each photo.
     pub limits: Limits,
-    /// Threads that one photo may use. 1 wastes least where several photos are read at once.
+    /// Threads that lines are read on, by all photos together: one a core.
     pub threads: usize,
     /// Whether confidences are calibrated. Off only to fit the calibration, which needs the recogniser's own scores.
     pub calibrated: bool,
 }
 
-/// One worker's engines. Not shared between threads: make as many as photos may be read at once.
+/// The engines. A clone shares them, so that photos may be read at once and a model is in memory once a thread at most.
+#[derive(Clone)]
 pub struct Reader {
-    ppocr: PpOcr,
-    orientation: Orientation,
+    ppocr: Arc<PpOcr>,
+    orientation: Arc<Orientation>,
+    threads: usize,
     limits: Limits,
     models: BTreeMap<String, String>,
     runtime: String,
@@ -110,12 +115,13 @@ impl Reader {
         manifest.runtime().verify(&config.runtime)?;
         let runtime = Runtime::load(&config.runtime)?;
         let dictionary = String::from_utf8_lossy(&manifest.read("dictionary")?).into_owned();
+        let threads = config.threads.max(1);
         let ppocr = PpOcr::load(
             &runtime,
             &manifest.read("detection")?,
             &manifest.read("recognition")?,
             &dictionary,
-            config.threads.max(1),
+            threads,
             PpOcrParams::default(),
         )?;
         let orientation = Orientation::load(&runtime, &manifest.read("orientation")?)?;
@@ -123,7 +129,15 @@ impl Reader {
         Tesseract::start(None)?;
         let runtime = format!("onnxruntime {}", manifest.runtime().version);
         let calibration = config.calibrated.then(Calibration::default);
-        Ok(Self { ppocr, orientation, limits: config.limits, models: manifest.hashes(), runtime, calibration })
+        Ok(Self {
+            ppocr: Arc::new(ppocr),
+            orientation: Arc::new(orientation),
+            threads,
+            limits: config.limits,
+            models: manifest.hashes(),
+            runtime,
+            calibration,
+        })
     }
 
     /// SHA-256 of each model in use, by name, as recorded in versions.
@@ -141,7 +155,7 @@ impl Reader {
     ///
     /// # Errors
     /// Only if an engine failed.
-    pub fn read(&mut self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError> {
+    pub fn read(&self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError> {
         let start = Instant::now();
         let mut watch = Watch { timing: Timing::default(), last: start };
         let sha256 = ContentHash::of(bytes);
@@ -157,25 +171,22 @@ impl Reader {
         };
         watch.lap("decode");
 
-        let orientation = RefCell::new((&mut self.orientation, None));
-        let page = vision::normalise(&photo, &|picture| {
-            let mut state = orientation.borrow_mut();
-            match state.0.quarter_turns(picture) {
-                // Turning an upright page ruins it; a page left lying is only read badly. So it has to be sure.
-                Ok((turns, sure)) => {
-                    if sure >= TURN_SURE {
-                        turns
-                    } else {
-                        0
-                    }
-                }
-                Err(error) => {
-                    state.1 = Some(error);
+        let failed = RefCell::new(None);
+        let page = vision::normalise(&photo, &|picture| match self.orientation.quarter_turns(picture) {
+            // Turning an upright page ruins it; a page left lying is only read badly. So it has to be sure.
+            Ok((turns, sure)) => {
+                if sure >= TURN_SURE {
+                    turns
+                } else {
                     0
                 }
             }
+            Err(error) => {
+                *failed.borrow_mut() = Some(error);
+                0
+            }
         });
-        if let Some(error) = orientation.into_inner().1 {
+        if let Some(error) = failed.into_inner() {
             return Err(error.into());
         }
         watch.lap("normalise");
@@ -184,8 +195,9 @@ impl Reader {
         watch.timing.add("detect", detect);
         watch.timing.add("recognise", recognise);
         watch.last = Instant::now();
-        let mut overprint = seals::read_under(&mut self.ppocr, &page.image, &mut text)?;
-        overprint.extend(seals::read_stamps(&mut self.ppocr, &page.image)?);
+        let inked = Inked::of(&page.image);
+        let mut overprint = seals::read_under(&self.ppocr, &page.image, &inked, &mut text)?;
+        overprint.extend(seals::read_stamps(&self.ppocr, &page.image, &inked)?);
         watch.lap("seals");
         let extraction = extract::extract(&text);
         watch.lap("extract");
@@ -209,7 +221,7 @@ impl Reader {
     ) -> Result<Reading, ReadError> {
         let (width, height) = upload.dimensions();
         let place = |quad: &Quad<Page>| -> Quad<Upload> { page.page_to_upload.quad(quad).clamped(width, height) };
-        let second = second_readings(&page.image, &extraction)?;
+        let second = second_readings(&page.image, &extraction, self.threads)?;
         watch.lap("second_reader");
         let mut fields = BTreeMap::new();
         for (name, found) in extraction.fields {
@@ -307,19 +319,24 @@ fn is_decisive(name: FieldName) -> bool {
 }
 
 /// Tesseract's text of each decisive field's crop; empty where it saw nothing.
-fn second_readings(page: &RgbImage, extraction: &Extraction) -> Result<BTreeMap<FieldName, String>, OcrError> {
-    let mut out = BTreeMap::new();
-    let wanted: Vec<(&FieldName, &Found)> =
-        extraction.fields.iter().filter(|(name, f)| is_decisive(**name) && f.value.is_some()).collect();
-    if wanted.is_empty() {
-        return Ok(out);
-    }
-    let mut engine = Tesseract::start(None)?;
-    for (name, found) in wanted {
-        let crop = crop::cut(page, &widened(&found.quad));
-        out.insert(*name, engine.recognise(&crop)?.text);
-    }
-    Ok(out)
+fn second_readings(
+    page: &RgbImage,
+    extraction: &Extraction,
+    threads: usize,
+) -> Result<BTreeMap<FieldName, String>, OcrError> {
+    let wanted: Vec<(FieldName, &Found)> = extraction
+        .fields
+        .iter()
+        .filter(|(name, f)| is_decisive(**name) && f.value.is_some())
+        .map(|(name, f)| (*name, f))
+        .collect();
+    let read = spread(
+        wanted.len(),
+        threads,
+        || Tesseract::start(None),
+        |engine, i| engine.recognise(&crop::cut(page, &widened(&wanted[i].1.quad))),
+    )?;
+    Ok(wanted.iter().zip(read).map(|((name, _), read)| (*name, read.text)).collect())
 }
 
 /// The place of a value with a margin of a sixth of its height to both sides, so that a character at the edge that

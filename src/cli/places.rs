@@ -51,7 +51,7 @@ impl EngineArgs {
             models: self.models_dir(),
             runtime: self.library(),
             limits: Limits::default(),
-            threads: 1,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             calibrated: true,
         }
     }

@@ -15,7 +15,7 @@ use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Run the HTTP service
@@ -87,12 +87,17 @@ fn alone(data: &Path) -> Result<File> {
     }
 }
 
-/// How the service makes its readers.
+/// How the service makes its readers: they share the engines of the first.
 pub fn load_reader(config: ReaderConfig) -> LoadReader {
-    // Every reader may use every core: one client is answered sooner, and under load the system shares them out.
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let config = ReaderConfig { threads, ..config };
-    Arc::new(move || Ok(Box::new(Reader::load(&config)?) as Box<dyn ReadPhotos>))
+    let first: Mutex<Option<Reader>> = Mutex::new(None);
+    Arc::new(move || {
+        let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = match &*first {
+            Some(reader) => reader.clone(),
+            None => first.insert(Reader::load(&config)?).clone(),
+        };
+        Ok(Box::new(reader) as Box<dyn ReadPhotos>)
+    })
 }
 
 /// Runs async work to its end, on a runtime of its own.

@@ -68,22 +68,19 @@ pub fn work<T: Send>(
 ) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = if shop.jobs == 0 { cores } else { shop.jobs }.min(cases.len()).max(1);
-    // Cores that no other photo takes speed up this one.
-    let config = ReaderConfig { threads: (cores / jobs).max(1), ..shop.reader.clone() };
-    // The first reader is loaded before anything is printed, so that a missing model is one clear message.
-    let first = load(&config)?;
+    // Loaded before anything is printed, so that a missing model is one clear message.
+    let reader = load(&shop.reader)?;
     let bar = progress(cases.len(), shop.noun);
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel::<(usize, T)>();
     let outcome = std::thread::scope(|scope| {
-        let mut first = Some(first);
         for _ in 0..jobs {
-            let (sender, next, map, mut reader) = (sender.clone(), &next, &map, first.take());
+            let (sender, next, map, reader) = (sender.clone(), &next, &map, &reader);
             scope.spawn(move || {
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(i) else { break };
-                    let worked = one(shop, case, &mut reader);
+                    let worked = one(shop, case, reader);
                     if sender.send((i, map(i, worked))).is_err() {
                         break;
                     }
@@ -126,7 +123,7 @@ pub fn progress(len: usize, noun: &'static str) -> ProgressBar {
     bar.with_message(noun)
 }
 
-fn one(shop: &Shop<'_>, case: &Case, reader: &mut Option<Reader>) -> Worked {
+fn one(shop: &Shop<'_>, case: &Case, reader: &Reader) -> Worked {
     let start = Instant::now();
     let mut worked = match attempt(shop, case, reader) {
         Ok(worked) => worked,
@@ -136,26 +133,19 @@ fn one(shop: &Shop<'_>, case: &Case, reader: &mut Option<Reader>) -> Worked {
     worked
 }
 
-fn attempt(shop: &Shop<'_>, case: &Case, slot: &mut Option<Reader>) -> Result<Worked, String> {
+fn attempt(shop: &Shop<'_>, case: &Case, reader: &Reader) -> Result<Worked, String> {
     let mut photos = Vec::new();
     for path in &case.photos {
         let bytes = photo_bytes(path).map_err(|why| format!("{}: {why}", path.display()))?;
         photos.push((path.display().to_string(), bytes));
     }
-    let mut reader = match slot.take() {
-        Some(reader) => reader,
-        None => Reader::load(&shop.reader).map_err(|e| e.to_string())?,
-    };
-    // A reader that panicked may be in any state, so it is given back only after it came through.
     let done = catch_unwind(AssertUnwindSafe(|| {
-        let done =
-            decide_stateless(&mut reader, shop.policy, case.claim.as_ref(), &photos, &shop.reader.limits, shop.now);
-        (done, reader)
+        let (policy, limits) = (shop.policy, &shop.reader.limits);
+        decide_stateless(reader, policy, case.claim.as_ref(), &photos, limits, shop.now)
     }));
-    let Ok(((record, timing, pictures), reader)) = done else {
+    let Ok((record, timing, pictures)) = done else {
         return Err("the program failed on it; this is a fault of ours, please report it".to_owned());
     };
-    *slot = Some(reader);
     let failures = &record.evidence.facts.failures;
     let failed = (!failures.is_empty()).then(|| failures.join("; "));
     Ok(Worked { record, timing, pictures, wall_us: 0, failed })

@@ -2,6 +2,7 @@
 
 use super::OcrError;
 use super::crop::{planes, resized};
+use super::lanes::Lanes;
 use super::tensor::{OrtModel, Runtime, TensorModel};
 use image::RgbImage;
 
@@ -13,8 +14,8 @@ const SHORT_SIDE: u32 = 256;
 /// fifty looks was below.
 const SURE: f32 = 0.8;
 
-/// The page orientation classifier.
-pub struct Orientation(Box<dyn TensorModel + Send>);
+/// The page orientation classifier, for any number of threads.
+pub struct Orientation(Lanes<Box<dyn TensorModel + Send>>);
 
 impl Orientation {
     /// Loads the classifier.
@@ -22,7 +23,7 @@ impl Orientation {
     /// # Errors
     /// If the bytes are no model this runtime can run.
     pub fn load(runtime: &Runtime, onnx: &[u8]) -> Result<Self, OcrError> {
-        Ok(Self(Box::new(OrtModel::load(runtime, onnx, 1)?)))
+        Ok(Self(Lanes::of(vec![Box::new(OrtModel::load(runtime, onnx, 1)?)])))
     }
 
     /// Quarter turns clockwise (0..=3) that the content of the picture is turned by, with the classifier's
@@ -33,7 +34,7 @@ impl Orientation {
     ///
     /// # Errors
     /// If inference failed.
-    pub fn quarter_turns(&mut self, picture: &RgbImage) -> Result<(u8, f32), OcrError> {
+    pub fn quarter_turns(&self, picture: &RgbImage) -> Result<(u8, f32), OcrError> {
         let (w, h) = picture.dimensions();
         let scale = f64::from(SHORT_SIDE) / f64::from(w.min(h).max(1));
         let size = |v: u32| (f64::from(v) * scale).round().max(f64::from(SHORT_SIDE)) as u32;
@@ -57,7 +58,7 @@ impl Orientation {
     }
 
     /// Probability of each number of quarter turns, for a picture of the classifier's own size.
-    fn scores(&mut self, picture: &RgbImage) -> Result<[f32; 4], OcrError> {
+    fn scores(&self, picture: &RgbImage) -> Result<[f32; 4], OcrError> {
         let side = INPUT as usize;
         let mean = [0.485_f32, 0.456, 0.406];
         let std = [0.229_f32, 0.224, 0.225];
@@ -68,23 +69,28 @@ impl Orientation {
             std.map(|s| 1.0 / 255.0 / s),
             [-mean[0] / std[0], -mean[1] / std[1], -mean[2] / std[2]],
         );
-        let (got, scores) = self.0.run([1, 3, side, side], data)?;
-        scores.try_into().map_err(|_| OcrError::Shape { model: "orientation", got, expected: "[1, 4]" })
+        let mut out = [0.0; 4];
+        self.0.lend().run([1, 3, side, side], data, &mut |shape, scores| {
+            let wrong = || OcrError::Shape { model: "orientation", got: shape.to_vec(), expected: "[1, 4]" };
+            out = scores.try_into().map_err(|_| wrong())?;
+            Ok(())
+        })?;
+        Ok(out)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ocr::tensor::TensorModel;
+    use crate::ocr::tensor::{See, TensorModel};
 
     /// Answers from a list, whatever the picture.
     struct Says(Vec<[f32; 4]>);
 
     impl TensorModel for Says {
-        fn run(&mut self, shape: [usize; 4], _: Vec<f32>) -> Result<(Vec<i64>, Vec<f32>), OcrError> {
+        fn run(&mut self, shape: [usize; 4], _: Vec<f32>, see: &mut See<'_>) -> Result<(), OcrError> {
             assert_eq!(shape, [1, 3, 224, 224]);
-            Ok((vec![1, 4], self.0.remove(0).to_vec()))
+            see(&[1, 4], &self.0.remove(0))
         }
     }
 
@@ -95,7 +101,9 @@ mod tests {
         let down = [0.05, 0.05, 0.85, 0.05];
         for (w, h) in [(300, 900), (900, 300), (256, 256), (1, 40)] {
             let picture = RgbImage::new(w, h);
-            let ask = |says: &[[f32; 4]]| Orientation(Box::new(Says(says.to_vec()))).quarter_turns(&picture).unwrap();
+            let ask = |says: &[[f32; 4]]| {
+                Orientation(Lanes::of(vec![Box::new(Says(says.to_vec()))])).quarter_turns(&picture).unwrap()
+            };
             assert_eq!(ask(&[sure]), (1, 0.9));
             let (turns, share) = ask(&[unsure, down, down, unsure]);
             assert!(turns == 2 && (share - 0.575).abs() < 1e-6);

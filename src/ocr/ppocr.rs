@@ -4,6 +4,7 @@ use super::band::Band;
 use super::boxes::{BoxParams, text_boxes};
 use super::crop::{cut, cut_along, planes, resized};
 use super::ctc::Alphabet;
+use super::lanes::{Lanes, spread};
 use super::tensor::{OrtModel, Runtime, TensorModel};
 use super::{OcrEngine, OcrError, Recognised};
 use crate::domain::text::Line;
@@ -45,16 +46,19 @@ pub struct Detected {
     pub band: Option<Band>,
 }
 
-/// Detection and recognition.
+/// Detection and recognition, for any number of threads.
+///
+/// There is one detector, which uses all threads it was given: at its size it needs a few hundred megabytes, so no two
+/// pages are searched at once. Lines are read on as many threads, each on one.
 pub struct PpOcr {
-    detector: Box<dyn TensorModel + Send>,
-    recogniser: Box<dyn TensorModel + Send>,
+    detector: Lanes<Box<dyn TensorModel + Send>>,
+    recognisers: Lanes<Box<dyn TensorModel + Send>>,
     alphabet: Alphabet,
     params: PpOcrParams,
 }
 
 impl PpOcr {
-    /// Loads both models, each to run on `threads` threads.
+    /// Loads both models, to run on `threads` threads.
     ///
     /// # Errors
     /// If the bytes are no models this runtime can run.
@@ -66,9 +70,13 @@ impl PpOcr {
         threads: usize,
         params: PpOcrParams,
     ) -> Result<Self, OcrError> {
+        let load = |onnx: &[u8], threads: usize| -> Result<Box<dyn TensorModel + Send>, OcrError> {
+            Ok(Box::new(OrtModel::load(runtime, onnx, threads)?))
+        };
+        let recognisers = (0..threads.max(1)).map(|_| load(recogniser, 1)).collect::<Result<_, _>>()?;
         Ok(Self {
-            detector: Box::new(OrtModel::load(runtime, detector, threads)?),
-            recogniser: Box::new(OrtModel::load(runtime, recogniser, threads)?),
+            detector: Lanes::of(vec![load(detector, threads)?]),
+            recognisers: Lanes::of(recognisers),
             alphabet: Alphabet::from_dictionary(dictionary),
             params,
         })
@@ -78,7 +86,7 @@ impl PpOcr {
     ///
     /// # Errors
     /// If inference failed.
-    pub fn detect(&mut self, page: &RgbImage) -> Result<Vec<Detected>, OcrError> {
+    pub fn detect(&self, page: &RgbImage) -> Result<Vec<Detected>, OcrError> {
         let (w, h) = page.dimensions();
         let scale = (f64::from(self.params.detect_side) / f64::from(w.max(h))).min(1.0);
         let to32 = |v: u32| (((f64::from(v) * scale / 32.0).round() as u32).max(1)) * 32;
@@ -90,12 +98,16 @@ impl PpOcr {
         let offset = [-mean[0] / std[0], -mean[1] / std[1], -mean[2] / std[2]];
         // The model was trained on blue-green-red planes with the means in this order.
         let data = planes(&small, (uw, uh), [2, 1, 0], std.map(|s| 1.0 / 255.0 / s), offset);
-        let (shape, map) = self.detector.run([1, 3, uh, uw], data)?;
-        if map.len() != uw * uh {
-            return Err(OcrError::Shape { model: "detection", got: shape, expected: "[1, 1, H, W]" });
-        }
+        let mut boxes = Vec::new();
+        self.detector.lend().run([1, 3, uh, uw], data, &mut |shape, map| {
+            if map.len() != uw * uh {
+                return Err(OcrError::Shape { model: "detection", got: shape.to_vec(), expected: "[1, 1, H, W]" });
+            }
+            boxes = text_boxes(map, uw, uh, &self.params.boxes);
+            Ok(())
+        })?;
         let (sx, sy) = (f64::from(w) / f64::from(tw), f64::from(h) / f64::from(th));
-        let mut lines: Vec<Detected> = text_boxes(&map, uw, uh, &self.params.boxes)
+        let mut lines: Vec<Detected> = boxes
             .into_iter()
             .map(|b| Detected {
                 quad: Quad::from_px(b.corners.map(|[x, y]| [x * sx, y * sy])),
@@ -111,30 +123,61 @@ impl PpOcr {
     /// # Errors
     /// If inference failed.
     pub fn read_page(
-        &mut self,
+        &self,
         page: &RgbImage,
         clock: &dyn Fn() -> Duration,
     ) -> Result<(PageText, Duration, Duration), OcrError> {
         let start = clock();
         let found = self.detect(page)?;
         let detected = clock();
-        let mut lines = Vec::with_capacity(found.len());
-        for Detected { quad, band } in found {
-            let mut crop = match band {
-                Some(band) => cut_along(page, &band),
-                None => cut(page, &quad.to_px()),
-            };
-            // A box much taller than wide is a line that runs down the page.
-            if f64::from(crop.height()) >= f64::from(crop.width()) * 1.5 {
-                crop = image::imageops::rotate270(&crop);
-            }
-            let read = self.recognise(&crop)?;
-            if read.confidence().to_share() >= self.params.drop_below {
-                lines.extend(line(read, quad));
-            }
-        }
+        // The widest lines first: then no thread is left with a long one at the end.
+        let mut order: Vec<usize> = (0..found.len()).collect();
+        let width = |i: usize| {
+            let (left, _, right, _) = found[i].quad.bounds();
+            right - left
+        };
+        order.sort_by(|&a, &b| width(b).total_cmp(&width(a)));
+        let read = spread(order.len(), self.recognisers.count(), || Ok(()), |(), i| self.line(page, &found[order[i]]))?;
+        let mut read: Vec<(usize, Option<Line>)> = order.into_iter().zip(read).collect();
+        read.sort_by_key(|(i, _)| *i);
+        let lines = read.into_iter().filter_map(|(_, line)| line).collect();
         let text = PageText { width: page.width(), height: page.height(), lines };
         Ok((text, detected.saturating_sub(start), clock().saturating_sub(detected)))
+    }
+
+    /// Cuts a line out and reads it; `None` if it is no text.
+    fn line(&self, page: &RgbImage, found: &Detected) -> Result<Option<Line>, OcrError> {
+        let mut crop = match &found.band {
+            Some(band) => cut_along(page, band),
+            None => cut(page, &found.quad.to_px()),
+        };
+        // A box much taller than wide is a line that runs down the page.
+        if f64::from(crop.height()) >= f64::from(crop.width()) * 1.5 {
+            crop = image::imageops::rotate270(&crop);
+        }
+        let read = self.read(&crop)?;
+        let sure = read.confidence().to_share() >= self.params.drop_below;
+        Ok(if sure { line(read, found.quad) } else { None })
+    }
+
+    /// The text of a crop that holds one line.
+    fn read(&self, crop: &RgbImage) -> Result<Recognised, OcrError> {
+        let ratio = f64::from(crop.width()) / f64::from(crop.height().max(1));
+        let width = ((f64::from(LINE_HEIGHT) * ratio).ceil() as u32).clamp(8, MAX_WIDTH);
+        let small = resized(crop, width, LINE_HEIGHT);
+        let padded = (width as usize).div_ceil(WIDTH_STEP) * WIDTH_STEP;
+        let height = LINE_HEIGHT as usize;
+        let data = planes(&small, (padded, height), [2, 1, 0], [2.0 / 255.0; 3], [-1.0; 3]);
+        let mut out = Recognised::default();
+        self.recognisers.lend().run([1, 3, height, padded], data, &mut |shape, probabilities| {
+            let &[1, _, classes] = shape else {
+                let got = shape.to_vec();
+                return Err(OcrError::Shape { model: "recognition", got, expected: "[1, W/8, classes]" });
+            };
+            out = self.alphabet.decode(probabilities, classes as usize, f64::from(width) / padded as f64)?;
+            Ok(())
+        })?;
+        Ok(out)
     }
 }
 
@@ -185,16 +228,6 @@ impl OcrEngine for PpOcr {
     }
 
     fn recognise(&mut self, crop: &RgbImage) -> Result<Recognised, OcrError> {
-        let ratio = f64::from(crop.width()) / f64::from(crop.height().max(1));
-        let width = ((f64::from(LINE_HEIGHT) * ratio).ceil() as u32).clamp(8, MAX_WIDTH);
-        let small = resized(crop, width, LINE_HEIGHT);
-        let padded = (width as usize).div_ceil(WIDTH_STEP) * WIDTH_STEP;
-        let height = LINE_HEIGHT as usize;
-        let data = planes(&small, (padded, height), [2, 1, 0], [2.0 / 255.0; 3], [-1.0; 3]);
-        let (shape, probabilities) = self.recogniser.run([1, 3, height, padded], data)?;
-        let [1, _, classes] = shape[..] else {
-            return Err(OcrError::Shape { model: "recognition", got: shape, expected: "[1, W/8, classes]" });
-        };
-        self.alphabet.decode(&probabilities, classes as usize, f64::from(width) / padded as f64)
+        self.read(crop)
     }
 }

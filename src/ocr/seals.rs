@@ -1,14 +1,16 @@
 //! Reads again, without the red ink, what stands under a seal; and what a stamp itself says, without what stands under it.
 
 use super::{OcrError, PpOcr};
-use crate::domain::PageText;
 use crate::domain::text::{Bp, Line};
-use crate::vision::ink::{self, Ink, SealBox};
+use crate::domain::{PageText, Quad};
+use crate::vision::ink::{self, Ink, Inked, SealBox};
 use image::RgbImage;
 use std::time::Duration;
 
 /// A line under a seal that was read as surely as this is left as it is.
 const SURE: Bp = Bp(9_850);
+/// Stamps are read at no more than this, pixels of the longer side: the words that void a paper are few and large.
+const STAMP_SIDE: u32 = 320;
 /// The supervising ministry's seal stands over the title, in the middle of the top fifth of a bill; a title is mended by the
 /// forms it can have.
 const TITLE: f64 = 0.22;
@@ -19,8 +21,8 @@ const TITLE: f64 = 0.22;
 ///
 /// # Errors
 /// If inference failed.
-pub fn read_under(reader: &mut PpOcr, page: &RgbImage, text: &mut PageText) -> Result<Vec<Line>, OcrError> {
-    let seals = ink::seals(page);
+pub fn read_under(reader: &PpOcr, page: &RgbImage, ink: &Inked, text: &mut PageText) -> Result<Vec<Line>, OcrError> {
+    let seals = ink.seals();
     let mut replaced = Vec::new();
     for seal in &seals {
         let crossed = |line: &Line| overlaps(line, seal);
@@ -59,10 +61,10 @@ pub fn read_under(reader: &mut PpOcr, page: &RgbImage, text: &mut PageText) -> R
 ///
 /// # Errors
 /// If inference failed.
-pub fn read_stamps(reader: &mut PpOcr, page: &RgbImage) -> Result<Vec<Line>, OcrError> {
+pub fn read_stamps(reader: &PpOcr, page: &RgbImage, inked: &Inked) -> Result<Vec<Line>, OcrError> {
     let mut lines = Vec::new();
     for colour in [Ink::Red, Ink::Blue] {
-        for [left, top, right, bottom] in ink::stamps(page, colour) {
+        for [left, top, right, bottom] in inked.stamps(colour) {
             let margin = (bottom - top) / 8;
             let part = [
                 left.saturating_sub(margin),
@@ -70,9 +72,13 @@ pub fn read_stamps(reader: &mut PpOcr, page: &RgbImage) -> Result<Vec<Line>, Ocr
                 (right + margin).min(page.width()),
                 (bottom + margin).min(page.height()),
             ];
-            let (text, _, _) = reader.read_page(&ink::alone(page, part, colour), &|| Duration::ZERO)?;
+            let stamp = ink::alone(page, part, colour, STAMP_SIDE);
+            let (text, _, _) = reader.read_page(&stamp, &|| Duration::ZERO)?;
+            let scale = f64::from(part[2] - part[0]) / f64::from(stamp.width());
             lines.extend(text.lines.into_iter().map(|mut line| {
-                line.quad = line.quad.shifted(f64::from(part[0]), f64::from(part[1]));
+                let placed =
+                    line.quad.to_px().map(|[x, y]| [x * scale + f64::from(part[0]), y * scale + f64::from(part[1])]);
+                line.quad = Quad::from_px(placed);
                 line
             }));
         }

@@ -6,12 +6,16 @@ use std::sync::{Mutex, PoisonError};
 
 /// A model from one tensor of `f32` to another.
 pub trait TensorModel {
-    /// Runs the model on a row-major tensor of this shape (`[N, C, H, W]`).
+    /// Runs the model on a row-major tensor of this shape (`[N, C, H, W]`) and shows `see` the shape and the values that
+    /// come out. They are shown, not given: those of one line of text are megabytes.
     ///
     /// # Errors
-    /// If the runtime refuses the shape or fails.
-    fn run(&mut self, shape: [usize; 4], data: Vec<f32>) -> Result<(Vec<i64>, Vec<f32>), OcrError>;
+    /// If the runtime refuses the shape or fails; else what `see` gave.
+    fn run(&mut self, shape: [usize; 4], data: Vec<f32>, see: &mut See<'_>) -> Result<(), OcrError>;
 }
+
+/// Sees the shape and the values of a model's answer.
+pub type See<'a> = dyn FnMut(&[i64], &[f32]) -> Result<(), OcrError> + 'a;
 
 /// The loaded ONNX Runtime library.
 #[derive(Clone, Debug)]
@@ -68,10 +72,10 @@ impl OrtModel {
 }
 
 impl TensorModel for OrtModel {
-    fn run(&mut self, shape: [usize; 4], data: Vec<f32>) -> Result<(Vec<i64>, Vec<f32>), OcrError> {
+    fn run(&mut self, shape: [usize; 4], data: Vec<f32>, see: &mut See<'_>) -> Result<(), OcrError> {
         let input = ort::value::Tensor::from_array((shape, data)).map_err(|e| OcrError::Runtime(e.to_string()))?;
         let outputs = self.0.run(ort::inputs![input]).map_err(|e| OcrError::Runtime(e.to_string()))?;
         let (shape, values) = outputs[0].try_extract_tensor::<f32>().map_err(|e| OcrError::Runtime(e.to_string()))?;
-        Ok((shape.to_vec(), values.to_vec()))
+        see(shape, values)
     }
 }

@@ -46,7 +46,7 @@ pub trait ReadPhotos: Send {
     ///
     /// # Errors
     /// Only if an engine failed.
-    fn read(&mut self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError>;
+    fn read(&self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError>;
 
     /// SHA-256 of each model in use, by name.
     fn models(&self) -> &BTreeMap<String, String>;
@@ -56,7 +56,7 @@ pub trait ReadPhotos: Send {
 }
 
 impl ReadPhotos for Reader {
-    fn read(&mut self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError> {
+    fn read(&self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError> {
         Reader::read(self, source, bytes, pdf_page)
     }
 
@@ -123,7 +123,7 @@ fn not_read(source: &str, sha256: ContentHash, pdf_page: PdfPage) -> Reading {
 /// Never fails: what an engine could not do becomes a failure among the facts, and so ends in review. The pictures are
 /// in the order of the documents, `None` where one could not be decoded. A panic of the reader is the caller's to catch.
 pub fn decide_stateless(
-    reader: &mut dyn ReadPhotos,
+    reader: &dyn ReadPhotos,
     policy: &Policy,
     claim: Option<&Claim>,
     photos: &[(String, Vec<u8>)],
@@ -188,13 +188,13 @@ impl Drop for Lease {
 impl Lease {
     /// Reads a photo; a panic is a failure, and costs the pool this reader: it may be in any state.
     pub(super) fn read(&mut self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, String> {
-        let Some(mut reader) = self.reader.take() else { return Err("no reader".to_owned()) };
-        match catch_unwind(AssertUnwindSafe(|| (reader.read(source, bytes, pdf_page), reader))) {
-            Ok((outcome, reader)) => {
-                self.reader = Some(reader);
-                outcome.map_err(|e| e.to_string())
+        let Some(reader) = &self.reader else { return Err("no reader".to_owned()) };
+        match catch_unwind(AssertUnwindSafe(|| reader.read(source, bytes, pdf_page))) {
+            Ok(outcome) => outcome.map_err(|e| e.to_string()),
+            Err(_) => {
+                self.reader = None;
+                Err("the reader panicked".to_owned())
             }
-            Err(_) => Err("the reader panicked".to_owned()),
         }
     }
 }

@@ -11,8 +11,8 @@ pub type SealBox = [u32; 4];
 
 /// Longest side of the copy on which seals are sought.
 const SIDE: u32 = 400;
-/// How far red must stand above green and blue on that copy, of 255: thin strokes are pale there.
-const RED: u8 = 30;
+/// How far an ink must stand above the other channels on that copy, of 255: thin strokes are pale there.
+const INKED: u8 = 30;
 /// Side of a seal as a share of the page's longer side: real ones are 30 to 50 mm wide on sheets of 150 to 300 mm.
 const SIDES: std::ops::RangeInclusive<f64> = 0.05..=0.34;
 /// The same for a part of a seal: red words are lower.
@@ -46,81 +46,102 @@ impl Ink {
     }
 }
 
-/// The red seals of a page: connected red areas, as round or square as seals are. At most four, the largest first.
-pub fn seals(page: &RgbImage) -> Vec<SealBox> {
-    marks(page, Ink::Red, ROUND, GAP)
+/// A page looked at for coloured ink.
+pub struct Inked {
+    /// Width and height of the page, pixels.
+    page: (u32, u32),
+    small: RgbImage,
 }
 
-/// What is stamped in an ink: as [`seals`], but of the shape of a few words too. Two stamps that touch stand there as one
-/// and each by itself.
-pub fn stamps(page: &RgbImage, ink: Ink) -> Vec<SealBox> {
-    let mut found = marks(page, ink, WORDS, GAP);
-    found.extend(marks(page, ink, WORDS, 0.0));
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-fn marks(page: &RgbImage, ink: Ink, elongation: f64, gap: f64) -> Vec<SealBox> {
-    let small = rectify::reduced(page, SIDE);
-    let (w, h) = (small.width() as usize, small.height() as usize);
-    let red: Vec<bool> = small.pixels().map(|p| ink.strength(p) > RED).collect();
-    if red.iter().filter(|r| **r).count() < 20 {
-        return Vec::new();
+impl Inked {
+    /// Looks at a page.
+    pub fn of(page: &RgbImage) -> Self {
+        Self { page: page.dimensions(), small: rectify::reduced(page, SIDE) }
     }
-    // Parts of one seal stand apart by less than two of its strokes.
-    let reach = 2_i64;
-    let mut seen = vec![false; w * h];
-    let long = w.max(h) as f64;
-    let mut parts: Vec<(usize, [usize; 4])> = Vec::new();
-    for start in 0..w * h {
-        if !red[start] || seen[start] {
-            continue;
+
+    /// The red seals: connected red areas, as round or square as seals are. At most four, the largest first.
+    pub fn seals(&self) -> Vec<SealBox> {
+        self.placed(&self.parts(Ink::Red), ROUND, GAP)
+    }
+
+    /// What is stamped in an ink: as [`Inked::seals`], but of the shape of a few words too. Two stamps that touch stand
+    /// there as one and each by itself.
+    pub fn stamps(&self, ink: Ink) -> Vec<SealBox> {
+        let parts = self.parts(ink);
+        let mut found = self.placed(&parts, WORDS, GAP);
+        found.extend(self.placed(&parts, WORDS, 0.0));
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Connected areas of an ink, with how many pixels of the copy are ink and their boxes there.
+    fn parts(&self, ink: Ink) -> Vec<(usize, [usize; 4])> {
+        let (w, h) = (self.small.width() as usize, self.small.height() as usize);
+        let inked: Vec<bool> = self.small.pixels().map(|p| ink.strength(p) > INKED).collect();
+        let mut parts = Vec::new();
+        if inked.iter().filter(|i| **i).count() < 20 {
+            return parts;
         }
-        let (mut stack, mut ink) = (vec![start], 0_usize);
-        let (mut left, mut top, mut right, mut bottom) = (w, h, 0, 0);
-        seen[start] = true;
-        while let Some(at) = stack.pop() {
-            let (x, y) = (at % w, at / w);
-            ink += 1;
-            (left, top, right, bottom) = (left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1));
-            for dy in -reach..=reach {
-                for dx in -reach..=reach {
-                    let (nx, ny) = (x as i64 + dx, y as i64 + dy);
-                    if nx < 0 || ny < 0 || nx >= w as i64 || ny >= h as i64 {
-                        continue;
-                    }
-                    let next = ny as usize * w + nx as usize;
-                    if red[next] && !seen[next] {
-                        seen[next] = true;
-                        stack.push(next);
+        // Parts of one seal stand apart by less than two of its strokes.
+        let reach = 2_i64;
+        let mut seen = vec![false; w * h];
+        let least = LEAST_PART * w.max(h) as f64;
+        for start in 0..w * h {
+            if !inked[start] || seen[start] {
+                continue;
+            }
+            let (mut stack, mut ink) = (vec![start], 0_usize);
+            let (mut left, mut top, mut right, mut bottom) = (w, h, 0, 0);
+            seen[start] = true;
+            while let Some(at) = stack.pop() {
+                let (x, y) = (at % w, at / w);
+                ink += 1;
+                (left, top, right, bottom) = (left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1));
+                for dy in -reach..=reach {
+                    for dx in -reach..=reach {
+                        let (nx, ny) = (x as i64 + dx, y as i64 + dy);
+                        if nx < 0 || ny < 0 || nx >= w as i64 || ny >= h as i64 {
+                            continue;
+                        }
+                        let next = ny as usize * w + nx as usize;
+                        if inked[next] && !seen[next] {
+                            seen[next] = true;
+                            stack.push(next);
+                        }
                     }
                 }
             }
+            if (right - left) as f64 > least && (bottom - top) as f64 > least {
+                parts.push((ink, [left, top, right, bottom]));
+            }
         }
-        let least = LEAST_PART * long;
-        if (right - left) as f64 > least && (bottom - top) as f64 > least {
-            parts.push((ink, [left, top, right, bottom]));
-        }
+        parts
     }
-    let mut found: Vec<(usize, SealBox)> = joined(parts, (gap * long) as usize)
-        .into_iter()
-        .filter(|(ink, [left, top, right, bottom])| {
-            let (bw, bh) = ((right - left) as f64, (bottom - top) as f64);
-            let share = *ink as f64 / (bw * bh);
-            SIDES.contains(&(bw / long))
-                && SIDES.contains(&(bh / long))
-                && INK.contains(&share)
-                && bw.max(bh) < elongation * bw.min(bh)
-        })
-        .map(|(ink, at)| {
-            let (sx, sy) = (f64::from(page.width()) / w as f64, f64::from(page.height()) / h as f64);
-            let [left, top, right, bottom] = at.map(|v| v as f64);
-            (ink, [left * sx, top * sy, right * sx, bottom * sy].map(|v| v.round() as u32))
-        })
-        .collect();
-    found.sort_by_key(|(ink, at)| (std::cmp::Reverse(*ink), *at));
-    found.into_iter().take(4).map(|(_, at)| at).collect()
+
+    /// Those areas, joined across `gap`, that have the size and shape of a seal or stamp, on the page.
+    fn placed(&self, parts: &[(usize, [usize; 4])], elongation: f64, gap: f64) -> Vec<SealBox> {
+        let (w, h) = (f64::from(self.small.width()), f64::from(self.small.height()));
+        let (sx, sy) = (f64::from(self.page.0) / w, f64::from(self.page.1) / h);
+        let long = w.max(h);
+        let mut found: Vec<(usize, SealBox)> = joined(parts.to_vec(), (gap * long) as usize)
+            .into_iter()
+            .filter(|(ink, [left, top, right, bottom])| {
+                let (bw, bh) = ((right - left) as f64, (bottom - top) as f64);
+                let share = *ink as f64 / (bw * bh);
+                SIDES.contains(&(bw / long))
+                    && SIDES.contains(&(bh / long))
+                    && INK.contains(&share)
+                    && bw.max(bh) < elongation * bw.min(bh)
+            })
+            .map(|(ink, at)| {
+                let [left, top, right, bottom] = at.map(|v| v as f64);
+                (ink, [left * sx, top * sy, right * sx, bottom * sy].map(|v| v.round() as u32))
+            })
+            .collect();
+        found.sort_by_key(|(ink, at)| (std::cmp::Reverse(*ink), *at));
+        found.into_iter().take(4).map(|(_, at)| at).collect()
+    }
 }
 
 /// Parts that stand within `gap` of one another as one: a seal breaks where it was stamped unevenly.
@@ -143,9 +164,11 @@ fn joined(mut parts: Vec<(usize, [usize; 4])>, gap: usize) -> Vec<(usize, [usize
     parts
 }
 
-/// A part of the page (left, top, right, bottom) with nothing but the ink of one colour, in black on white.
-pub fn alone(page: &RgbImage, [left, top, right, bottom]: [u32; 4], ink: Ink) -> RgbImage {
-    let mut out = image::imageops::crop_imm(page, left, top, right - left, bottom - top).to_image();
+/// A part of the page (left, top, right, bottom) with nothing but the ink of one colour, in black on white, at most
+/// `side` pixels long.
+pub fn alone(page: &RgbImage, [left, top, right, bottom]: [u32; 4], ink: Ink, side: u32) -> RgbImage {
+    let part = image::imageops::crop_imm(page, left, top, right - left, bottom - top).to_image();
+    let mut out = rectify::reduced(&part, side);
     let strongest = out.pixels().map(|p| ink.strength(p)).max().unwrap_or(0).max(1);
     for pixel in out.pixels_mut() {
         let dark = u32::from(ink.strength(pixel)) * 255 / u32::from(strongest);
@@ -190,7 +213,7 @@ mod tests {
     #[test]
     fn a_seal_is_found_and_taken_away_and_black_stays() {
         let page = stamped();
-        let found = seals(&page);
+        let found = Inked::of(&page).seals();
         assert_eq!(found.len(), 1);
         let [l, t, r, b] = found[0];
         assert!(l.abs_diff(300) < 8 && t.abs_diff(150) < 8 && r.abs_diff(500) < 8 && b.abs_diff(350) < 8, "{found:?}");
@@ -202,10 +225,10 @@ mod tests {
     #[test]
     fn an_ink_stands_alone_without_the_print() {
         let page = stamped();
-        let ink = alone(&page, [200, 100, 600, 400], Ink::Red);
+        let ink = alone(&page, [200, 100, 600, 400], Ink::Red, 400);
         assert_eq!(ink.get_pixel(200 - 92, 150).0, [0; 3], "ink");
         assert_eq!(ink.get_pixel(200 - 50, 150).0, [255; 3], "print");
-        assert!(stamps(&page, Ink::Blue).is_empty());
+        assert!(Inked::of(&page).stamps(Ink::Blue).is_empty());
     }
 
     #[test]
@@ -213,8 +236,8 @@ mod tests {
         let words = RgbImage::from_fn(800, 500, |x, y| {
             if (100..112).contains(&y) && x % 20 < 12 { Rgb([220, 40, 40]) } else { Rgb([250; 3]) }
         });
-        assert!(seals(&words).is_empty());
-        assert!(seals(&RgbImage::from_pixel(800, 500, Rgb([220, 40, 40]))).is_empty());
-        assert!(seals(&RgbImage::new(1, 1)).is_empty());
+        assert!(Inked::of(&words).seals().is_empty());
+        assert!(Inked::of(&RgbImage::from_pixel(800, 500, Rgb([220, 40, 40]))).seals().is_empty());
+        assert!(Inked::of(&RgbImage::new(1, 1)).seals().is_empty());
     }
 }

@@ -26,7 +26,7 @@ pub struct CannedReader {
 }
 
 impl ReadPhotos for CannedReader {
-    fn read(&mut self, source: &str, bytes: &[u8], pdf_page: Option<u32>) -> Result<ReadOutcome, ReadError> {
+    fn read(&self, source: &str, bytes: &[u8], pdf_page: Option<u32>) -> Result<ReadOutcome, ReadError> {
         match source {
             s if s.starts_with("slow") => std::thread::sleep(Duration::from_millis(300)),
             s if s.starts_with("stuck") => std::thread::sleep(Duration::from_secs(3600)),
