@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::extract::{self, Extraction, Found, parse};
 use crate::models::{Calibration, Manifest, ManifestError};
-use crate::ocr::lanes::spread;
+use crate::ocr::lanes::{Lanes, spread};
 use crate::ocr::ppocr::PpOcrParams;
 use crate::ocr::{OcrEngine, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop, seals};
 use crate::vision::ink::Inked;
@@ -53,7 +53,7 @@ pub struct ReaderConfig {
 pub struct Reader {
     ppocr: Arc<PpOcr>,
     orientation: Arc<Orientation>,
-    threads: usize,
+    second: Arc<Lanes<Tesseract>>,
     limits: Limits,
     models: BTreeMap<String, String>,
     runtime: String,
@@ -125,14 +125,13 @@ impl Reader {
             PpOcrParams::default(),
         )?;
         let orientation = Orientation::load(&runtime, &manifest.read("orientation")?)?;
-        // Fails now, by name, rather than at the first decisive field of the first photo.
-        Tesseract::start(None)?;
+        let second = (0..threads).map(|_| Tesseract::start(None)).collect::<Result<_, _>>()?;
         let runtime = format!("onnxruntime {}", manifest.runtime().version);
         let calibration = config.calibrated.then(Calibration::default);
         Ok(Self {
             ppocr: Arc::new(ppocr),
             orientation: Arc::new(orientation),
-            threads,
+            second: Arc::new(Lanes::of(second)),
             limits: config.limits,
             models: manifest.hashes(),
             runtime,
@@ -221,7 +220,7 @@ impl Reader {
     ) -> Result<Reading, ReadError> {
         let (width, height) = upload.dimensions();
         let place = |quad: &Quad<Page>| -> Quad<Upload> { page.page_to_upload.quad(quad).clamped(width, height) };
-        let second = second_readings(&page.image, &extraction, self.threads)?;
+        let second = second_readings(&page.image, &extraction, &self.second)?;
         watch.lap("second_reader");
         let mut fields = BTreeMap::new();
         for (name, found) in extraction.fields {
@@ -322,7 +321,7 @@ fn is_decisive(name: FieldName) -> bool {
 fn second_readings(
     page: &RgbImage,
     extraction: &Extraction,
-    threads: usize,
+    readers: &Lanes<Tesseract>,
 ) -> Result<BTreeMap<FieldName, String>, OcrError> {
     let wanted: Vec<(FieldName, &Found)> = extraction
         .fields
@@ -330,12 +329,9 @@ fn second_readings(
         .filter(|(name, f)| is_decisive(**name) && f.value.is_some())
         .map(|(name, f)| (*name, f))
         .collect();
-    let read = spread(
-        wanted.len(),
-        threads,
-        || Tesseract::start(None),
-        |engine, i| engine.recognise(&crop::cut(page, &widened(&wanted[i].1.quad))),
-    )?;
+    let read = spread(wanted.len(), readers.count(), |i| {
+        readers.lend().recognise(&crop::cut(page, &widened(&wanted[i].1.quad)))
+    })?;
     Ok(wanted.iter().zip(read).map(|((name, _), read)| (*name, read.text)).collect())
 }
 

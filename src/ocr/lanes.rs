@@ -63,32 +63,27 @@ impl<T> Drop for Lane<'_, T> {
 }
 
 /// Works through `0..count` on so many threads, the caller's among them, and gives the results in the order of their
-/// numbers. After a failure no more is begun. `state` is made once a thread.
+/// numbers. After a failure no more is begun.
 ///
 /// # Errors
-/// One of those that `work` or `state` gave.
+/// One of those that `work` gave.
 ///
 /// # Panics
-/// If `work` or `state` did.
-pub fn spread<S, T: Send, E: Send>(
+/// If `work` did.
+pub fn spread<T: Send, E: Send>(
     count: usize,
     threads: usize,
-    state: impl Fn() -> Result<S, E> + Sync,
-    work: impl Fn(&mut S, usize) -> Result<T, E> + Sync,
+    work: impl Fn(usize) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
     let next = AtomicUsize::new(0);
     let run = || -> Result<Vec<(usize, T)>, E> {
-        let (mut done, mut mine) = (Vec::new(), None);
+        let mut done = Vec::new();
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
             if i >= count {
                 return Ok(done);
             }
-            let mine = match &mut mine {
-                Some(mine) => mine,
-                empty => empty.insert(state().inspect_err(|_| next.store(count, Ordering::Relaxed))?),
-            };
-            done.push((i, work(mine, i).inspect_err(|_| next.store(count, Ordering::Relaxed))?));
+            done.push((i, work(i).inspect_err(|_| next.store(count, Ordering::Relaxed))?));
         }
     };
     let mut done = std::thread::scope(|scope| {
@@ -133,35 +128,24 @@ mod tests {
     #[test]
     fn work_is_shared_and_comes_back_in_order() {
         let ids = Mutex::new(HashSet::new());
-        let squares = spread(
-            100,
-            3,
-            || Ok::<_, String>(()),
-            |(), i| {
-                ids.lock().unwrap().insert(std::thread::current().id());
-                std::thread::sleep(std::time::Duration::from_micros(200));
-                Ok(i * i)
-            },
-        );
+        let squares = spread(100, 3, |i| {
+            ids.lock().unwrap().insert(std::thread::current().id());
+            std::thread::sleep(std::time::Duration::from_micros(200));
+            Ok::<_, String>(i * i)
+        });
         assert_eq!(squares.unwrap(), (0..100).map(|i| i * i).collect::<Vec<_>>());
         assert_eq!(ids.lock().unwrap().len(), 3);
-        assert_eq!(spread(0, 3, || Err::<(), _>("no state is made for nothing"), |(), i| Ok(i)), Ok(vec![]));
+        assert_eq!(spread(0, 3, Ok::<_, String>), Ok(vec![]));
     }
 
     #[test]
     fn a_failure_ends_the_work() {
         let done = AtomicUsize::new(0);
-        let result = spread(
-            10_000,
-            2,
-            || Ok(()),
-            |(), i| {
-                done.fetch_add(1, Ordering::Relaxed);
-                if i == 5 { Err("five") } else { Ok(()) }
-            },
-        );
+        let result = spread(10_000, 2, |i| {
+            done.fetch_add(1, Ordering::Relaxed);
+            if i == 5 { Err("five") } else { Ok(()) }
+        });
         assert_eq!(result, Err("five"));
         assert!(done.into_inner() < 10_000);
-        assert_eq!(spread(3, 2, || Err::<(), _>("no state"), |(), i| Ok(i)), Err("no state"));
     }
 }

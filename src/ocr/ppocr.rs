@@ -137,7 +137,7 @@ impl PpOcr {
             right - left
         };
         order.sort_by(|&a, &b| width(b).total_cmp(&width(a)));
-        let read = spread(order.len(), self.recognisers.count(), || Ok(()), |(), i| self.line(page, &found[order[i]]))?;
+        let read = spread(order.len(), self.recognisers.count(), |i| self.line(page, &found[order[i]]))?;
         let mut read: Vec<(usize, Option<Line>)> = order.into_iter().zip(read).collect();
         read.sort_by_key(|(i, _)| *i);
         let lines = read.into_iter().filter_map(|(_, line)| line).collect();
