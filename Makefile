@@ -13,7 +13,11 @@ DATA ?= ./data
 DIR ?= samples
 EVAL_ARGS ?=
 
-.PHONY: help build setup demo test lint serve bench eval clean-data
+# What `make bench-peers` and `make bench-load` read; samples if empty.
+PICTURES ?=
+LOAD_ARGS ?=
+
+.PHONY: help build setup demo test lint serve bench bench-peers bench-load eval clean-data
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +44,12 @@ serve: build ## run the service
 bench: setup ## measure the stages and a whole photo
 	@# As the program starts itself: see src/main.rs.
 	OMP_THREAD_LIMIT=1 $(CARGO) bench --locked --bench stages --bench verify
+
+bench-peers: build ## read PICTURES with claimlens and with other open engines, side by side (fetches them)
+	./scripts/bench/peers.sh $(PICTURES)
+
+bench-load: build ## put the service under load with one client and with eight (LOAD_ARGS="--count 100 --soak 2000")
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/bench/load.py $(LOAD_ARGS) $(or $(PICTURES),$(wildcard samples/*/photo.jpg))
 
 eval: build ## measure reading and deciding on the labelled photos under DIR (default: samples)
 	target/release/claimlens eval $(DIR) $(EVAL_ARGS)

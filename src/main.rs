@@ -4,11 +4,16 @@ use clap::Parser;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-/// OpenMP, which Tesseract uses, reads this when the program is loaded, before any of our code runs.
-const OPENMP_THREADS: &str = "OMP_THREAD_LIMIT";
+/// What libraries read from the environment when the program is loaded, before any of our code runs.
+///
+/// OpenMP's threads, which Tesseract uses, wait for one another in a loop: on small crops that costs several times the
+/// work itself, and photos are read in parallel anyway. The C library's allocator gives each thread a heap of its own,
+/// and pictures freed in one are no use to the others: one heap needs a fifth less memory under eight clients, and is no
+/// slower.
+const SETTINGS: [(&str, &str); 2] = [("OMP_THREAD_LIMIT", "1"), ("MALLOC_ARENA_MAX", "1")];
 
 fn main() -> ExitCode {
-    one_openmp_thread();
+    start_again_with_settings();
     let cli = claimlens::cli::Cli::parse();
     // Standard output belongs to results; the log goes to standard error. RUST_LOG says how much of it.
     let level = tracing_subscriber::EnvFilter::try_from_default_env()
@@ -21,13 +26,13 @@ fn main() -> ExitCode {
     claimlens::cli::run(cli)
 }
 
-/// Starts this program again with OpenMP held to one thread, if the environment does not say how many.
-///
-/// Tesseract's threads wait for one another in a loop: on small crops that costs several times the work itself, and
-/// photos are read in parallel anyway. If the program cannot be started again it goes on, only slower.
-fn one_openmp_thread() {
+/// Starts this program again with those settings that the environment lacks, if any. If it cannot be started again it
+/// goes on, only slower.
+fn start_again_with_settings() {
     use std::os::unix::process::CommandExt;
-    if std::env::var_os(OPENMP_THREADS).is_some() {
+    let missing: Vec<(&str, &str)> =
+        SETTINGS.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    if missing.is_empty() {
         return;
     }
     if let Ok(program) = std::env::current_exe() {
@@ -37,6 +42,6 @@ fn one_openmp_thread() {
         if let Some(name) = name {
             command.arg0(name);
         }
-        let _ = command.args(arguments).env(OPENMP_THREADS, "1").exec();
+        let _ = command.args(arguments).envs(missing).exec();
     }
 }

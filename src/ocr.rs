@@ -46,6 +46,12 @@ pub enum OcrError {
         /// Classes of the model.
         classes: usize,
     },
+    /// More text than is read: see [`ppocr`].
+    #[error("the page holds more text than is read: {lines} lines")]
+    TooMuchText {
+        /// Lines detected.
+        lines: usize,
+    },
     /// Tesseract did not start or failed.
     #[error("tesseract: {0}")]
     Tesseract(String),

@@ -20,6 +20,10 @@ const WIDTH_STEP: usize = 32;
 /// A line wider than this after scaling is squeezed; about 130 Latin characters.
 const MAX_WIDTH: u32 = 3200;
 
+/// A page whose lines are wider than this together, scaled to [`LINE_HEIGHT`], is not read: ten seconds' work of one core.
+/// The fullest bill measured has a fifth of it, a page of close print half.
+const MOST_TEXT: f64 = 200_000.0;
+
 /// How pages are read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PpOcrParams {
@@ -121,7 +125,7 @@ impl PpOcr {
     /// Reads the whole page: every detected line that holds text, and the time detection and recognition took.
     ///
     /// # Errors
-    /// If inference failed.
+    /// If inference failed, or there is far more text than on any bill.
     pub fn read_page(
         &self,
         page: &RgbImage,
@@ -130,13 +134,13 @@ impl PpOcr {
         let start = clock();
         let found = self.detect(page)?;
         let detected = clock();
+        let widths: Vec<f64> = found.iter().map(|line| read_width(&line.quad)).collect();
+        if widths.iter().sum::<f64>() > MOST_TEXT {
+            return Err(OcrError::TooMuchText { lines: found.len() });
+        }
         // The widest lines first: then no thread is left with a long one at the end.
         let mut order: Vec<usize> = (0..found.len()).collect();
-        let width = |i: usize| {
-            let (left, _, right, _) = found[i].quad.bounds();
-            right - left
-        };
-        order.sort_by(|&a, &b| width(b).total_cmp(&width(a)));
+        order.sort_by(|&a, &b| widths[b].total_cmp(&widths[a]));
         let read = spread(order.len(), self.recognisers.count(), |i| self.line(page, &found[order[i]]))?;
         let mut read: Vec<(usize, Option<Line>)> = order.into_iter().zip(read).collect();
         read.sort_by_key(|(i, _)| *i);
@@ -179,6 +183,14 @@ impl PpOcr {
         })?;
         Ok(out)
     }
+}
+
+/// Width of the recogniser's input for a line, about; its cost is in proportion.
+fn read_width(quad: &Quad<Page>) -> f64 {
+    let [a, b, _, d] = quad.to_px();
+    let side = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]).max(1.0);
+    let (width, height) = (side(a, b), side(a, d));
+    (f64::from(LINE_HEIGHT) * width.max(height) / width.min(height)).min(f64::from(MAX_WIDTH))
 }
 
 /// A line in NFKC with one centre and one confidence for each `char` that results; `None` if only white space.
@@ -229,5 +241,60 @@ impl OcrEngine for PpOcr {
 
     fn recognise(&mut self, crop: &RgbImage) -> Result<Recognised, OcrError> {
         self.read(crop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ocr::tensor::See;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Detects lines 10 pixels high, 40 apart, as wide as the page but for a margin.
+    struct Lined;
+
+    impl TensorModel for Lined {
+        fn run(&mut self, [_, _, h, w]: [usize; 4], _: Vec<f32>, see: &mut See<'_>) -> Result<(), OcrError> {
+            let on = |i: usize| i / w % 40 >= 20 && i / w % 40 < 30 && (20..w - 20).contains(&(i % w));
+            let map: Vec<f32> = (0..w * h).map(|i| if on(i) { 1.0 } else { 0.0 }).collect();
+            see(&[1, 1, h as i64, w as i64], &map)
+        }
+    }
+
+    /// Reads every line as "a", and counts.
+    struct ReadsA(Arc<AtomicUsize>);
+
+    impl TensorModel for ReadsA {
+        fn run(&mut self, [.., w]: [usize; 4], _: Vec<f32>, see: &mut See<'_>) -> Result<(), OcrError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let steps: Vec<f32> = (0..w / 8).flat_map(|_| [0.0, 1.0, 0.0]).collect();
+            see(&[1, (w / 8) as i64, 3], &steps)
+        }
+    }
+
+    #[test]
+    fn lines_are_read_on_every_lane_and_come_in_order() {
+        let (one, other) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let lanes: Vec<Box<dyn TensorModel + Send>> =
+            vec![Box::new(ReadsA(one.clone())), Box::new(ReadsA(other.clone()))];
+        let reader = PpOcr {
+            detector: Lanes::of(vec![Box::new(Lined)]),
+            recognisers: Lanes::of(lanes),
+            alphabet: Alphabet::from_dictionary("a"),
+            params: PpOcrParams::default(),
+        };
+        let (text, ..) = reader.read_page(&RgbImage::new(640, 640), &|| Duration::ZERO).unwrap();
+        assert_eq!(text.lines.len(), 16);
+        assert!(text.lines.iter().all(|line| line.text == "a"));
+        assert!(text.lines.is_sorted_by_key(|line| line.quad.0[0][1]));
+        assert_eq!(one.load(Ordering::Relaxed) + other.load(Ordering::Relaxed), 16);
+
+        // 80 lines of 3200 pixels each are too many: the page is given up before any is read.
+        let params = PpOcrParams { detect_side: 3200, ..PpOcrParams::default() };
+        let reader = PpOcr { params, ..reader };
+        let full = reader.read_page(&RgbImage::new(3200, 3200), &|| Duration::ZERO);
+        assert!(matches!(full, Err(OcrError::TooMuchText { lines: 80 })), "{full:?}");
+        assert_eq!(one.load(Ordering::Relaxed) + other.load(Ordering::Relaxed), 16);
     }
 }

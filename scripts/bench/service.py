@@ -1,0 +1,63 @@
+"""Programs held to some cores, and what they have used; the claimlens service among them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import urllib.request
+import uuid
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Process:
+    """A program held to these cores."""
+
+    def __init__(self, command, cores, **more):
+        self.child = subprocess.Popen(["taskset", "-c", ",".join(map(str, cores)), *map(str, command)], **more)
+
+    def cpu(self):
+        """Seconds of user and system time, of threads that have ended too."""
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self, what="VmHWM"):
+        """Megabytes: the most so far (VmHWM) or now (VmRSS)."""
+        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(what + r":\s+(\d+)", status)[1]) / 1024
+
+    def stop(self):
+        self.child.terminate()
+        self.child.wait()
+
+
+class Service(Process):
+    """claimlens, taking claims over HTTP into the folder `data`."""
+
+    def __init__(self, program, data, cores):
+        command = [program, "serve", "--listen", "127.0.0.1:0", "--data", data]
+        super().__init__(command, cores, stderr=subprocess.PIPE, text=True)
+        for line in self.child.stderr:
+            if found := re.search(r"http://[\d.:]+", line):
+                self.url = found[0] + "/v1/claims"
+                # Or the service would wait for somebody to read its log.
+                threading.Thread(target=lambda: [None for _ in self.child.stderr], daemon=True).start()
+                return
+        sys.exit("the service did not start")
+
+    def decide(self, path):
+        """The decided claim of one photo."""
+        mark = uuid.uuid4().hex
+        claim = json.dumps({"id": mark}).encode()
+        part = f"--{mark}\r\ncontent-disposition: form-data; name=".encode()
+        photo = part + b'"photo"; filename="photo"\r\n\r\n' + Path(path).read_bytes() + b"\r\n"
+        body = part + b'"claim"\r\n\r\n' + claim + b"\r\n" + photo + f"--{mark}--\r\n".encode()
+        headers = {"content-type": f"multipart/form-data; boundary={mark}", "prefer": "wait=60"}
+        with urllib.request.urlopen(urllib.request.Request(self.url, body, headers)) as answer:
+            result = json.load(answer)
+        if result["status"] != "decided":
+            sys.exit(f"{path} was not decided in a minute: {result['status']}")
+        return result
