@@ -17,7 +17,7 @@ EVAL_ARGS ?=
 PICTURES ?=
 LOAD_ARGS ?=
 
-.PHONY: help build setup demo test lint serve bench bench-peers bench-load eval clean-data
+.PHONY: help build setup demo test lint serve bench flame bench-peers bench-load eval clean-data
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,9 +41,13 @@ test: lint ## formatting, lints, every test
 serve: build ## run the service
 	target/release/claimlens serve --listen $(LISTEN) --data $(DATA)
 
-bench: setup ## measure the stages and a whole photo
-	@# As the program starts itself: see src/main.rs.
-	OMP_THREAD_LIMIT=1 $(CARGO) bench --locked --bench stages --bench verify
+bench: setup ## measure the stages and a whole photo, one line each: the mean and how far it strays
+	@# The environment is what the program gives itself: see src/main.rs.
+	@OMP_THREAD_LIMIT=1 MALLOC_ARENA_MAX=1 $(CARGO) bench --locked --bench stages --bench verify -- --output-format bencher >target/bench.txt
+	@awk '/ns\/iter/ { gsub(",", ""); printf "%-44s %12.3f ms  ± %.3f\n", $$2, $$5 / 1e6, substr($$8, 1, length($$8) - 1) / 1e6 }' target/bench.txt
+
+flame: build ## draw where the time of the samples goes into target/flame.svg; needs perf (Debian: linux-perf)
+	./scripts/bench/flame.sh
 
 bench-peers: build ## read PICTURES with claimlens and with other open engines, side by side (fetches them)
 	./scripts/bench/peers.sh $(PICTURES)

@@ -7,11 +7,17 @@ use claimlens::domain::{
     DocumentKind, Evidence, Facts, FieldName, PageText, Reading, Record, Versions, canonical_json,
 };
 use claimlens::extract::extract;
+use claimlens::models::Manifest;
+use claimlens::ocr::crop::cut;
+use claimlens::ocr::ppocr::PpOcrParams;
+use claimlens::ocr::{OcrEngine, PpOcr, Runtime, Tesseract};
 use claimlens::pipeline::judge;
 use claimlens::vision::{Limits, decode, normalise};
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A photo of an outpatient bill of about 2 megapixels.
 const PHOTO: &str = "samples/outpatient_bill/photo.jpg";
@@ -32,6 +38,38 @@ fn vision(c: &mut Criterion) {
     let round = page.page_to_upload.apply(page.upload_to_page.apply([700.0, 500.0]));
     assert!((round[0] - 700.0).abs() < 0.1 && (round[1] - 500.0).abs() < 0.1, "the page maps back to the photo");
     c.bench_function("vision/normalise/outpatient-photo", |b| b.iter(|| normalise(black_box(&photo), &upright)));
+}
+
+/// The models on one core: finding the lines of a page, reading the first line of it, reading an amount again.
+fn reading(c: &mut Criterion) {
+    let models = PathBuf::from("models");
+    let manifest = Manifest::parse(&models).expect("the models lie in the project");
+    let runtime = Runtime::load(&Path::new("native").join(&manifest.runtime().file)).expect("`make setup` ran");
+    let model = |name: &str| manifest.read(name).expect("the models lie in the project");
+    let dictionary = String::from_utf8(model("dictionary")).expect("a dictionary is text");
+    let (detector, recogniser) = (model("detection"), model("recognition"));
+    let mut reader = PpOcr::load(&runtime, &detector, &recogniser, &dictionary, 1, PpOcrParams::default())
+        .expect("the models fit the runtime");
+
+    let bytes = std::fs::read(PHOTO).expect("the samples lie in the project");
+    let photo = decode(&bytes, None, &Limits::default()).expect("a sample decodes");
+    let page = normalise(&photo, &|_| 0);
+    let mut group = c.benchmark_group("ocr");
+    group.sample_size(10);
+    let lines = reader.detect(&page.image).expect("inference works");
+    assert!((30..140).contains(&lines.len()), "{} lines", lines.len());
+    group.bench_function("detect/outpatient-photo", |b| b.iter(|| reader.detect(black_box(&page.image))));
+
+    let (text, ..) = reader.read_page(&page.image, &|| Duration::ZERO).expect("inference works");
+    let amount = text.lines.iter().find(|l| l.text.contains("644.10")).expect("the bill's total is read");
+    let crop = cut(&page.image, &amount.quad.to_px());
+    assert!(reader.recognise(&crop).expect("inference works").text.contains("644.10"));
+    group.bench_function("recognise/total", |b| b.iter(|| reader.recognise(black_box(&crop))));
+
+    let mut second = Tesseract::start(None).expect("`make setup` ran");
+    assert!(second.recognise(&crop).expect("Tesseract works").text.contains("644.10"));
+    group.bench_function("second-reader/total", |b| b.iter(|| second.recognise(black_box(&crop))));
+    group.finish();
 }
 
 /// A till receipt as the engines hand it on: one line a row, made-up content that adds up.
@@ -98,5 +136,5 @@ fn judging(c: &mut Criterion) {
     c.bench_function("record/canonical/unreadable", |b| b.iter(|| black_box(&record).canonical()));
 }
 
-criterion_group!(benches, vision, understanding, judging);
+criterion_group!(benches, vision, reading, understanding, judging);
 criterion_main!(benches);

@@ -4,7 +4,7 @@ use super::{Service, ServiceError, off_thread, parse_record};
 use crate::domain::ClaimId;
 use crate::{pipeline, vision};
 use image::RgbImage;
-use image::codecs::jpeg::JpegEncoder;
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Which picture.
@@ -29,8 +29,12 @@ pub struct Picture {
 
 /// JPEG at quality 85, where print stays sharp at a tenth of the size of PNG; `None` if the picture is too large for it.
 pub(super) fn jpeg(image: &RgbImage) -> Option<Vec<u8>> {
+    let (width, height) = (u16::try_from(image.width()).ok()?, u16::try_from(image.height()).ok()?);
     let mut out = Vec::new();
-    JpegEncoder::new_with_quality(&mut out, 85).encode_image(image).ok()?;
+    let mut encoder = Encoder::new(&mut out, 85);
+    // Colour at full resolution: seals and stamps are thin strokes.
+    encoder.set_sampling_factor(SamplingFactor::F_1_1);
+    encoder.encode(image.as_raw(), width, height, ColorType::Rgb).ok()?;
     Some(out)
 }
 
