@@ -27,7 +27,7 @@ use image::RgbImage;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 pub use crate::checks::support;
@@ -54,6 +54,8 @@ pub struct Reader {
     ppocr: Arc<PpOcr>,
     orientation: Arc<Orientation>,
     second: Arc<Lanes<Tesseract>>,
+    /// Held while a photo is straightened: the copies this takes are several times the photo.
+    at_the_picture: Arc<Mutex<()>>,
     limits: Limits,
     models: BTreeMap<String, String>,
     runtime: String,
@@ -132,6 +134,7 @@ impl Reader {
             ppocr: Arc::new(ppocr),
             orientation: Arc::new(orientation),
             second: Arc::new(Lanes::of(second)),
+            at_the_picture: Arc::default(),
             limits: config.limits,
             models: manifest.hashes(),
             runtime,
@@ -171,6 +174,7 @@ impl Reader {
         watch.lap("decode");
 
         let failed = RefCell::new(None);
+        let alone = self.at_the_picture.lock().unwrap_or_else(PoisonError::into_inner);
         let page = vision::normalise(&photo, &|picture| match self.orientation.quarter_turns(picture) {
             // Turning an upright page ruins it; a page left lying is only read badly. So it has to be sure.
             Ok((turns, sure)) => {
@@ -188,6 +192,7 @@ impl Reader {
         if let Some(error) = failed.into_inner() {
             return Err(error.into());
         }
+        drop(alone);
         watch.lap("normalise");
 
         let (mut text, detect, recognise) = self.ppocr.read_page(&page.image, &|| start.elapsed())?;

@@ -23,7 +23,7 @@ impl Orientation {
     /// # Errors
     /// If the bytes are no model this runtime can run.
     pub fn load(runtime: &Runtime, onnx: &[u8]) -> Result<Self, OcrError> {
-        Ok(Self(Lanes::of(vec![Box::new(OrtModel::load(runtime, onnx, 1)?)])))
+        Ok(Self(Lanes::of(vec![Box::new(OrtModel::load(runtime, onnx, 1, usize::MAX)?)])))
     }
 
     /// Quarter turns clockwise (0..=3) that the content of the picture is turned by, with the classifier's

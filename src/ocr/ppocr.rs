@@ -20,6 +20,8 @@ const WIDTH_STEP: usize = 32;
 /// A line wider than this after scaling is squeezed; about 130 Latin characters.
 const MAX_WIDTH: u32 = 3200;
 
+/// Lines wider than this are few; what reading one of them takes, up to 100 MB, is given back.
+const USUAL_WIDTH: usize = 1280;
 /// A page whose lines are wider than this together, scaled to [`LINE_HEIGHT`], is not read: ten seconds' work of one core.
 /// The fullest bill measured has a fifth of it, a page of close print half.
 const MOST_TEXT: f64 = 200_000.0;
@@ -74,12 +76,13 @@ impl PpOcr {
         threads: usize,
         params: PpOcrParams,
     ) -> Result<Self, OcrError> {
-        let load = |onnx: &[u8], threads: usize| -> Result<Box<dyn TensorModel + Send>, OcrError> {
-            Ok(Box::new(OrtModel::load(runtime, onnx, threads)?))
+        let load = |onnx: &[u8], threads, usual| -> Result<Box<dyn TensorModel + Send>, OcrError> {
+            Ok(Box::new(OrtModel::load(runtime, onnx, threads, usual)?))
         };
-        let recognisers = (0..threads.max(1)).map(|_| load(recogniser, 1)).collect::<Result<_, _>>()?;
+        let line = 3 * LINE_HEIGHT as usize * USUAL_WIDTH;
+        let recognisers = (0..threads.max(1)).map(|_| load(recogniser, 1, line)).collect::<Result<_, _>>()?;
         Ok(Self {
-            detector: Lanes::of(vec![load(detector, threads)?]),
+            detector: Lanes::of(vec![load(detector, threads, usize::MAX)?]),
             recognisers: Lanes::of(recognisers),
             alphabet: Alphabet::from_dictionary(dictionary),
             params,
