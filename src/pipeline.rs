@@ -27,7 +27,7 @@ use image::RgbImage;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use crate::checks::support;
@@ -55,7 +55,7 @@ pub struct Reader {
     orientation: Arc<Orientation>,
     second: Arc<Lanes<Tesseract>>,
     /// Held while a photo is straightened: the copies this takes are several times the photo.
-    at_the_picture: Arc<Mutex<()>>,
+    at_the_picture: Arc<Lanes<()>>,
     limits: Limits,
     models: BTreeMap<String, String>,
     runtime: String,
@@ -134,7 +134,7 @@ impl Reader {
             ppocr: Arc::new(ppocr),
             orientation: Arc::new(orientation),
             second: Arc::new(Lanes::of(second)),
-            at_the_picture: Arc::default(),
+            at_the_picture: Arc::new(Lanes::of(vec![()])),
             limits: config.limits,
             models: manifest.hashes(),
             runtime,
@@ -174,7 +174,7 @@ impl Reader {
         watch.lap("decode");
 
         let failed = RefCell::new(None);
-        let alone = self.at_the_picture.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = self.at_the_picture.lend();
         let page = vision::normalise(&photo, &|picture| match self.orientation.quarter_turns(picture) {
             // Turning an upright page ruins it; a page left lying is only read badly. So it has to be sure.
             Ok((turns, sure)) => {

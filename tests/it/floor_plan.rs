@@ -140,6 +140,8 @@ const FLOORS: &[Floor] = &[
 
 /// What single files may use beyond their floor: crates, or paths that purity forbids.
 const EXTRA: &[(&str, &[&str])] = &[
+    // Threads joined where they are started, that share out what has one answer however it is shared.
+    ("ocr/lanes.rs", &["std::thread", "std::sync::Mutex", "std::sync::atomic"]),
     // The inference runtime allows one environment a process; the constructor keeps it behind a lock.
     ("ocr/tensor.rs", &["ort", "std::path", "std::sync::Mutex"]),
     ("ocr/tesseract.rs", &["tesseract"]),
@@ -151,6 +153,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     // A thread for its deep stack, joined where it is started; its callbacks must be shareable, so their notes are atomic.
     ("vision/pdf.rs", &["hayro", "flate2", "std::thread", "std::sync::atomic"]),
     ("decision/policy.rs", &["toml"]),
+    ("service/pictures.rs", &["jpeg_encoder"]),
 ];
 
 /// Paths that a pure floor may not name.
