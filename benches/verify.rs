@@ -4,7 +4,7 @@ use claimlens::decision::Policy;
 use claimlens::domain::FieldName;
 use claimlens::models::Manifest;
 use claimlens::pipeline::{Reader, ReaderConfig};
-use claimlens::service::work::decide_stateless;
+use claimlens::service::work::{cores, decide_stateless};
 use claimlens::vision::Limits;
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ fn verify(c: &mut Criterion) {
     let models = PathBuf::from("models");
     let manifest = Manifest::parse(&models).expect("the models lie in the project");
     let runtime = Path::new("native").join(&manifest.runtime().file);
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let reader = Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads, calibrated: true })
-        .expect("`make setup` ran");
+    let reader =
+        Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads: cores(), calibrated: true })
+            .expect("`make setup` ran");
     let policy = Policy::default();
     let now = "2026-07-01T04:00:00Z".parse().expect("a time");
     let mut group = c.benchmark_group("verify/photo");

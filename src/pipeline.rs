@@ -344,9 +344,8 @@ fn second_readings(
 /// the first reader placed by its centre alone is whole.
 fn widened(quad: &Quad<Page>) -> [[f64; 2]; 4] {
     let [a, b, c, d] = quad.to_px();
-    let length = ((b[0] - a[0]).powi(2) + (b[1] - a[1]).powi(2)).sqrt().max(1.0);
-    let height = ((d[0] - a[0]).powi(2) + (d[1] - a[1]).powi(2)).sqrt();
-    let margin = height / 6.0 / length;
+    let [length, height] = quad.sides();
+    let margin = height / 6.0 / length.max(1.0);
     let (dx, dy) = ((b[0] - a[0]) * margin, (b[1] - a[1]) * margin);
     [[a[0] - dx, a[1] - dy], [b[0] + dx, b[1] + dy], [c[0] + dx, c[1] + dy], [d[0] - dx, d[1] - dy]]
 }

@@ -5,6 +5,7 @@ use crate::decision::Policy;
 use crate::domain::Claim;
 use crate::models::Manifest;
 use crate::pipeline::ReaderConfig;
+use crate::service::work::cores;
 use crate::vision::Limits;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -51,7 +52,7 @@ impl EngineArgs {
             models: self.models_dir(),
             runtime: self.library(),
             limits: Limits::default(),
-            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads: cores(),
             calibrated: true,
         }
     }

@@ -8,7 +8,7 @@ use crate::domain::{
     Claim, ContentHash, Decision, Evidence, Message, Reading, Reason, Record, Severity, Verdict, Versions,
 };
 use crate::pipeline::{Pictures, Reader, ReaderConfig};
-use crate::service::work::{build, decide_stateless, stateless_facts};
+use crate::service::work::{build, cores, decide_stateless, stateless_facts};
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -66,8 +66,7 @@ pub fn work<T: Send>(
     map: impl Fn(usize, Worked) -> T + Sync,
     mut sink: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let jobs = if shop.jobs == 0 { cores } else { shop.jobs }.min(cases.len()).max(1);
+    let jobs = if shop.jobs == 0 { cores() } else { shop.jobs }.min(cases.len()).max(1);
     // Loaded before anything is printed, so that a missing model is one clear message.
     let reader = load(&shop.reader)?;
     let bar = progress(cases.len(), shop.noun);

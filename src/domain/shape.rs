@@ -64,6 +64,12 @@ impl<S> Quad<S> {
         (min(0), min(1), max(0), max(1))
     }
 
+    /// Lengths of the upper edge and of the left one, in pixels: a line's width and height.
+    pub fn sides(&self) -> [f64; 2] {
+        let [a, b, _, d] = self.to_px();
+        [(b[0] - a[0]).hypot(b[1] - a[1]), (d[0] - a[0]).hypot(d[1] - a[1])]
+    }
+
     /// The part of this quad between two fractions (0..=1) of its reading direction.
     pub fn slice(&self, from: f64, to: f64) -> Self {
         let [a, b, c, d] = self.to_px();

@@ -48,7 +48,7 @@ impl Bend {
                 bend.terms[k] += (pull - stiff * bend.terms[k]) / (hold + stiff).max(1e-9);
             }
         }
-        let mut heights: Vec<f64> = page.lines.iter().map(|line| sides(&line.quad)[1]).collect();
+        let mut heights: Vec<f64> = page.lines.iter().map(|line| line.quad.sides()[1]).collect();
         heights.sort_by(f64::total_cmp);
         let drops = page.lines.iter().map(|line| bend.drop(middle(&line.quad)));
         let (least, most) = drops.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, m), d| (l.min(d), m.max(d)));
@@ -65,14 +65,14 @@ impl Bend {
     /// Top and bottom of a line on the level page.
     pub fn level(&self, quad: &Quad<Page>) -> (f64, f64) {
         let at = middle(quad);
-        let (y, height) = (at[1] - self.drop(at), sides(quad)[1]);
+        let (y, height) = (at[1] - self.drop(at), quad.sides()[1]);
         (y - height / 2.0, y + height / 2.0)
     }
 
     /// Width, slope and basis of a line that is long and runs across the page.
     fn witness(&self, quad: &Quad<Page>) -> Option<(f64, f64, [f64; 4])> {
         let [a, b, c, d] = quad.to_px();
-        let [width, height] = sides(quad);
+        let [width, height] = quad.sides();
         let (dx, dy) = (b[0] + c[0] - a[0] - d[0], b[1] + c[1] - a[1] - d[1]);
         let [u, v] = self.place(middle(quad));
         (width > LONG * height && dy.abs() < 0.3 * dx).then(|| (width, dy / dx, [1.0, u, v, u * v]))
@@ -90,12 +90,6 @@ impl Bend {
 fn middle(quad: &Quad<Page>) -> [f64; 2] {
     let p = quad.to_px();
     [0, 1].map(|i| p.iter().map(|c| c[i]).sum::<f64>() / 4.0)
-}
-
-/// Length of the upper edge and of the left one.
-fn sides(quad: &Quad<Page>) -> [f64; 2] {
-    let [a, b, _, d] = quad.to_px();
-    [(b[0] - a[0]).hypot(b[1] - a[1]), (d[0] - a[0]).hypot(d[1] - a[1])]
 }
 
 #[cfg(test)]

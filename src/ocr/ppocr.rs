@@ -190,9 +190,7 @@ impl PpOcr {
 
 /// Width of the recogniser's input for a line, about; its cost is in proportion.
 fn read_width(quad: &Quad<Page>) -> f64 {
-    let [a, b, _, d] = quad.to_px();
-    let side = |p: [f64; 2], q: [f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]).max(1.0);
-    let (width, height) = (side(a, b), side(a, d));
+    let [width, height] = quad.sides().map(|side| side.max(1.0));
     (f64::from(LINE_HEIGHT) * width.max(height) / width.min(height)).min(f64::from(MAX_WIDTH))
 }
 

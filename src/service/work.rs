@@ -22,6 +22,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+/// How many cores this program may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// Limits on the work.
 #[derive(Debug, Clone)]
 pub struct WorkLimits {
@@ -35,8 +40,7 @@ pub struct WorkLimits {
 
 impl Default for WorkLimits {
     fn default() -> Self {
-        let readers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { readers, photo_time: Duration::from_secs(60), attempts: 3 }
+        Self { readers: cores(), photo_time: Duration::from_secs(60), attempts: 3 }
     }
 }
 
