@@ -49,12 +49,15 @@ class Service(Process):
         sys.exit("the service did not start")
 
     def decide(self, path):
-        """The decided claim of one photo."""
+        """The decided claim of one photo, as one never sent before: what was read before is not read again."""
         mark = uuid.uuid4().hex
+        photo = Path(path).read_bytes()
+        # What follows the end of a picture is not part of it.
+        photo += mark.encode()
         claim = json.dumps({"id": mark}).encode()
         part = f"--{mark}\r\ncontent-disposition: form-data; name=".encode()
-        photo = part + b'"photo"; filename="photo"\r\n\r\n' + Path(path).read_bytes() + b"\r\n"
-        body = part + b'"claim"\r\n\r\n' + claim + b"\r\n" + photo + f"--{mark}--\r\n".encode()
+        upload = part + b'"photo"; filename="photo"\r\n\r\n' + photo + b"\r\n"
+        body = part + b'"claim"\r\n\r\n' + claim + b"\r\n" + upload + f"--{mark}--\r\n".encode()
         headers = {"content-type": f"multipart/form-data; boundary={mark}", "prefer": "wait=60"}
         with urllib.request.urlopen(urllib.request.Request(self.url, body, headers)) as answer:
             result = json.load(answer)

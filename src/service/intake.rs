@@ -216,7 +216,13 @@ impl Service {
                 Err(other) => return Err(other.into()),
             }
         }
-        let submission = self.probe(submission).await?;
+        let mut known = HashSet::new();
+        for hash in &hashes {
+            if self.is_known(*hash).await? {
+                known.insert(*hash);
+            }
+        }
+        let submission = self.probe(submission, hashes, known).await?;
         match self.store(submission, key).await? {
             (id, Acceptance::Accepted) => {
                 tracing::info!(claim = %id, "claim accepted");
@@ -227,15 +233,24 @@ impl Service {
         }
     }
 
-    /// Decodes every photo once, so that what cannot be read is refused while the sender still listens. The
-    /// pages of a longer PDF are only counted: twenty of them take longer to draw than a sender waits.
-    async fn probe(&self, submission: Submission) -> Result<Submission, ServiceError> {
+    /// Decodes every photo once that is not `known`, so that what cannot be read is refused while the sender still
+    /// listens. The pages of a longer PDF are only counted: twenty of them take longer to draw than a sender waits.
+    async fn probe(
+        &self,
+        submission: Submission,
+        hashes: Vec<ContentHash>,
+        known: HashSet<ContentHash>,
+    ) -> Result<Submission, ServiceError> {
         let permit = self.0.probes.clone().acquire_owned().await.map_err(|_| ServiceError::Closing)?;
         let (limits, most) = (self.0.intake.decode, self.0.intake.photos);
         off_thread(move || {
             let _permit = permit;
             let mut documents = 0;
-            for (n, photo) in submission.photos.iter().enumerate() {
+            for (n, (photo, hash)) in submission.photos.iter().zip(&hashes).enumerate() {
+                if known.contains(hash) {
+                    documents += 1;
+                    continue;
+                }
                 let decode = || match vision::documents(&photo.bytes, &limits)?.as_slice() {
                     [only] => vision::decode(&photo.bytes, *only, &limits).map(|_| 1),
                     several => Ok(several.len()),

@@ -324,13 +324,18 @@ impl Service {
     }
 
     async fn process(&self, id: &ClaimId, keep_pictures: bool) -> Result<Ended, ServiceError> {
-        let lease = match self.0.readers.lease().await {
-            Ok(None) => return Ok(Ended::Closed),
-            Ok(Some(lease)) => Some(lease),
-            Err(error) => {
-                tracing::error!(claim = %id, %error, "no reader could be loaded; the claim goes to a person unread");
-                None
-            }
+        // What was read before needs no reader, and so no turn.
+        let known = if keep_pictures { Vec::new() } else { self.known(id).await? };
+        let reader = match known.is_empty() || known.iter().any(Option::is_none) {
+            false => Ok(None),
+            true => match self.0.readers.lease().await {
+                Ok(None) => return Ok(Ended::Closed),
+                Ok(lease) => Ok(lease),
+                Err(error) => {
+                    tracing::error!(claim = %id, %error, "no reader could be loaded; the claim goes to a person unread");
+                    Err("no reader could be loaded")
+                }
+            },
         };
         self.0.active.send_modify(|n| *n += 1);
         let _active = Active(&self.0.active);
@@ -338,12 +343,12 @@ impl Service {
         let Some(job) = store.begin_job(id).await? else { return Ok(Ended::Already) };
         let start = Instant::now();
         let most = self.0.work.attempts;
-        let mut read = match lease {
+        let mut read = match reader {
             _ if job.attempts > most => {
                 unread(&job, format!("given up after {most} attempts that did not come to an end"))
             }
-            Some(lease) => self.read(lease, &job, keep_pictures).await,
-            None => unread(&job, "no reader could be loaded".to_owned()),
+            Ok(lease) => self.read(lease, &job, known, keep_pictures).await,
+            Err(why) => unread(&job, why.to_owned()),
         };
         let now = match &job.now {
             Some(text) => text.parse().map_err(|_| StoreError::Corrupt("a job's time is malformed".to_owned()))?,
@@ -370,11 +375,53 @@ impl Service {
         Ok(Ended::Decided(Box::new(decided)))
     }
 
-    /// Reads the photos of a job, each within its time.
-    async fn read(&self, lease: Lease, job: &Job, keep_pictures: bool) -> Read {
+    /// What is known of a claim's photos because the same bytes were read before, by what reads now.
+    async fn known(&self, id: &ClaimId) -> Result<Vec<Option<PhotoRead>>, ServiceError> {
+        let photos = self.0.records.store.photos(id).await?;
+        let mut known = Vec::with_capacity(photos.len());
+        for photo in &photos {
+            known.push(self.read_before(photo).await?);
+        }
+        Ok(known)
+    }
+
+    async fn read_before(&self, photo: &PhotoRow) -> Result<Option<PhotoRead>, ServiceError> {
+        let Some((record, n, page)) = self.0.records.store.latest_of(&photo.sha256, photo.pdf_page).await? else {
+            return Ok(None);
+        };
+        let now = versions(&self.0.readers.models, &self.0.readers.runtime, &self.0.policy);
+        let same = Versions { policy: now.policy.clone(), ..record.versions } == now;
+        let reading = record.evidence.readings.into_iter().nth(n).filter(|r| same && r.unreadable.is_none());
+        Ok(reading.filter(|r| (r.sha256, r.pdf_page) == (photo.sha256, photo.pdf_page)).map(|reading| PhotoRead {
+            reading: Reading { source: photo.source.clone(), ..reading },
+            timing: Timing::default(),
+            pictures: None,
+            page,
+        }))
+    }
+
+    /// Whether these bytes were read before, by what reads now, as the one document they hold.
+    pub(super) async fn is_known(&self, sha256: ContentHash) -> Result<bool, ServiceError> {
+        let (source, media_type) = (String::new(), String::new());
+        let photo = PhotoRow { source, sha256, bytes: 0, media_type, pdf_page: None, page: None };
+        Ok(self.read_before(&photo).await?.is_some())
+    }
+
+    /// Reads the photos of a job that are not known, each within its time.
+    async fn read(
+        &self,
+        mut lease: Option<Lease>,
+        job: &Job,
+        known: Vec<Option<PhotoRead>>,
+        keep_pictures: bool,
+    ) -> Read {
         let mut read = Read::of(job.photos.len());
-        let mut lease = Some(lease);
+        let mut known = known.into_iter();
         for (n, photo) in job.photos.iter().enumerate() {
+            if let Some(one) = known.next().flatten() {
+                read.add(one);
+                continue;
+            }
             let outcome = match lease.take() {
                 None => Err("it was not read, since the reader was lost at an earlier photo".to_owned()),
                 Some(mut held) => {

@@ -161,6 +161,25 @@ fn the_same_key_at_the_same_time_makes_one_claim() {
     }
 }
 
+#[test]
+fn bytes_that_were_read_before_are_not_read_again() {
+    let server = TestServer::start();
+    let first = png(&server, 1, "a.png", &[]).json();
+    assert!(first["timing_ms"].get("recognise").is_some());
+    // The reader would take an hour over a photo of this name.
+    let again = png(&server, 1, "stuck.png", &[("Prefer", "wait=5")]);
+    assert_eq!(again.status, 200);
+    let again = again.json();
+    assert_eq!(repeats(&again), 1);
+    assert!(again["timing_ms"].get("recognise").is_none());
+    assert_eq!((&again["documents"][0]["source"], &again["decision"]), (&"stuck.png".into(), &"human_review".into()));
+    // Beside a photo that is new, only the new one is read.
+    let (known, new) = (photo(1), photo(2));
+    let both = server.post(&[CLAIM, ("photo", Some("stuck.png"), &known), ("photo", Some("b.png"), &new)], &[]);
+    assert_eq!(both.status, 200);
+    assert_eq!(both.json()["documents"].as_array().map(Vec::len), Some(2));
+}
+
 /// Documents whose repeat check failed.
 fn repeats(claim: &Value) -> usize {
     let findings = claim["documents"].as_array().unwrap().iter().flat_map(|d| d["findings"].as_array().unwrap());
