@@ -10,6 +10,7 @@ pub mod id;
 pub mod identifier;
 pub mod likeness;
 pub mod money;
+pub mod pixels;
 pub mod record;
 pub mod result;
 pub mod shape;

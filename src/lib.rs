@@ -25,10 +25,11 @@
 //! | [`vision`] | bytes → upright, rectified, deskewed page with its homography and quality | domain |
 //! | [`ocr`] | page → lines of text; second reader for decisive values | domain, vision, models |
 //! | [`extract`] | lines → kind, typed fields, rows | domain |
+//! | [`forensics`] | photo + lines → what the pixels tell of how the file came about | domain |
 //! | [`checks`] | what the paper says: a table of checks over evidence | domain |
 //! | [`decision`] | policy + findings → verdict with every reason | domain |
 //! | [`models`] | the model files and their pinned hashes; the calibration table | domain |
-//! | [`pipeline`] | read and judge: the only file that knows the order | domain, vision, ocr, extract, checks, decision, models |
+//! | [`pipeline`] | read and judge: the only file that knows the order | domain, vision, ocr, extract, forensics, checks, decision, models |
 //! | [`audit`] | hash chain over log entries and its verification | domain |
 //! | [`store`] | verbs over SQLite and content-addressed photos | domain, audit |
 //! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
@@ -56,6 +57,7 @@ pub mod cli;
 pub mod decision;
 pub mod domain;
 pub mod extract;
+pub mod forensics;
 pub mod http;
 pub mod models;
 pub mod ocr;

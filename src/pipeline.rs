@@ -17,6 +17,7 @@ use crate::domain::{
     RetakeAdvice, Upload, Verdict,
 };
 use crate::extract::{self, Extraction, Found, parse};
+use crate::forensics::{self, Original, Print};
 use crate::models::{Calibration, Manifest, ManifestError};
 use crate::ocr::lanes::{Lanes, spread};
 use crate::ocr::ppocr::PpOcrParams;
@@ -208,7 +209,13 @@ impl Reader {
         let reading = self.assemble(source, sha256, &photo.image, &page, extraction, &mut watch)?;
         let (width, height) = photo.image.dimensions();
         let overprint = overprint.into_iter().map(|line| placed(line, &page, width, height)).collect();
-        let reading = Reading { pdf_page, overprint, text_layer: photo.text_layer, ..reading };
+        let lines: Vec<_> = reading.lines.iter().map(|line| line.polygon).collect();
+        let places: Vec<_> = reading.fields.iter().map(|(name, field)| (*name, field.polygon)).collect();
+        let original = Original { bytes, from_pdf: pdf_page.is_some(), image: &photo.image };
+        watch.last = Instant::now();
+        let pixels = Some(forensics::examine(&original, &Print { lines: &lines, fields: &places }));
+        watch.lap("authenticity");
+        let reading = Reading { pdf_page, overprint, text_layer: photo.text_layer, pixels, ..reading };
         watch.timing.add("total", start.elapsed());
         let pictures = Some(Pictures { upload: photo.image, page: page.image });
         Ok(ReadOutcome { reading, timing: watch.timing, pictures })
@@ -269,6 +276,7 @@ impl Reader {
             overprint: Vec::new(),
             text_layer: None,
             qr: page.qr.clone(),
+            pixels: None,
         };
         if let Some(calibration) = &self.calibration {
             calibrate(&mut reading, calibration);

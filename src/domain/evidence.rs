@@ -2,6 +2,7 @@
 
 use super::document::{DocumentKind, Field, FieldName, Item};
 use super::id::ContentHash;
+use super::pixels::PixelEvidence;
 use super::shape::{FixedHomography, Quad, Upload};
 use super::text::Bp;
 use super::verdict::Message;
@@ -179,6 +180,10 @@ pub struct Reading {
     pub text_layer: Option<String>,
     /// QR codes decoded.
     pub qr: Vec<QrCode>,
+    /// What the pixels tell of how the file came about; `None` in readings from before this was looked at, and for what
+    /// could not be decoded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pixels: Option<PixelEvidence>,
 }
 
 /// A line of text as kept in evidence.
@@ -220,6 +225,7 @@ impl Reading {
             overprint: Vec::new(),
             text_layer: None,
             qr: Vec::new(),
+            pixels: None,
         }
     }
 }

@@ -1,0 +1,84 @@
+//! What the pixels of a photo tell of how its file came about, and where it was changed.
+//!
+//! Every signal looks at single printed characters, because people change digits: a figure's box is far smaller than the
+//! regions that published detectors need. All of them work on the upload's own pixels, never on the normalised page,
+//! whose resampling would wipe out what they look for. A signal that cannot speak of a photo says so.
+
+mod copies;
+mod double_jpeg;
+mod glyphs;
+mod grid;
+mod history;
+mod odd;
+mod recapture;
+
+use crate::domain::pixels::{PixelEvidence, Signal, Suspect};
+use crate::domain::{FieldName, Quad, Upload};
+use image::RgbImage;
+
+pub use glyphs::{Glyph, TextLine};
+
+/// A photo and its file.
+#[derive(Debug, Clone, Copy)]
+pub struct Original<'a> {
+    /// The bytes as uploaded.
+    pub bytes: &'a [u8],
+    /// The page of a PDF is drawn by us, and tells nothing of a camera.
+    pub from_pdf: bool,
+    /// The pixels, upright after EXIF.
+    pub image: &'a RgbImage,
+}
+
+/// What is printed where, for the signals to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Print<'a> {
+    /// The lines of text.
+    pub lines: &'a [Quad<Upload>],
+    /// The fields' values.
+    pub fields: &'a [(FieldName, Quad<Upload>)],
+}
+
+/// Most places a signal points to.
+const SUSPECTS: usize = 12;
+
+/// Looks at a photo with every signal.
+pub fn examine(original: &Original, print: &Print) -> PixelEvidence {
+    let luma = glyphs::luma(original.image);
+    let lines = glyphs::lines(&luma, print);
+    let jpeg = grid::Jpeg::of(original);
+    let history = history::of(original, jpeg.as_ref());
+    let (double, earlier) = double_jpeg::measure(jpeg.as_ref(), &lines);
+    let signals = vec![
+        grid::measure(original, jpeg.as_ref(), &lines),
+        double,
+        copies::measure(&luma, &lines),
+        odd::measure(original.image, &luma, &lines),
+        recapture::measure(original, &luma),
+    ];
+    let history = crate::domain::pixels::History { earlier_quality: earlier, ..history };
+    PixelEvidence { history, signals }
+}
+
+/// The oddest characters as a signal tells them.
+fn told(name: crate::domain::pixels::SignalName, scores: &[(f64, &Glyph, Option<&Glyph>)]) -> Signal {
+    let milli = |score: f64| (score * 1000.0).round().clamp(-2e9, 2e9) as i32;
+    let mut order: Vec<_> = scores.iter().collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let suspects: Vec<Suspect> = order
+        .iter()
+        .take(SUSPECTS)
+        .map(|(score, glyph, like)| Suspect {
+            polygon: glyph.quad(),
+            score: milli(*score),
+            field: glyph.field,
+            like: like.map(Glyph::quad),
+        })
+        .collect();
+    Signal {
+        name,
+        not_applicable: None,
+        score: suspects.first().map(|s| s.score),
+        tested: scores.len() as u32,
+        suspects,
+    }
+}
