@@ -11,6 +11,7 @@ mod audit;
 pub mod check;
 pub mod evaluate;
 pub mod intake;
+mod known;
 pub mod pictures;
 pub mod replay;
 pub mod work;
@@ -169,6 +170,7 @@ struct Inner {
     keys: Arc<Mutex<HashSet<String>>>,
     waiting: Mutex<HashMap<ClaimId, watch::Receiver<()>>>,
     active: watch::Sender<usize>,
+    known: known::Known,
     closing: AtomicBool,
 }
 
@@ -215,6 +217,7 @@ impl Service {
             keys: Arc::default(),
             waiting: Mutex::default(),
             active: watch::Sender::new(0),
+            known: known::Known::default(),
             closing: AtomicBool::new(false),
         })))
     }

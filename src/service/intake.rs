@@ -216,13 +216,7 @@ impl Service {
                 Err(other) => return Err(other.into()),
             }
         }
-        let mut known = HashSet::new();
-        for hash in &hashes {
-            if self.is_known(*hash).await? {
-                known.insert(*hash);
-            }
-        }
-        let submission = self.probe(submission, hashes, known).await?;
+        let submission = self.probe(submission, hashes).await?;
         match self.store(submission, key).await? {
             (id, Acceptance::Accepted) => {
                 tracing::info!(claim = %id, "claim accepted");
@@ -233,21 +227,17 @@ impl Service {
         }
     }
 
-    /// Decodes every photo once that is not `known`, so that what cannot be read is refused while the sender still
+    /// Decodes every photo once that was not read lately, so that what cannot be read is refused while the sender still
     /// listens. The pages of a longer PDF are only counted: twenty of them take longer to draw than a sender waits.
-    async fn probe(
-        &self,
-        submission: Submission,
-        hashes: Vec<ContentHash>,
-        known: HashSet<ContentHash>,
-    ) -> Result<Submission, ServiceError> {
+    async fn probe(&self, submission: Submission, hashes: Vec<ContentHash>) -> Result<Submission, ServiceError> {
         let permit = self.0.probes.clone().acquire_owned().await.map_err(|_| ServiceError::Closing)?;
         let (limits, most) = (self.0.intake.decode, self.0.intake.photos);
+        let service = self.clone();
         off_thread(move || {
             let _permit = permit;
             let mut documents = 0;
             for (n, (photo, hash)) in submission.photos.iter().zip(&hashes).enumerate() {
-                if known.contains(hash) {
+                if service.0.known.is_picture(*hash) {
                     documents += 1;
                     continue;
                 }

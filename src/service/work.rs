@@ -325,7 +325,8 @@ impl Service {
 
     async fn process(&self, id: &ClaimId, keep_pictures: bool) -> Result<Ended, ServiceError> {
         // What was read before needs no reader, and so no turn.
-        let known = if keep_pictures { Vec::new() } else { self.known(id).await? };
+        let photos = if keep_pictures { Vec::new() } else { self.0.records.store.photos(id).await? };
+        let known = self.known(photos).await?;
         let reader = match known.is_empty() || known.iter().any(Option::is_none) {
             false => Ok(None),
             true => match self.0.readers.lease().await {
@@ -375,36 +376,17 @@ impl Service {
         Ok(Ended::Decided(Box::new(decided)))
     }
 
-    /// What is known of a claim's photos because the same bytes were read before, by what reads now.
-    async fn known(&self, id: &ClaimId) -> Result<Vec<Option<PhotoRead>>, ServiceError> {
-        let photos = self.0.records.store.photos(id).await?;
-        let mut known = Vec::with_capacity(photos.len());
-        for photo in &photos {
-            known.push(self.read_before(photo).await?);
-        }
-        Ok(known)
+    /// What is known of these photos because the same bytes were read lately.
+    async fn known(&self, photos: Vec<PhotoRow>) -> Result<Vec<Option<PhotoRead>>, ServiceError> {
+        let service = self.clone();
+        let known = move || photos.iter().map(|photo| service.read_before(photo)).collect();
+        Ok(off_thread(known).await?)
     }
 
-    async fn read_before(&self, photo: &PhotoRow) -> Result<Option<PhotoRead>, ServiceError> {
-        let Some((record, n, page)) = self.0.records.store.latest_of(&photo.sha256, photo.pdf_page).await? else {
-            return Ok(None);
-        };
-        let now = versions(&self.0.readers.models, &self.0.readers.runtime, &self.0.policy);
-        let same = Versions { policy: now.policy.clone(), ..record.versions } == now;
-        let reading = record.evidence.readings.into_iter().nth(n).filter(|r| same && r.unreadable.is_none());
-        Ok(reading.filter(|r| (r.sha256, r.pdf_page) == (photo.sha256, photo.pdf_page)).map(|reading| PhotoRead {
-            reading: Reading { source: photo.source.clone(), ..reading },
-            timing: Timing::default(),
-            pictures: None,
-            page,
-        }))
-    }
-
-    /// Whether these bytes were read before, by what reads now, as the one document they hold.
-    pub(super) async fn is_known(&self, sha256: ContentHash) -> Result<bool, ServiceError> {
-        let (source, media_type) = (String::new(), String::new());
-        let photo = PhotoRow { source, sha256, bytes: 0, media_type, pdf_page: None, page: None };
-        Ok(self.read_before(&photo).await?.is_some())
+    fn read_before(&self, photo: &PhotoRow) -> Option<PhotoRead> {
+        let (reading, page) = self.0.known.of(&self.0.records.blobs, photo.sha256, photo.pdf_page)?;
+        let reading = Reading { source: photo.source.clone(), ..(*reading).clone() };
+        Some(PhotoRead { reading, timing: Timing::default(), pictures: None, page: Some(page) })
     }
 
     /// Reads the photos of a job that are not known, each within its time.
@@ -418,7 +400,12 @@ impl Service {
         let mut read = Read::of(job.photos.len());
         let mut known = known.into_iter();
         for (n, photo) in job.photos.iter().enumerate() {
-            if let Some(one) = known.next().flatten() {
+            // It may have been read while this claim waited for its turn.
+            let one = match known.next() {
+                Some(None) => self.known(vec![photo.clone()]).await.ok().and_then(|mut one| one.pop()).flatten(),
+                one => one.flatten(),
+            };
+            if let Some(one) = one {
                 read.add(one);
                 continue;
             }
@@ -443,7 +430,12 @@ impl Service {
                 }
             };
             match outcome {
-                Ok(one) => read.add(one),
+                Ok(one) => {
+                    if let Some(page) = one.page.filter(|_| one.reading.unreadable.is_none()) {
+                        self.0.known.keep(&one.reading, page);
+                    }
+                    read.add(one);
+                }
                 Err(why) => {
                     tracing::error!(photo = n, %why, "a photo could not be read");
                     read.failures.push(format!("photo {n}: {why}"));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::audit::{self, Checkpoint, Entry, PhotoCommitment};
 use crate::domain::likeness::{are_two_papers, marks};
-use crate::domain::{Claim, ClaimId, ContentHash, FieldName, Reading, Record, Repeat, RepeatKind, canonical_json};
+use crate::domain::{Claim, ClaimId, ContentHash, FieldName, Reading, Repeat, RepeatKind, canonical_json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Connection, Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::collections::BTreeSet;
@@ -354,32 +354,6 @@ impl Store {
         rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?, r.try_get(2)?))).collect()
     }
 
-    /// The latest decision on these very bytes, or on this page of them: its record, which of the record's readings they
-    /// are, and the normalised page kept for viewing.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub async fn latest_of(
-        &self,
-        sha256: &ContentHash,
-        pdf_page: Option<u32>,
-    ) -> Result<Option<(Record, usize, Option<ContentHash>)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT d.record, f.document, p.page_sha256 FROM fingerprints f \
-             JOIN photos p ON p.claim = f.claim AND p.n = f.document JOIN decisions d ON d.claim = f.claim \
-             WHERE f.sha256 = ? AND p.pdf_page IS ? ORDER BY d.id DESC LIMIT 1",
-        )
-        .bind(sha256.to_string())
-        .bind(pdf_page)
-        .fetch_optional(&self.pool)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let record = serde_json::from_slice(row.try_get(0)?)
-            .map_err(|_| StoreError::Corrupt("a stored record is none".to_owned()))?;
-        let page: Option<String> = row.try_get(2)?;
-        Ok(Some((record, row.try_get::<i64, _>(1)? as usize, page.and_then(|p| p.parse().ok()))))
-    }
-
     /// The head of the log.
     ///
     /// # Errors
@@ -525,7 +499,7 @@ impl DecisionTransaction {
     pub async fn commit(
         mut self,
         decided_at: &str,
-        record: &Record,
+        record: &crate::domain::Record,
         timing: &str,
         pages: &[Option<ContentHash>],
     ) -> Result<(), StoreError> {
