@@ -9,9 +9,11 @@ mod across;
 mod arithmetic;
 mod dates;
 mod identifiers;
+mod pixels;
 mod qr;
 mod reading;
 mod repeats;
+mod risk;
 mod support;
 mod text_layer;
 
@@ -21,6 +23,7 @@ use crate::domain::{
 };
 use std::collections::BTreeMap;
 
+pub use risk::features;
 pub use support::support;
 
 /// Looks at one document and answers.
@@ -54,6 +57,12 @@ const CHECKS: &[(CheckId, Check)] = &[
     (CheckId::TotalCorroborated, arithmetic::total_corroborated),
     (CheckId::ReadersAgree, reading::readers_agree),
     (CheckId::TextLayer, text_layer::text_layer),
+    (CheckId::GlyphGrid, pixels::glyph_grid),
+    (CheckId::DoubleJpeg, pixels::double_jpeg),
+    (CheckId::CopiedGlyphs, pixels::copied_glyphs),
+    (CheckId::OddInLine, pixels::odd_in_line),
+    (CheckId::Recapture, pixels::recapture),
+    (CheckId::FileHistory, pixels::file_history),
 ];
 
 /// Every check on every document: one list of findings a document, each list in the order of the table.

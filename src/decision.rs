@@ -7,6 +7,7 @@ pub mod policy;
 mod reasons;
 
 use crate::domain::document::ValueType;
+use crate::domain::risk::Risk;
 use crate::domain::{
     CheckId, Day, Decision, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Outcome, Reading, Reason, Severity,
     Verdict, money,
@@ -19,10 +20,14 @@ pub use reasons::{reason_codes, reason_table};
 /// Decides. Starts from review; approves only if every rule of the policy was evaluated and none blocks.
 ///
 /// `findings` holds one list a document, as `checks::run` gives them. A check that the policy relies on and that is
-/// missing counts as work not done.
-pub fn decide(policy: &Policy, evidence: &Evidence, findings: Vec<Vec<Finding>>) -> Verdict {
+/// missing counts as work not done, and so does a risk that was not told.
+pub fn decide(policy: &Policy, evidence: &Evidence, findings: Vec<Vec<Finding>>, risk: Option<Risk>) -> Verdict {
     let mut reasons = Reasons::default();
     whole_claim(policy, evidence, &mut reasons);
+    match &risk {
+        Some(risk) => at_risk(risk, &mut reasons),
+        None => reasons.block(Draft::new(Code::ProcessingFailed)),
+    }
     for (document, reading) in evidence.readings.iter().enumerate() {
         let of_document = findings.get(document).map_or(&[][..], Vec::as_slice);
         let rules = Rules { policy, reading, document, findings: of_document, kind: policy.kind(reading.kind) };
@@ -32,14 +37,41 @@ pub fn decide(policy: &Policy, evidence: &Evidence, findings: Vec<Vec<Finding>>)
     if findings.len() != evidence.readings.len() {
         reasons.block(Draft::new(Code::ProcessingFailed));
     }
-    let blocked = reasons.0.iter().any(|reason| reason.severity == Severity::Blocking);
+    let is_blocked = |reasons: &Reasons| reasons.0.iter().any(|reason| reason.severity == Severity::Blocking);
+    if !is_blocked(&reasons) && evidence.facts.lot.is_some_and(|lot| lot < policy.review_share().0) {
+        reasons.block(Draft::new(Code::DrawnByLot));
+    }
+    let blocked = is_blocked(&reasons);
     let decision = if blocked || evidence.readings.is_empty() { Decision::HumanReview } else { Decision::AutoApprove };
     if decision == Decision::AutoApprove {
         why_approved(policy, evidence, &findings, &mut reasons);
     }
     let Reasons(mut reasons) = reasons;
     reasons.sort_by_key(|reason| reason.severity);
-    Verdict { decision, reasons, findings }
+    Verdict { decision, reasons, findings, risk }
+}
+
+fn at_risk(risk: &Risk, reasons: &mut Reasons) {
+    match risk.limit_ppm {
+        None => reasons.block(Draft::new(Code::GuaranteeNotEarned)),
+        Some(limit) if risk.probability_ppm > limit => {
+            let all = risk.contributions.iter().flatten();
+            let most =
+                all.max_by_key(|c| c.millinats).map_or_else(Default::default, |c| reasons::feature_label(c.feature));
+            reasons.block(
+                Draft::new(Code::RiskAboveLimit)
+                    .figure("risk", per_mille(risk.probability_ppm))
+                    .figure("limit", per_mille(limit))
+                    .words("most", most),
+            );
+        }
+        Some(_) => {}
+    }
+}
+
+/// Millionths as a share in per mille, such as `1.25 ‰`.
+fn per_mille(ppm: u32) -> String {
+    format!("{}.{:03} ‰", ppm / 1000, ppm % 1000)
 }
 
 /// Reasons in the order of the rules, each once.
@@ -329,13 +361,23 @@ mod tests {
     use super::*;
     use crate::checks;
     use crate::domain::FieldName::*;
+    use crate::domain::risk::{Contribution, Feature};
     use crate::domain::support::{bill, claim, evidence, inpatient, invoice, reading, receipt, repeat};
     use crate::domain::{Bp, Claim, ContentHash, Message, RepeatKind, RetakeAdvice, canonical_json};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
+    fn risk(probability_ppm: u32, limit_ppm: Option<u32>) -> Option<Risk> {
+        let most = Contribution { feature: Feature::OddInLine, millinats: 900 };
+        Some(Risk { probability_ppm, limit_ppm, model: ContentHash([1; 32]), contributions: vec![vec![most]] })
+    }
+
+    fn low() -> Option<Risk> {
+        risk(10, Some(100))
+    }
+
     fn judge(evidence: &Evidence) -> Verdict {
-        decide(&Policy::default(), evidence, checks::run(evidence))
+        decide(&Policy::default(), evidence, checks::run(evidence), low())
     }
 
     fn codes(verdict: &Verdict) -> Vec<&str> {
@@ -379,14 +421,42 @@ mod tests {
     }
 
     #[test]
+    fn what_no_measurement_bears_out_is_review() {
+        let sound = evidence(vec![bill()]);
+        let decided = |risk| decide(&Policy::default(), &sound, checks::run(&sound), risk);
+        let code = |risk| blocking(&decided(risk)).join(",");
+        assert_eq!(decided(risk(100, Some(100))).decision, Decision::AutoApprove);
+        assert_eq!(code(risk(101, Some(100))), "risk_above_limit");
+        assert_eq!(code(risk(0, None)), "guarantee_not_earned");
+        assert_eq!(code(None), "processing_failed");
+        let reason = &decided(risk(1_250, Some(100))).reasons[0];
+        assert!(reason.message.en.contains("1.250 ‰, above the limit of 0.100 ‰"), "{}", reason.message.en);
+        assert!(reason.message.en.contains("characters differ from their line"), "{}", reason.message.en);
+    }
+
+    #[test]
+    fn a_share_of_would_be_approvals_goes_to_people_by_lot() {
+        let drawn = |lot, paper: Reading| {
+            let mut evidence = evidence(vec![paper]);
+            evidence.facts.lot = lot;
+            blocking(&judge(&evidence)).join(",")
+        };
+        assert_eq!(drawn(Some(199), bill()), "drawn_by_lot");
+        assert_eq!(drawn(Some(200), bill()), "");
+        assert_eq!(drawn(None, bill()), "");
+        // What is held anyway is no sample of what would be approved.
+        assert!(!drawn(Some(0), bill().unclear(Total)).contains("drawn_by_lot"));
+    }
+
+    #[test]
     fn nothing_is_review() {
         let empty = evidence(vec![]);
         let verdict = judge(&empty);
         assert_eq!((verdict.decision, codes(&verdict)), (Decision::HumanReview, vec!["no_photos"]));
-        let verdict = decide(&Policy::default(), &evidence(vec![bill()]), vec![]);
+        let verdict = decide(&Policy::default(), &evidence(vec![bill()]), vec![], low());
         assert_eq!(verdict.decision, Decision::HumanReview, "no findings is not no failures");
         assert!(codes(&verdict).contains(&"processing_failed"));
-        let verdict = decide(&Policy::default(), &empty, checks::run(&evidence(vec![bill()])));
+        let verdict = decide(&Policy::default(), &empty, checks::run(&evidence(vec![bill()])), low());
         assert_eq!(verdict.decision, Decision::HumanReview);
     }
 
@@ -509,7 +579,25 @@ mod tests {
             let evidence = evidence(vec![bill()]);
             let mut findings = checks::run(&evidence);
             findings[0].iter_mut().find(|f| f.check == check).unwrap().outcome = Outcome::Fail;
-            reached.extend(decide(&Policy::default(), &evidence, findings).reasons.into_iter().map(|r| r.code));
+            reached.extend(decide(&Policy::default(), &evidence, findings, low()).reasons.into_iter().map(|r| r.code));
+        }
+        // What pixels, a draw and measurement say.
+        let pixels = [
+            CheckId::GlyphGrid,
+            CheckId::DoubleJpeg,
+            CheckId::CopiedGlyphs,
+            CheckId::OddInLine,
+            CheckId::Recapture,
+            CheckId::FileHistory,
+        ];
+        let mut drawn = evidence(vec![bill()]);
+        drawn.facts.lot = Some(0);
+        reached.extend(judge(&drawn).reasons.into_iter().map(|r| r.code));
+        for risk in [risk(2, Some(1)), risk(0, None)] {
+            let evidence = evidence(vec![bill()]);
+            let mut findings = checks::run(&evidence);
+            findings[0].iter_mut().filter(|f| pixels.contains(&f.check)).for_each(|f| f.outcome = Outcome::Fail);
+            reached.extend(decide(&Policy::default(), &evidence, findings, risk).reasons.into_iter().map(|r| r.code));
         }
         for code in reason_codes() {
             assert!(reached.contains(code), "{code} was never given");
@@ -553,7 +641,7 @@ mod tests {
         let text = Policy::default().text().replace("harmless_advice = []", "harmless_advice = [\"glare\"]");
         let policy = Policy::parse(&text).unwrap();
         let (_, advised) = spoilt().into_iter().find(|(code, _)| *code == "retake_advised").unwrap();
-        let verdict = decide(&policy, &advised, checks::run(&advised));
+        let verdict = decide(&policy, &advised, checks::run(&advised), low());
         assert_eq!(verdict.decision, Decision::AutoApprove);
         assert!(codes(&verdict).contains(&"retake_advised"));
     }
@@ -582,13 +670,13 @@ mod tests {
         ) {
             let policy = Policy::default();
             let findings = checks::run(&evidence);
-            let before = decide(&policy, &evidence, findings.clone());
+            let before = decide(&policy, &evidence, findings.clone(), low());
             let mut worse = findings;
             if let Some(list) = worse.get_mut(document) {
                 let finding = Finding { check, outcome: Outcome::Fail, detail: [].into(), fields: vec![], regions: vec![] };
                 list.push(finding);
             }
-            let after = decide(&policy, &evidence, worse.clone());
+            let after = decide(&policy, &evidence, worse.clone(), low());
             prop_assert!(before.decision == Decision::AutoApprove || after.decision == Decision::HumanReview);
             // By default a failure of any check blocks.
             prop_assert!(worse.get(document).is_none() || after.decision == Decision::HumanReview);

@@ -13,6 +13,7 @@ pub mod money;
 pub mod pixels;
 pub mod record;
 pub mod result;
+pub mod risk;
 pub mod shape;
 #[cfg(test)]
 pub(crate) mod support;

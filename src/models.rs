@@ -4,6 +4,8 @@
 //! record. One of the few places below the doors that read files.
 
 mod calibration;
+mod certificate;
+mod risk;
 
 use crate::domain::ContentHash;
 use serde::Deserialize;
@@ -12,6 +14,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use calibration::{Calibration, CalibrationError, Sample};
+pub use certificate::{Certificate, CertificateError, Family, Step, Trial, upper};
+pub use risk::{PREVALENCE_PPM, RiskModel, RiskModelError, RiskSample};
 
 /// Name of the manifest in the models folder.
 pub const MANIFEST: &str = "manifest.toml";

@@ -3,6 +3,7 @@
 //! [`Reader::read`] turns bytes into a [`Reading`]; [`judge`] turns evidence into a [`Verdict`]. Between them stands
 //! whoever looks up facts. Floats end in `read`: everything a reading holds is an integer, a decimal or text.
 
+mod heatmap;
 mod overlay;
 
 use crate::decision::Policy;
@@ -11,14 +12,15 @@ use crate::domain::document::doubt;
 use crate::domain::evidence::ReadLine;
 use crate::domain::identifier::alike_faces;
 use crate::domain::result::Timing;
+use crate::domain::risk::Risk;
 use crate::domain::text::{Bp, Line};
 use crate::domain::{
-    ContentHash, DocumentKind, Evidence, Field, FieldName, FixedHomography, Item, Page, QrCode, Quad, Reading,
+    ContentHash, DocumentKind, Evidence, Field, FieldName, Finding, FixedHomography, Item, Page, QrCode, Quad, Reading,
     RetakeAdvice, Upload, Verdict,
 };
 use crate::extract::{self, Extraction, Found, parse};
 use crate::forensics::{self, Original, Print};
-use crate::models::{Calibration, Manifest, ManifestError};
+use crate::models::{Calibration, Certificate, Manifest, ManifestError, RiskModel};
 use crate::ocr::lanes::{Lanes, spread};
 use crate::ocr::ppocr::PpOcrParams;
 use crate::ocr::{OcrEngine, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop, seals};
@@ -31,7 +33,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use crate::checks::support;
+use crate::checks;
+pub use crate::checks::{features, support};
+pub use heatmap::heatmap;
 pub use overlay::overlay;
 
 /// Where the models and native libraries are, and what a photo may be.
@@ -447,7 +451,20 @@ fn advice_on_text(kind: DocumentKind, text_height: Option<u32>, lines: usize) ->
 
 /// Decides on evidence alone: integers and decimals, no clock, no I/O; the same evidence gives the same bytes.
 pub fn judge(policy: &Policy, evidence: &Evidence) -> Verdict {
-    crate::decision::decide(policy, evidence, crate::checks::run(evidence))
+    let findings = checks::run(evidence);
+    let risk = assess(policy, evidence, &findings);
+    crate::decision::decide(policy, evidence, findings, Some(risk))
+}
+
+/// How likely it is that approving these documents is wrong. For several it is at most the sum.
+fn assess(policy: &Policy, evidence: &Evidence, findings: &[Vec<Finding>]) -> Risk {
+    let (model, certificate) = (RiskModel::default(), Certificate::default());
+    let documents = evidence.readings.iter().zip(findings);
+    let (scores, contributions): (Vec<i64>, Vec<_>) =
+        documents.map(|(reading, findings)| model.score(&checks::features(reading, findings))).unzip();
+    let sum: u32 = scores.iter().map(|score| model.probability_ppm(*score)).sum();
+    let limit_ppm = certificate.step(&model, policy.wrong_approvals_ppm()).map(|step| step.limit_ppm);
+    Risk { probability_ppm: sum.min(1_000_000), limit_ppm, model: model.hash, contributions }
 }
 
 #[cfg(test)]

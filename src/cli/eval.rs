@@ -1,5 +1,6 @@
 //! `eval`: run labelled photos and tell how well they were read and decided.
 
+mod alterations;
 mod gallery;
 mod html;
 mod reliability;
@@ -12,8 +13,8 @@ use super::{DecisionArgs, Ending, EngineArgs, Format, complain, usage};
 use crate::decision::Policy;
 use crate::domain::{Claim, Record};
 use crate::models;
-use crate::pipeline::ReaderConfig;
-use crate::service::evaluate::{CaseScore, Report, Truth, report, samples, score};
+use crate::pipeline::{self, ReaderConfig};
+use crate::service::evaluate::{CaseScore, Report, Truth, report, risk_samples, samples, score, trials};
 use crate::service::work::build;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -56,6 +57,12 @@ pub struct EvalArgs {
     /// Instead of measuring confidences, fit them to these photos and write the table
     #[arg(long, value_name = "FILE.toml")]
     fit_calibration: Option<PathBuf>,
+    /// Instead of measuring, fit the risk model to these photos and write it
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "fit_calibration")]
+    fit_risk: Option<PathBuf>,
+    /// Also write the certificate that these photos earn the risk model; use photos it was not fitted to
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["fit_calibration", "fit_risk"])]
+    certify: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -129,7 +136,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     let labelled = collect(&args.dir)?;
     let policy = args.decision.policy()?;
     // Hours of work are not to end in a folder that does not exist.
-    for path in args.report.iter().chain(&args.fit_calibration) {
+    for path in [&args.report, &args.fit_calibration, &args.fit_risk, &args.certify].into_iter().flatten() {
         File::options()
             .create(true)
             .append(true)
@@ -165,6 +172,19 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
         std::fs::write(path, models::Calibration::fit(&samples)).with_context(|| path.display().to_string())?;
         complain(&format!("fitted to {} values, written to {}; build again to use it", samples.len(), path.display()));
         return Ok(ending(&scores));
+    }
+    if let Some(path) = &args.fit_risk {
+        let samples = risk_samples(&scores);
+        std::fs::write(path, models::RiskModel::fit(&samples)).with_context(|| path.display().to_string())?;
+        complain(&format!("fitted to {} photos, written to {}; build again to use it", samples.len(), path.display()));
+        return Ok(ending(&scores));
+    }
+    if let Some(path) = &args.certify {
+        let trials = trials(&scores);
+        let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
+        let text = models::Certificate::earn(&models::RiskModel::default(), &date, &trials);
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        complain(&format!("earned on {} photos, written to {}; build again to use it", trials.len(), path.display()));
     }
     let report = report(&scores);
     let run = Run::of(args, &policy, shop.now);
@@ -262,8 +282,15 @@ fn judge(labelled: &Labelled, worked: &Worked) -> CaseScore {
         photos: evidence.readings.iter().map(|r| score(&labelled.name, r, truth)).collect(),
         genuine: truth.and_then(|t| t.genuine),
         attack: truth.and_then(|t| t.attack.clone()),
+        chain: truth.and_then(|t| t.chain.clone()),
         decision: verdict.decision,
         reasons: verdict.reasons.iter().map(|r| r.code.clone()).collect(),
+        else_approved: verdict.is_else_approved(),
+        features: match (&evidence.readings[..], &verdict.findings[..]) {
+            ([reading], [findings]) => Some(pipeline::features(reading, findings)),
+            _ => None,
+        },
+        risk_ppm: verdict.risk.as_ref().map(|risk| risk.probability_ppm),
         failed: worked.failed.clone(),
         stages: worked.timing.0.clone(),
         wall_us: worked.wall_us,

@@ -5,7 +5,7 @@ use super::show::{Lang, Paint, render};
 use super::workers::{Case, Shop, Worked, work};
 use super::{DecisionArgs, Ending, EngineArgs, Lines, complain, usage};
 use crate::domain::result::result_json;
-use crate::pipeline::overlay;
+use crate::pipeline::{heatmap, overlay};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::io::Write;
@@ -44,7 +44,7 @@ pub struct VerifyArgs {
     /// Language of the reasons in the text format
     #[arg(long, value_enum, default_value_t)]
     lang: Lang,
-    /// Draw what was read on each photo and write it here as PNG
+    /// Draw on each photo what was read, and on a second copy what looks altered, and write both here as PNG
     #[arg(long, value_name = "DIR")]
     overlay: Option<PathBuf>,
     /// Look for repeats in these records, and record the decisions there
@@ -102,7 +102,8 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
     Ok(ending)
 }
 
-/// Writes the overlays of one case: `0001-name.png`, or `0001-2-name.png` for a claim's second photo.
+/// Writes the overlays of one case: `0001-name.png`, or `0001-2-name.png` for a claim's second photo; and the heat maps
+/// beside them, `0001-name-heatmap.png`.
 fn draw(dir: &Path, case: usize, worked: &Worked) -> Result<()> {
     let readings = &worked.record.evidence.readings;
     for (n, (reading, pictures)) in readings.iter().zip(&worked.pictures).enumerate() {
@@ -112,6 +113,10 @@ fn draw(dir: &Path, case: usize, worked: &Worked) -> Result<()> {
             if readings.len() == 1 { format!("{:04}", case + 1) } else { format!("{:04}-{}", case + 1, n + 1) };
         let path = dir.join(format!("{number}-{stem}.png"));
         overlay(&pictures.upload, reading).save(&path).with_context(|| path.display().to_string())?;
+        if let Some(pixels) = &reading.pixels {
+            let path = dir.join(format!("{number}-{stem}-heatmap.png"));
+            heatmap(&pictures.upload, pixels).save(&path).with_context(|| path.display().to_string())?;
+        }
     }
     Ok(())
 }

@@ -175,6 +175,7 @@ pub fn failed(shop: &Shop<'_>, case: &Case, why: String) -> Worked {
         decision: Decision::HumanReview,
         reasons: vec![reason],
         findings: readings.iter().map(|_| Vec::new()).collect(),
+        risk: None,
     };
     let versions = Versions {
         build: build(),

@@ -26,6 +26,8 @@ pub struct Policy {
     amount_limit: Fen,
     max_documents: usize,
     guard_band: Bp,
+    wrong_approvals_ppm: u32,
+    review_share: Bp,
     min_kind_confidence: Bp,
     min_required_confidence: Bp,
     must_not_fail: Vec<CheckId>,
@@ -79,6 +81,8 @@ impl Policy {
         let amount_limit = top.money("amount_limit");
         let max_documents = top.integer("max_documents", 1, 1_000) as usize;
         let guard_band = top.share("guard_band");
+        let wrong_approvals_ppm = top.integer("wrong_approvals_ppm", 1, 1_000_000) as u32;
+        let review_share = top.share("review_share");
         let min_kind_confidence = top.share("min_kind_confidence");
         let min_required_confidence = top.share("min_required_confidence");
         let must_not_fail = top.checks("must_not_fail");
@@ -104,6 +108,8 @@ impl Policy {
             amount_limit,
             max_documents,
             guard_band,
+            wrong_approvals_ppm,
+            review_share,
             min_kind_confidence,
             min_required_confidence,
             must_not_fail,
@@ -131,6 +137,16 @@ impl Policy {
     /// How far above a confidence threshold counts as below it.
     pub fn guard_band(&self) -> Bp {
         self.guard_band
+    }
+
+    /// The most approvals that may be wrong, in millionths, borne out at 95 %.
+    pub fn wrong_approvals_ppm(&self) -> u32 {
+        self.wrong_approvals_ppm
+    }
+
+    /// Share of would-be approvals that go to a person by lot.
+    pub fn review_share(&self) -> Bp {
+        self.review_share
     }
 
     /// How clear the kind must be, without the guard band.

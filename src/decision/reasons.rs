@@ -2,6 +2,7 @@
 //!
 //! `{name}` stands for a figure. No sentence carries a name, an identity number or text off the paper.
 
+use crate::domain::risk::Feature;
 use crate::domain::{CheckId, DocumentKind, FieldName, Finding, Message, Quad, Reason, Severity, Upload};
 
 macro_rules! codes {
@@ -111,6 +112,32 @@ codes! {
     TextLayerDiffers "text_layer_differs"
         "The text inside the PDF gives a total of {text_layer}, the page shows {total}."
         "PDF内嵌文字的合计金额为{text_layer}，页面显示为{total}。";
+    OtherGrid "other_jpeg_grid"
+        "Characters lie on another JPEG grid than the page around them ({field}): they were put there after the photo was taken."
+        "部分字符（{field}）的JPEG网格与周围页面不一致：疑为拍照后添加。";
+    OtherSaves "other_saves"
+        "Characters lack the traces of the earlier save that the page shows ({field})."
+        "部分字符（{field}）缺少页面先前保存的痕迹。";
+    CharactersCopied "characters_copied"
+        "Characters are copies of others on the page, down to the noise ({field})."
+        "部分字符（{field}）连同噪点与页面其他字符完全相同，疑为复制。";
+    CharactersOdd "characters_odd"
+        "Characters differ from their own line in ink, edges or place ({field})."
+        "部分字符（{field}）的墨色、边缘或位置与同行不一致。";
+    PictureOfPicture "picture_of_a_picture"
+        "This looks like a picture of a screen or of a printed picture, not of the paper."
+        "疑为翻拍屏幕或打印件，而非原始单据。";
+    FileEdited "file_edited" "The file itself says that it was edited or generated." "文件信息显示图片经过编辑或由程序生成。";
+    // What all of it together says.
+    RiskAboveLimit "risk_above_limit"
+        "Taken together, the chance that approving this is wrong is {risk}, above the limit of {limit}; most of it because {most}."
+        "综合判断，自动通过出错的可能性为{risk}，超过上限{limit}；主要原因：{most}。";
+    GuaranteeNotEarned "guarantee_not_earned"
+        "No measurement bears out the policy's limit on wrong approvals, so a person decides."
+        "现有测量结果不足以支持政策规定的误通过上限，转人工处理。";
+    DrawnByLot "drawn_by_lot"
+        "Drawn by lot: a share of the claims that would be approved is looked at by a person."
+        "随机抽查：部分可自动通过的案件由人工复核。";
     // Told with an approval.
     AllChecksPassed "all_checks_passed"
         "Every rule holds: {passed} checks passed, none failed; left open, and not needed: {open}."
@@ -242,6 +269,12 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
         CheckId::TotalCorroborated => Code::TotalContradicted,
         CheckId::ReadersAgree => Code::ReadersDisagree,
         CheckId::TextLayer => Code::TextLayerDiffers,
+        CheckId::GlyphGrid => Code::OtherGrid,
+        CheckId::DoubleJpeg => Code::OtherSaves,
+        CheckId::CopiedGlyphs => Code::CharactersCopied,
+        CheckId::OddInLine => Code::CharactersOdd,
+        CheckId::Recapture => Code::PictureOfPicture,
+        CheckId::FileHistory => Code::FileEdited,
         CheckId::Repeat => {
             let told: Vec<Code> = [
                 ("same_bytes", Code::SeenBeforeSameBytes),
@@ -286,7 +319,30 @@ pub(super) fn check_label(check: CheckId) -> (String, String) {
         CheckId::NotVoid => ("the paper is not marked void", "单据无作废或冲红标记"),
         CheckId::TotalCorroborated => ("something else on the paper confirms the total", "票面其他信息印证合计"),
         CheckId::ReadersAgree => ("two readers read the same", "两个识别引擎读数一致"),
+        CheckId::GlyphGrid => ("all characters lie on the page's JPEG grid", "所有字符均在页面的JPEG网格上"),
+        CheckId::DoubleJpeg => ("all characters show the page's earlier saves", "所有字符的保存痕迹与页面一致"),
+        CheckId::CopiedGlyphs => ("no character is a copy of another", "没有复制的字符"),
+        CheckId::OddInLine => ("all characters look like those beside them", "所有字符与同行字符一致"),
+        CheckId::Recapture => ("this is a picture of the paper itself", "照片直接拍摄单据原件"),
+        CheckId::FileHistory => ("the file does not say that it was edited", "文件信息未显示经过编辑"),
         CheckId::TextLayer => ("the text inside the PDF says what the page shows", "PDF内嵌文字与页面显示一致"),
+    };
+    (en.to_owned(), zh.to_owned())
+}
+
+/// What makes a document odd, in both languages.
+pub(super) fn feature_label(feature: Feature) -> (String, String) {
+    let (en, zh) = match feature {
+        Feature::GlyphGrid => ("characters lie off the JPEG grid", "部分字符偏离JPEG网格"),
+        Feature::DoubleJpeg => ("characters lack the page's earlier saves", "部分字符缺少页面先前保存的痕迹"),
+        Feature::CopiedGlyphs => ("characters resemble each other down to the noise", "部分字符连噪点也相似"),
+        Feature::OddInLine => ("characters differ from their line", "部分字符与同行不一致"),
+        Feature::Recapture => ("it may be a picture of a picture", "可能为翻拍"),
+        Feature::Unassessed => ("the file allows no look at its history", "文件无法反映图片来历"),
+        Feature::Uncorroborated => ("little on the paper confirms the total", "票面印证合计的信息少"),
+        Feature::Unsure => ("a value that decides is not read surely", "关键信息识别把握不足"),
+        Feature::NoQr => ("no QR code confirms the print", "没有二维码印证票面"),
+        Feature::Blur => ("the print is not sharp", "字迹不够清晰"),
     };
     (en.to_owned(), zh.to_owned())
 }

@@ -272,6 +272,10 @@ pub struct Facts {
     pub repeats_searched: bool,
     /// Earlier photos like these.
     pub repeats: Vec<Repeat>,
+    /// A number from 0 to 9999 drawn by lot for this decision: below the policy's share, a claim that would be approved goes to
+    /// a person instead, so that approvals are known to be right. `None` in stateless runs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lot: Option<u16>,
     /// Why the work could not be done, if so (timeout, model failure); always ends in review.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failures: Vec<String>,
@@ -317,7 +321,8 @@ checks! {
     DateOrder "date_order"; DateNotFuture "date_not_future"; DateNotStale "date_not_stale";
     PolicyPeriod "policy_period"; QrMatchesPrint "qr_matches_print"; QrChecksum "qr_checksum"; Repeat "repeat";
     ClaimName "claim_name"; ClaimAmount "claim_amount"; DocumentsAgree "documents_agree"; NotVoid "not_void";
-    TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree"; TextLayer "text_layer";
+    TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree"; TextLayer "text_layer"; GlyphGrid "glyph_grid"; DoubleJpeg "double_jpeg";
+    CopiedGlyphs "copied_glyphs"; OddInLine "odd_in_line"; Recapture "recapture"; FileHistory "file_history";
 }
 
 /// What a check says.

@@ -5,6 +5,7 @@
 
 use super::document::FieldName;
 use super::shape::{Quad, Upload};
+use super::verdict::Message;
 use serde::{Deserialize, Serialize};
 
 /// What a photo's file went through, as far as the file tells. Decides which signals can speak and how loudly.
@@ -145,4 +146,83 @@ impl PixelEvidence {
     pub fn signal(&self, name: SignalName) -> Option<&Signal> {
         self.signals.iter().find(|s| s.name == name)
     }
+}
+
+impl SignalName {
+    /// The score from which a signal is an alarm, 1/1000 of its unit: what genuine pictures reach at most once in a hundred
+    /// or less. How each was found stands with the signal.
+    pub fn alarm(self) -> i32 {
+        match self {
+            Self::GlyphGrid => 2_000,
+            Self::DoubleJpeg => 8_000,
+            Self::CopiedGlyphs => 4_200,
+            Self::OddInLine => 3_000,
+            Self::Recapture => 3_000,
+        }
+    }
+}
+
+impl Signal {
+    /// Whether its strongest place is beyond what genuine pictures show; `None` if it could not be measured.
+    pub fn alarms(&self) -> Option<bool> {
+        self.score.map(|score| score >= self.name.alarm())
+    }
+
+    /// The places beyond the limit.
+    pub fn alarming(&self) -> impl Iterator<Item = &Suspect> {
+        self.suspects.iter().filter(|s| s.score >= self.name.alarm())
+    }
+
+    /// What it looked at and found, or why it could not look.
+    pub fn message(&self) -> Message {
+        let (en, zh) = match (self.name, self.alarms()) {
+            (_, None) => return not_applicable(self.not_applicable.as_deref().unwrap_or_default()),
+            (SignalName::GlyphGrid, Some(true)) => (
+                "Characters lie on another JPEG grid than the page around them.",
+                "部分字符的JPEG网格与周围页面不一致。",
+            ),
+            (SignalName::GlyphGrid, _) => {
+                ("All characters lie on the page's JPEG grid.", "所有字符均在页面的JPEG网格上。")
+            }
+            (SignalName::DoubleJpeg, Some(true)) => (
+                "Characters lack the traces of the earlier save that the page shows.",
+                "部分字符缺少页面先前保存的痕迹。",
+            ),
+            (SignalName::DoubleJpeg, _) => {
+                ("All characters show the same earlier saves as the page.", "所有字符的保存痕迹与页面一致。")
+            }
+            (SignalName::CopiedGlyphs, Some(true)) => {
+                ("Characters are copies of each other, down to the noise.", "部分字符连同噪点完全相同，疑为复制。")
+            }
+            (SignalName::CopiedGlyphs, _) => ("No two characters share their noise.", "没有噪点相同的字符。"),
+            (SignalName::OddInLine, Some(true)) => (
+                "Characters differ from their own line in ink, edges or place.",
+                "部分字符的墨色、边缘或位置与同行不一致。",
+            ),
+            (SignalName::OddInLine, _) => ("All characters look like those beside them.", "所有字符与同行字符一致。"),
+            (SignalName::Recapture, Some(true)) => {
+                ("This looks like a picture of a screen or of a printed picture.", "疑为翻拍屏幕或翻拍打印件。")
+            }
+            (SignalName::Recapture, _) => ("No trace of a screen or of a printed picture.", "未见翻拍痕迹。"),
+        };
+        Message { en: en.to_owned(), zh: zh.to_owned() }
+    }
+}
+
+/// Said plainly: nothing was looked at, which is not the same as nothing was found.
+fn not_applicable(why: &str) -> Message {
+    let (en, zh) = match why {
+        "no_jpeg_grid" => ("the file keeps no JPEG grid", "文件中没有JPEG网格"),
+        "too_few_characters" => ("there are too few characters", "字符太少"),
+        "single_save" => ("the file was saved only once", "文件只保存过一次"),
+        "rendered" => (
+            "the page was drawn by a program, and equal characters are equal there",
+            "页面由程序绘制，相同字符本就一致",
+        ),
+        "no_noise" => ("the picture has no noise to compare", "图片没有可比对的噪点"),
+        "from_pdf" => ("the page was drawn from a PDF", "页面由PDF绘制"),
+        "too_small" => ("the characters are too small", "字符太小"),
+        _ => ("the picture does not allow it", "图片不满足条件"),
+    };
+    Message { en: format!("Not applicable here: {en}."), zh: format!("不适用：{zh}。") }
 }

@@ -2,7 +2,9 @@
 
 use super::document::{Field, Item};
 use super::evidence::{Finding, Quality, Reading, RetakeAdvice};
+use super::pixels::{PixelEvidence, Signal, Suspect};
 use super::record::Record;
+use super::risk::{Contribution, Risk};
 use super::shape::Quad;
 use super::verdict::Reason;
 use serde::{Deserialize, Serialize};
@@ -46,10 +48,24 @@ pub fn result_json(record: &Record, timing: &Timing) -> Value {
         "decision": record.verdict.decision,
         "reasons": record.verdict.reasons.iter().map(reason).collect::<Vec<_>>(),
         "documents": documents,
-        "risk": null,
+        "risk": record.verdict.risk.as_ref().map(risk),
         "versions": record.versions,
         "timing_ms": timing.to_millis(),
         "evidence_sha256": record.evidence_hash(),
+    })
+}
+
+/// Probabilities are shares; what each feature adds to the log-odds is in nats.
+fn risk(r: &Risk) -> Value {
+    let share = |ppm: u32| f64::from(ppm) / 1e6;
+    let contributions = |of: &Vec<Contribution>| -> Map<String, Value> {
+        of.iter().map(|c| (c.feature.as_str().to_owned(), json!(c.millinats as f64 / 1000.0))).collect()
+    };
+    json!({
+        "probability_wrong_approval": share(r.probability_ppm),
+        "limit": r.limit_ppm.map(share),
+        "calibration": r.model,
+        "contributions": r.contributions.iter().map(contributions).collect::<Vec<_>>(),
     })
 }
 
@@ -117,6 +133,35 @@ fn finding(f: &Finding) -> Value {
     })
 }
 
+/// `heatmap` names the picture under the photo's route, where there is one.
+fn authenticity(pixels: Option<&PixelEvidence>) -> Value {
+    let Some(pixels) = pixels else { return json!({ "genuine": null, "signals": [], "heatmap": null }) };
+    let milli = |score: i32| f64::from(score) / 1000.0;
+    let suspect = |s: &Suspect| {
+        let mut out = json!({ "score": milli(s.score), "polygon": polygon(&s.polygon) });
+        if let Some(field) = s.field {
+            out["field"] = json!(field);
+        }
+        if let Some(like) = &s.like {
+            out["like"] = polygon(like);
+        }
+        out
+    };
+    let signal = |s: &Signal| {
+        json!({
+            "signal": s.name, "applicable": s.not_applicable.is_none(), "because": s.not_applicable,
+            "alarm": s.alarms(), "score": s.score.map(milli), "limit": milli(s.name.alarm()), "tested": s.tested,
+            "message": s.message(), "suspects": s.suspects.iter().map(suspect).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "genuine": null,
+        "history": pixels.history,
+        "signals": pixels.signals.iter().map(signal).collect::<Vec<_>>(),
+        "heatmap": "heatmap",
+    })
+}
+
 fn document(r: &Reading, findings: &[Finding]) -> Value {
     let mut out = json!({
         "source": r.source, "sha256": r.sha256, "kind": r.kind, "kind_confidence": share(r.kind_confidence),
@@ -131,7 +176,7 @@ fn document(r: &Reading, findings: &[Finding]) -> Value {
         })).collect::<Vec<_>>(),
         "qr": r.qr.iter().map(|c| json!({ "text": c.text, "polygon": polygon(&c.polygon) })).collect::<Vec<_>>(),
         "findings": findings.iter().map(finding).collect::<Vec<_>>(),
-        "authenticity": { "genuine": null, "signals": [], "heatmap": null },
+        "authenticity": authenticity(r.pixels.as_ref()),
     });
     if let Some(page) = r.pdf_page {
         out["pdf_page"] = json!(page);

@@ -173,6 +173,7 @@ pub(crate) fn evidence(readings: Vec<Reading>) -> Evidence {
         today: "2024-06-01".into(),
         repeats_searched: false,
         repeats: vec![],
+        lot: None,
         failures: vec![],
     };
     Evidence { claim: None, readings, facts }

@@ -2,6 +2,7 @@
 
 use super::document::FieldName;
 use super::evidence::Finding;
+use super::risk::Risk;
 use super::shape::{Quad, Upload};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,16 @@ pub struct Reason {
     pub regions: Vec<Quad<Upload>>,
 }
 
+/// Codes of the reasons that measurement may change, whatever the paper says.
+const OF_MEASUREMENT: [&str; 3] = ["risk_above_limit", "guarantee_not_earned", "drawn_by_lot"];
+
+impl Verdict {
+    /// Whether it is an approval, or would be one but for the risk or the lot.
+    pub fn is_else_approved(&self) -> bool {
+        self.reasons.iter().all(|r| r.severity != Severity::Blocking || OF_MEASUREMENT.contains(&r.code.as_str()))
+    }
+}
+
 /// A decision with everything that led to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -70,4 +81,7 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
     /// Findings of every check, one list a document.
     pub findings: Vec<Vec<Finding>>,
+    /// How likely it is that approving is wrong; `None` in verdicts from before this was told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub risk: Option<Risk>,
 }

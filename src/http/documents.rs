@@ -10,13 +10,14 @@ use actix_web::{HttpResponse, web};
 /// Look at a photo
 ///
 /// `original` is what was uploaded, byte for byte, and so a whole PDF; `page` the normalised page; `overlay` the upload with boxes and
-/// field names drawn on it. The last two exist once the claim is decided.
+/// field names drawn on it; `heatmap` the upload in grey with the places that look altered. The last three exist once the claim is
+/// decided.
 #[utoipa::path(
     get, path = "/v1/claims/{id}/photos/{n}/{picture}", tag = "claims",
     params(
         ("id" = String, Path, description = "Name of the claim here"),
         ("n" = usize, Path, description = "Which document, from 0, in the order of upload; each page of a PDF is one"),
-        ("picture" = String, Path, description = "`original`, `page` or `overlay`"),
+        ("picture" = String, Path, description = "`original`, `page`, `overlay` or `heatmap`"),
     ),
     responses(
         (status = 200, description = "the picture", content_type = "image/jpeg", body = Vec<u8>),
@@ -29,6 +30,7 @@ pub async fn picture(path: web::Path<(String, usize, String)>, service: Shared) 
         "original" => PictureKind::Original,
         "page" => PictureKind::Page,
         "overlay" => PictureKind::Overlay,
+        "heatmap" => PictureKind::Heatmap,
         _ => return Err(ApiError::NotFound),
     };
     let picture = service.picture(&parse_id(&id)?, n, kind).await?;

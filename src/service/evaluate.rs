@@ -5,13 +5,19 @@
 //! is neither letter nor digit; amounts in capital characters like text, with 圆 as 元 and without a final 整 or 正. A truth of
 //! `null` means that the field must be absent. Text has a second, looser measure beside it: one contains the other.
 
+mod authenticity;
+
 use crate::domain::document::ValueType;
+use crate::domain::pixels::SignalName;
+use crate::domain::risk::Features;
 use crate::domain::{Bp, Decision, DocumentKind, Field, FieldName, Homography, Page, Quad, Reading, Support, Upload};
-use crate::models::Sample;
+use crate::models::{RiskSample, Sample, Trial};
 use crate::pipeline::support;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
+
+pub use authenticity::{Authenticity, Row, SignalReport};
 
 /// What a photo truly shows: the contract's truth file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +32,10 @@ pub struct Truth {
     pub genuine: Option<bool>,
     /// How it was altered.
     pub attack: Option<String>,
+    /// Where it was altered.
+    pub altered: Vec<Quad<Upload>>,
+    /// What its file went through, if told.
+    pub chain: Option<String>,
     /// Corners of the sheet in the photo, if told.
     pub corners: Option<Quad<Upload>>,
     /// By how many hundredths of a degree the photo must be turned counter-clockwise to make its lines level, if told.
@@ -57,6 +67,10 @@ struct TruthFile {
     #[serde(default)]
     attack: Option<String>,
     #[serde(default)]
+    altered: Vec<Vec<[f64; 2]>>,
+    #[serde(default)]
+    chain: Option<String>,
+    #[serde(default)]
     corners: Option<[[f64; 2]; 4]>,
     #[serde(default)]
     skew_degrees: Option<f64>,
@@ -74,6 +88,8 @@ impl Truth {
             items: file.items,
             genuine: file.genuine,
             attack: file.attack,
+            altered: file.altered.iter().map(|polygon| around(polygon)).collect(),
+            chain: file.chain,
             corners: file.corners.map(Quad::from_px),
             skew: file.skew_degrees.map(|degrees| (degrees * 100.0).round() as i32),
             ..Self::default()
@@ -88,6 +104,13 @@ impl Truth {
         }
         Ok(truth)
     }
+}
+
+/// The upright box around a polygon.
+fn around(polygon: &[[f64; 2]]) -> Quad<Upload> {
+    let low = |i: usize| polygon.iter().map(|p| p[i]).fold(f64::INFINITY, f64::min);
+    let high = |i: usize| polygon.iter().map(|p| p[i]).fold(f64::NEG_INFINITY, f64::max);
+    Quad::rect(low(0), low(1), high(0), high(1))
 }
 
 /// How one field came out.
@@ -137,7 +160,7 @@ pub struct ItemScore {
 }
 
 /// One photo, scored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct PhotoScore {
     /// Path under the folder that is evaluated.
     pub source: String,
@@ -154,6 +177,10 @@ pub struct PhotoScore {
     /// By how many hundredths of a degree the page is off level (0..=4500), if the truth tells the skew. A quarter turn
     /// is no skew: which side of a page is up is another question.
     pub skew_error: Option<u32>,
+    /// What each pixel signal scored, 1/1000 of its unit; `None` where it could not be measured.
+    pub signals: Vec<(SignalName, Option<i32>)>,
+    /// Whether an alarm points to an altered place, if the truth tells such places.
+    pub hit: Option<bool>,
 }
 
 /// The sheet of one photo.
@@ -189,10 +216,18 @@ pub struct CaseScore {
     pub genuine: Option<bool>,
     /// How they were altered.
     pub attack: Option<String>,
+    /// What their files went through, if told.
+    pub chain: Option<String>,
     /// The decision.
     pub decision: Decision,
     /// Codes of its reasons.
     pub reasons: Vec<String>,
+    /// Whether nothing but the risk or the lot kept it from approval.
+    pub else_approved: bool,
+    /// What is odd about it, for the risk model; `None` for several documents.
+    pub features: Option<Features>,
+    /// The probability the risk model gave, millionths.
+    pub risk_ppm: Option<u32>,
     /// Why the work could not be done, if so.
     pub failed: Option<String>,
     /// Wall time of each stage in microseconds.
@@ -227,7 +262,20 @@ pub fn score(source: &str, reading: &Reading, truth: Option<&Truth>) -> PhotoSco
         items: truth.items.as_deref().map(|items| score_items(items, reading)),
         sheet: truth.corners.as_ref().map(|corners| score_sheet(corners, reading)),
         skew_error: truth.skew.map(|skew| skew_error(turned(reading), skew)),
+        signals: reading.pixels.iter().flat_map(|p| &p.signals).map(|s| (s.name, s.score)).collect(),
+        hit: (!truth.altered.is_empty()).then(|| is_hit(reading, &truth.altered)),
     }
+}
+
+/// Whether the middle of a place beyond a signal's limit lies in an altered one.
+fn is_hit(reading: &Reading, altered: &[Quad<Upload>]) -> bool {
+    let inside = |quad: &Quad<Upload>| {
+        let (l, t, r, b) = quad.bounds();
+        let (x, y) = ((l + r) / 2.0, (t + b) / 2.0);
+        altered.iter().map(Quad::bounds).any(|(l, t, r, b)| (l..=r).contains(&x) && (t..=b).contains(&y))
+    };
+    let signals = reading.pixels.iter().flat_map(|p| &p.signals);
+    signals.flat_map(|s| s.alarming()).any(|s| inside(&s.polygon) || s.like.as_ref().is_some_and(inside))
 }
 
 /// How far two turns are apart but for quarter turns, in hundredths of a degree as they are.
@@ -579,6 +627,8 @@ pub struct Report {
     pub kinds: BTreeMap<DocumentKind, BTreeMap<DocumentKind, usize>>,
     /// Amounts that are wrong and were stated at 99 % or more.
     pub amounts_surely_wrong: usize,
+    /// How well alterations are seen, if the truth vouches for any picture either way.
+    pub authenticity: Option<Authenticity>,
 }
 
 impl Report {
@@ -612,6 +662,7 @@ pub fn report(cases: &[CaseScore]) -> Report {
         calibration_of_text: calibration(&text),
         kinds,
         amounts_surely_wrong: decisive.iter().filter(amount).filter(surely_wrong).count(),
+        authenticity: authenticity::report(cases),
     }
 }
 
@@ -801,6 +852,35 @@ fn calibration(scores: &[&FieldScore]) -> Calibration {
     }
 }
 
+/// Labelled documents to fit the risk model to: those on which neither pixels nor paper raise an alarm by themselves, since
+/// those that they do on never get as far.
+pub fn risk_samples(cases: &[CaseScore]) -> Vec<RiskSample> {
+    let open = cases.iter().filter(|case| !authenticity::is_caught(case));
+    open.filter_map(|case| {
+        let wrong = !case.genuine? || is_misread(case);
+        Some(RiskSample { features: case.features.clone()?, wrong })
+    })
+    .collect()
+}
+
+/// Labelled cases to earn a certificate on.
+pub fn trials(cases: &[CaseScore]) -> Vec<Trial> {
+    let told = cases.iter().filter_map(|case| Some((case, case.genuine?, case.risk_ppm?)));
+    told.map(|(case, genuine, probability_ppm)| Trial {
+        probability_ppm,
+        else_approved: case.else_approved,
+        attack: (!genuine).then(|| case.attack.clone().unwrap_or_else(|| "unnamed".to_owned())),
+        misread: is_misread(case),
+    })
+    .collect()
+}
+
+/// Whether a value that the decision turns on is not the true one.
+fn is_misread(case: &CaseScore) -> bool {
+    let fields = case.photos.iter().flat_map(|p| &p.fields);
+    fields.filter(|f| f.field.value_type().is_decisive()).any(|f| f.score == Score::Wrong)
+}
+
 /// What the calibration table is fitted to: every value read whose truth is known, but those of which something other than
 /// the score tells a doubt. The confidences must be the recogniser's own scores.
 pub fn samples(cases: &[CaseScore]) -> Vec<Sample> {
@@ -858,8 +938,12 @@ mod tests {
             photos: vec![photo],
             genuine,
             attack: (genuine == Some(false)).then(|| "amount_changed".to_owned()),
+            chain: None,
             decision,
             reasons: vec!["r".to_owned()],
+            else_approved: decision == Decision::AutoApprove,
+            features: None,
+            risk_ppm: None,
             failed: None,
             stages: BTreeMap::from([("decode".to_owned(), 1000)]),
             wall_us,

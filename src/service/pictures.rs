@@ -16,6 +16,8 @@ pub enum PictureKind {
     Page,
     /// The upload with boxes and field names drawn on it. Made when asked for.
     Overlay,
+    /// The upload in grey with the places that look altered. Made when asked for.
+    Heatmap,
 }
 
 /// A picture with its type.
@@ -43,17 +45,18 @@ impl Service {
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] if there is no such claim, photo, or no such picture of it: an undecodable photo has
-    /// no page, an undecided claim neither page nor overlay.
+    /// no page, an undecided claim neither page nor overlay nor heat map, a decision from before pixels were looked at no
+    /// heat map.
     pub async fn picture(&self, id: &ClaimId, n: usize, kind: PictureKind) -> Result<Picture, ServiceError> {
         let records = &self.0.records;
         let photo = records.store.photos(id).await?.into_iter().nth(n).ok_or(ServiceError::NotFound)?;
         let (hash, media_type) = match kind {
             PictureKind::Page => (photo.page.ok_or(ServiceError::NotFound)?, "image/jpeg".to_owned()),
-            PictureKind::Original | PictureKind::Overlay => (photo.sha256, photo.media_type),
+            PictureKind::Original | PictureKind::Overlay | PictureKind::Heatmap => (photo.sha256, photo.media_type),
         };
         let blobs = records.blobs.clone();
         let bytes = off_thread(move || blobs.get(&hash)).await??.ok_or(ServiceError::NotFound)?;
-        if kind != PictureKind::Overlay {
+        if !matches!(kind, PictureKind::Overlay | PictureKind::Heatmap) {
             return Ok(Picture { media_type, bytes });
         }
         let claim = records.store.claim(id).await?.ok_or(ServiceError::NotFound)?;
@@ -65,7 +68,11 @@ impl Service {
             let _permit = permit;
             let draw = || {
                 let photo = vision::decode(&bytes, photo.pdf_page, &limits).ok()?;
-                jpeg(&pipeline::overlay(&photo.image, &reading))
+                match (kind, &reading.pixels) {
+                    (PictureKind::Heatmap, Some(pixels)) => jpeg(&pipeline::heatmap(&photo.image, pixels)),
+                    (PictureKind::Heatmap, None) => None,
+                    _ => jpeg(&pipeline::overlay(&photo.image, &reading)),
+                }
             };
             catch_unwind(AssertUnwindSafe(draw)).ok().flatten()
         })

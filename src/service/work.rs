@@ -93,8 +93,15 @@ pub fn stateless_facts(now: Timestamp) -> Facts {
         today: now.to_zoned(china).date().to_string(),
         repeats_searched: false,
         repeats: Vec::new(),
+        lot: None,
         failures: Vec::new(),
     }
+}
+
+/// A number from 0 to 9999 that nobody can foresee: the name is drawn when the claim is accepted.
+fn lot(id: &ClaimId) -> u16 {
+    let ContentHash(hash) = ContentHash::of(id.as_str().as_bytes());
+    (u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) % 10_000) as u16
 }
 
 fn whole_seconds(time: Timestamp) -> String {
@@ -358,6 +365,8 @@ impl Service {
         let Some(mut decision) = store.begin_decision(id).await? else { return Ok(Ended::Already) };
         let mut facts = stateless_facts(now);
         facts.repeats_searched = true;
+        // By the claim's random name, so that reading a claim again does not draw again.
+        facts.lot = Some(lot(id));
         facts.repeats = decision.repeats(&read.readings).await?;
         facts.failures = std::mem::take(&mut read.failures);
         let evidence = Evidence { claim: job.claim, readings: read.readings, facts };

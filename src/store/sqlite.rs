@@ -975,12 +975,13 @@ mod tests {
             today: "2026-01-01".to_owned(),
             repeats_searched: true,
             repeats,
+            lot: None,
             failures: Vec::new(),
         };
         Record {
             schema: 1,
             evidence: Evidence { claim: None, readings, facts },
-            verdict: Verdict { decision: Decision::HumanReview, reasons: Vec::new(), findings: Vec::new() },
+            verdict: Verdict { decision: Decision::HumanReview, reasons: Vec::new(), findings: Vec::new(), risk: None },
             versions: Versions {
                 build: String::new(),
                 models: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use super::gallery::{Gallery, Miss};
 use super::table::{geometry, millis, percent, stages};
-use super::{Run, reliability};
+use super::{Run, alterations, reliability};
 use crate::domain::DocumentKind;
 use crate::service::evaluate::{Decisions, Rate, Report, SetReport, Total};
 use base64::Engine;
@@ -63,6 +63,9 @@ pub fn page(report: &Report, run: &Run, gallery: &Gallery) -> String {
     out += "</div>";
     if wrong > 0 {
         out += &wrong_approvals(report);
+    }
+    if let Some(authenticity) = &report.authenticity {
+        out += &alterations::section(authenticity, escape);
     }
     out += &looked_at(gallery);
     for (of, calibration) in [("money, dates and numbers", &report.calibration), ("text", &report.calibration_of_text)]
@@ -302,8 +305,12 @@ mod tests {
             photos: vec![score("<script>.jpg", &reading, Some(&truth))],
             genuine: Some(false),
             attack: truth.attack.clone(),
+            chain: None,
             decision: Decision::AutoApprove,
             reasons: vec!["all_clear".to_owned()],
+            else_approved: true,
+            features: None,
+            risk_ppm: None,
             failed: None,
             stages: BTreeMap::new(),
             wall_us: 1500,

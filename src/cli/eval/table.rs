@@ -35,6 +35,9 @@ pub fn tables(report: &Report, run: &Run, paint: Paint) -> String {
     if report.calibration.n > 0 {
         put(&mut out, &format!("amounts wrong at 99 % or more: {}", report.amounts_surely_wrong));
     }
+    for line in report.authenticity.iter().flat_map(super::alterations::lines) {
+        put(&mut out, &line);
+    }
     match (report.wrong_approvals.len(), report.wrong_in_deciding()) {
         (0, _) => put(&mut out, &paint.green("wrong approvals: none")),
         (n, deciding) => {

@@ -1,0 +1,253 @@
+//! How well alterations are seen: by attack and by what the file went through, and by each signal on its own.
+//!
+//! A paper may be held for reasons that have nothing to do with its alteration, such as blur or its amount. So "caught"
+//! is told apart from "held": caught is what pixels or the paper itself say against it.
+
+use super::{CaseScore, PhotoScore, Rate};
+use crate::domain::Decision;
+use crate::domain::pixels::SignalName;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reasons that pixels give.
+const BY_PIXELS: [&str; 6] =
+    ["other_jpeg_grid", "other_saves", "characters_copied", "characters_odd", "picture_of_a_picture", "file_edited"];
+
+/// Reasons that the paper gives: what it says contradicts itself, or what is known.
+const BY_PAPER: [&str; 24] = [
+    "total_in_words_differs",
+    "items_do_not_add_up",
+    "payments_do_not_add_up",
+    "tax_does_not_add_up",
+    "subtotal_does_not_add_up",
+    "cash_and_change_differ",
+    "bill_code_malformed",
+    "bill_number_malformed",
+    "check_code_malformed",
+    "invoice_number_malformed",
+    "credit_code_wrong",
+    "payer_identity_wrong",
+    "dates_out_of_order",
+    "date_in_future",
+    "qr_differs_from_print",
+    "qr_checksum_wrong",
+    "seen_before_same_bytes",
+    "seen_before_same_number",
+    "seen_before_same_picture",
+    "may_have_been_seen_before",
+    "name_differs",
+    "documents_disagree",
+    "total_contradicted",
+    "text_layer_differs",
+];
+
+/// Cases of one kind of alteration and one history, or genuine ones of one history.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// How they were altered; `None` if genuine.
+    pub attack: Option<String>,
+    /// What the files went through, as the truth tells; `-` if it does not.
+    pub chain: String,
+    /// Cases.
+    pub n: usize,
+    /// Approved.
+    pub approved: usize,
+    /// Held because of what pixels say.
+    pub by_pixels: usize,
+    /// Held because of what the paper says.
+    pub by_paper: usize,
+    /// Held because of either.
+    pub caught: Rate,
+    /// By signal: those in which it is an alarm, among those it could be measured on.
+    pub signals: BTreeMap<SignalName, (usize, usize)>,
+    /// Those whose altered places are told and hit by an alarm, among those told.
+    pub hit: Option<(usize, usize)>,
+}
+
+/// One signal over all labelled pictures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SignalReport {
+    /// Which.
+    pub signal: SignalName,
+    /// Genuine pictures it could be measured on, and those of them with an alarm.
+    pub false_alarms: Rate,
+    /// Altered ones likewise.
+    pub alarms: Rate,
+    /// Altered pictures on which no other signal and no word of the paper is an alarm.
+    pub alone: usize,
+    /// Area under the curve of alarms against false alarms over all limits; `None` without both kinds.
+    pub auc: Option<f64>,
+    /// That curve: for some limits (in the signal's unit) the shares of genuine and of altered pictures beyond it.
+    pub roc: Vec<[f64; 3]>,
+}
+
+/// How well alterations are seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Authenticity {
+    /// Genuine first, then by attack and chain.
+    pub rows: Vec<Row>,
+    /// By signal.
+    pub signals: Vec<SignalReport>,
+}
+
+/// Counts; `None` if no case is vouched for either way or none was looked at.
+pub fn report(cases: &[CaseScore]) -> Option<Authenticity> {
+    let told: Vec<&CaseScore> = cases.iter().filter(|c| c.genuine.is_some()).collect();
+    if told.iter().flat_map(|c| &c.photos).all(|p| p.signals.is_empty()) {
+        return None;
+    }
+    let mut groups: BTreeMap<(Option<String>, String), Vec<&CaseScore>> = BTreeMap::new();
+    for case in &told {
+        let attack = (case.genuine == Some(false)).then(|| case.attack.clone().unwrap_or_else(|| "-".to_owned()));
+        groups.entry((attack, case.chain.clone().unwrap_or_else(|| "-".to_owned()))).or_default().push(case);
+    }
+    let rows = groups.into_iter().map(|((attack, chain), cases)| row(attack, chain, &cases)).collect();
+    Some(Authenticity { rows, signals: SignalName::ALL.map(|name| signal(name, &told)).to_vec() })
+}
+
+/// Whether pixels or the paper speak against it.
+pub(super) fn is_caught(case: &CaseScore) -> bool {
+    says(case, &BY_PIXELS) || says(case, &BY_PAPER)
+}
+
+fn says(case: &CaseScore, codes: &[&str]) -> bool {
+    case.reasons.iter().any(|r| codes.contains(&r.as_str()))
+}
+
+fn row(attack: Option<String>, chain: String, cases: &[&CaseScore]) -> Row {
+    let count = |of: &dyn Fn(&CaseScore) -> bool| cases.iter().filter(|c| of(c)).count();
+    let mut signals = BTreeMap::new();
+    for photo in cases.iter().flat_map(|c| &c.photos) {
+        for (name, score) in &photo.signals {
+            if let Some(score) = score {
+                let (alarms, measured): &mut (usize, usize) = signals.entry(*name).or_default();
+                *measured += 1;
+                *alarms += usize::from(*score >= name.alarm());
+            }
+        }
+    }
+    let hits: Vec<bool> = cases.iter().flat_map(|c| &c.photos).filter_map(|p| p.hit).collect();
+    Row {
+        attack,
+        chain,
+        n: cases.len(),
+        approved: count(&|c| c.decision == Decision::AutoApprove),
+        by_pixels: count(&|c| says(c, &BY_PIXELS)),
+        by_paper: count(&|c| says(c, &BY_PAPER)),
+        caught: Rate::of(count(&is_caught), cases.len()),
+        signals,
+        hit: (!hits.is_empty()).then(|| (hits.iter().filter(|h| **h).count(), hits.len())),
+    }
+}
+
+fn signal(name: SignalName, cases: &[&CaseScore]) -> SignalReport {
+    let score = |photo: &PhotoScore| photo.signals.iter().find(|(n, _)| *n == name).and_then(|(_, score)| *score);
+    let of = |genuine: bool| -> Vec<i32> {
+        let cases = cases.iter().filter(|c| c.genuine == Some(genuine));
+        cases.flat_map(|c| &c.photos).filter_map(score).collect()
+    };
+    let (genuine, altered) = (of(true), of(false));
+    let alarms = |scores: &[i32]| Rate::of(scores.iter().filter(|s| **s >= name.alarm()).count(), scores.len());
+    let others = |photo: &PhotoScore| {
+        photo.signals.iter().any(|(n, score)| *n != name && score.is_some_and(|score| score >= n.alarm()))
+    };
+    let alone = cases.iter().filter(|c| c.genuine == Some(false) && !says(c, &BY_PAPER)).flat_map(|c| &c.photos);
+    let limits: BTreeSet<i32> = genuine.iter().chain(&altered).copied().collect();
+    let beyond =
+        |scores: &[i32], limit: i32| scores.iter().filter(|s| **s >= limit).count() as f64 / scores.len() as f64;
+    let both = !genuine.is_empty() && !altered.is_empty();
+    let curve: Vec<[f64; 3]> = limits
+        .iter()
+        .filter(|_| both)
+        .map(|limit| [f64::from(*limit) / 1000.0, beyond(&genuine, *limit), beyond(&altered, *limit)])
+        .collect();
+    SignalReport {
+        signal: name,
+        false_alarms: alarms(&genuine),
+        alarms: alarms(&altered),
+        alone: alone.filter(|p| score(p).is_some_and(|s| s >= name.alarm()) && !others(p)).count(),
+        auc: both.then(|| area(&curve)),
+        roc: thinned(curve),
+    }
+}
+
+/// Area under a curve of falling shares, by trapezoids.
+fn area(curve: &[[f64; 3]]) -> f64 {
+    let points: Vec<[f64; 2]> = curve.iter().map(|[_, x, y]| [*x, *y]).chain([[0.0, 0.0]]).collect();
+    points.windows(2).map(|w| (w[0][0] - w[1][0]) * (w[0][1] + w[1][1]) / 2.0).sum()
+}
+
+/// At most 60 of its points, ends kept.
+fn thinned(curve: Vec<[f64; 3]>) -> Vec<[f64; 3]> {
+    let step = curve.len().div_ceil(60).max(1);
+    let last = curve.len().saturating_sub(1);
+    curve.into_iter().enumerate().filter(|(i, _)| i % step == 0 || *i == last).map(|(_, point)| point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(genuine: bool, decision: Decision, score: i32, reasons: &[&str]) -> CaseScore {
+        let photo = PhotoScore {
+            signals: vec![(SignalName::CopiedGlyphs, Some(score)), (SignalName::GlyphGrid, None)],
+            hit: (!genuine).then_some(score >= SignalName::CopiedGlyphs.alarm()),
+            ..PhotoScore::default()
+        };
+        CaseScore {
+            set: "s".to_owned(),
+            photos: vec![photo],
+            genuine: Some(genuine),
+            attack: (!genuine).then(|| "copy_move".to_owned()),
+            chain: Some("png".to_owned()),
+            decision,
+            reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
+            else_approved: decision == Decision::AutoApprove,
+            features: None,
+            risk_ppm: None,
+            failed: None,
+            stages: BTreeMap::new(),
+            wall_us: 1,
+        }
+    }
+
+    #[test]
+    fn caught_is_told_apart_from_held() {
+        let alarm = SignalName::CopiedGlyphs.alarm();
+        let cases = [
+            case(true, Decision::AutoApprove, 0, &["all_checks_passed"]),
+            case(true, Decision::HumanReview, 100, &["amount_above_limit"]),
+            case(false, Decision::HumanReview, alarm, &["characters_copied"]),
+            case(false, Decision::HumanReview, 200, &["low_confidence"]),
+            case(false, Decision::HumanReview, 50, &["items_do_not_add_up", "low_confidence"]),
+            case(false, Decision::AutoApprove, 10, &["all_checks_passed"]),
+        ];
+        let report = report(&cases).unwrap();
+        let [genuine, altered] = &report.rows[..] else { panic!("{:?}", report.rows) };
+        assert_eq!((genuine.n, genuine.approved, genuine.caught.right), (2, 1, 0));
+        assert_eq!((altered.n, altered.approved, altered.by_pixels, altered.by_paper), (4, 1, 1, 1));
+        assert_eq!((altered.caught.right, altered.hit), (2, Some((1, 4))));
+        let copies = report.signals.iter().find(|s| s.signal == SignalName::CopiedGlyphs).unwrap();
+        assert_eq!((copies.false_alarms.right, copies.alarms.right, copies.alone), (0, 1, 1));
+        // Of the eight pairs of one genuine and one altered score, six are in order.
+        assert!((copies.auc.unwrap() - 0.75).abs() < 1e-9, "{:?}", copies.auc);
+        let grid = report.signals.iter().find(|s| s.signal == SignalName::GlyphGrid).unwrap();
+        assert_eq!((grid.alarms.n, grid.auc, grid.roc.len()), (0, None, 0));
+    }
+
+    #[test]
+    fn without_labels_or_signals_nothing_is_told() {
+        let mut unlooked = case(true, Decision::AutoApprove, 0, &[]);
+        unlooked.photos[0].signals.clear();
+        assert!(report(&[unlooked]).is_none());
+        assert!(report(&[CaseScore { genuine: None, ..case(true, Decision::AutoApprove, 0, &[]) }]).is_none());
+    }
+
+    #[test]
+    fn every_reason_listed_exists() {
+        let codes = crate::decision::reason_codes();
+        for code in BY_PIXELS.iter().chain(&BY_PAPER) {
+            assert!(codes.contains(code), "{code}");
+        }
+    }
+}
