@@ -10,9 +10,7 @@ use super::{
 };
 use crate::audit::{self, Checkpoint, Entry, PhotoCommitment};
 use crate::domain::likeness::{are_two_papers, marks};
-use crate::domain::{
-    Claim, ClaimId, ContentHash, FieldName, Reading, Record, Repeat, RepeatKind, canonical_json,
-};
+use crate::domain::{Claim, ClaimId, ContentHash, FieldName, Reading, Record, Repeat, RepeatKind, canonical_json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Connection, Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::collections::BTreeSet;
