@@ -7,23 +7,34 @@
 //!
 //! Coordinates are pixels of the specimen's own picture, which is the one to upload; hence the space [`Upload`].
 
+mod attack;
 mod bill;
+mod camera;
 mod canvas;
+mod chain;
 mod content;
 mod dice;
 mod fonts;
 mod forge;
+mod lab;
 mod photograph;
 mod receipt;
+mod retouch;
+mod revise;
 mod samples;
+mod wear;
 
+pub use attack::{Attack, Tool};
+pub use camera::{MAKERS, Maker};
 pub use canvas::Style;
+pub use chain::{Chain, Picture};
 pub use fonts::{Face, FontError, Fonts};
 pub use forge::{forge, forge_field};
+pub use lab::{Order, Take, develop, develop_all};
 pub use photograph::{CameraParams, Curl, CurlAxis, photograph};
-pub use samples::{SAMPLE_QUALITY, write_samples, write_set, write_specimen};
+pub use samples::{write_picture, write_samples};
 
-use crate::domain::{DocumentKind, FieldName, Quad, Upload};
+use crate::domain::{DocumentKind, FieldName, Homography, Quad, Upload};
 use canvas::Bounds;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
@@ -105,6 +116,27 @@ pub struct Truth {
     /// How it was altered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attack: Option<String>,
+    /// What drew the alteration: the name of a [`Tool`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tool: Option<String>,
+    /// How careful the hand was: 0 flat and crooked, 1 warped, shaded, blurred and grained as the photo is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub care: Option<f64>,
+    /// What befell the file: the name of a [`Chain`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub chain: Option<String>,
+    /// The picture is of a picture of the paper: `screenshot`, `screen_photo` or `reprint`. The content may be genuine.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recapture: Option<String>,
+    /// Which of [`MAKERS`] made the camera, counted from 0.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub camera: Option<usize>,
+    /// How often the file was saved as JPEG, the camera's own save included.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub saves: Option<u8>,
+    /// The stem of the specimen that shows the same sheet of paper.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub same_as: Option<String>,
     /// Corners of the sheet in a photo, clockwise from its own top left, pixels.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub corners: Option<[[f64; 2]; 4]>,
@@ -119,8 +151,12 @@ pub enum Mark {
     Field(FieldName),
     /// The name of a row, counted from 0 as in [`Truth::items`].
     ItemName(usize),
+    /// How many of what a row has, and their price where that is printed with it, counted likewise.
+    ItemQuantity(usize),
     /// The amount of a row, counted likewise.
     ItemAmount(usize),
+    /// The QR code; its text is the payload.
+    Code,
 }
 
 /// Where a value is printed.
@@ -147,6 +183,8 @@ pub struct Specimen {
     pub truth: Truth,
     /// Where the values are.
     pub places: Vec<Place>,
+    /// Leads from the flat picture to this one; `None` where the sheet is bent, which no such map describes.
+    pub view: Option<Homography<Upload, Upload>>,
 }
 
 /// Paints a document flat, as a renderer or a scanner would give it.
@@ -176,6 +214,13 @@ impl Ledger {
             altered: Vec::new(),
             corners: None,
             attack: None,
+            tool: None,
+            care: None,
+            chain: None,
+            recapture: None,
+            camera: None,
+            saves: None,
+            same_as: None,
             source: "specimen".to_owned(),
         };
         Self { truth, places: Vec::new() }
@@ -199,7 +244,7 @@ impl Ledger {
     }
 
     fn finish(self, image: RgbImage) -> Specimen {
-        Specimen { image, truth: self.truth, places: self.places }
+        Specimen { image, truth: self.truth, places: self.places, view: Some(Homography::identity()) }
     }
 }
 

@@ -1,14 +1,16 @@
 //! `specimen`: labelled synthetic documents, for samples, tests and measurements.
 
 use super::{Ending, usage};
+use crate::service::work::cores;
 use crate::specimen::{
-    CameraParams, Curl, CurlAxis, Fonts, PaintSpec, SAMPLE_QUALITY, SpecimenKind, forge, paint, photograph,
-    write_samples, write_specimen,
+    Attack, CameraParams, Chain, Curl, CurlAxis, Fonts, MAKERS, Order, SpecimenKind, Take, develop_all, write_picture,
+    write_samples,
 };
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 /// Paint, photograph and forge made-up documents, each with its truth file
 #[derive(Debug, Args)]
@@ -16,10 +18,14 @@ use std::path::PathBuf;
     after_help = "Needs fonts; `claimlens doctor` says which. Nothing else in claimlens does. The same seed gives the same
 pictures.
 
+Chains: camera, png, resave95, resave85, resave75, messenger, screenshot, screen_photo, reprint.
+Attacks: retype_amount, retype_all, copy_move, splice, erase, edit_date, edit_name, edit_number, qr_replaced,
+generated, flat_retype.
+
 Examples:
-  claimlens specimen paint --out samples --seed 1           what samples/ is made of
-  claimlens specimen photograph --out bills --count 50      to measure reading on
-  claimlens specimen forge --out forged --count 50          to measure approvals on"
+  claimlens specimen paint --out samples --seed 1                 what samples/ is made of
+  claimlens specimen photograph --out bills --count 50            to measure reading on
+  claimlens specimen forge --out forged --count 50 --chain mixed  to measure approvals on"
 )]
 pub struct SpecimenArgs {
     #[command(subcommand)]
@@ -38,9 +44,21 @@ enum SpecimenCommand {
         seed: u64,
     },
     /// Numbered documents as a phone sees them: tilted, unevenly lit, slightly blurred
-    Photograph(SetArgs),
-    /// Numbered documents with an altered amount, photographed
-    Forge(SetArgs),
+    Photograph {
+        #[command(flatten)]
+        set: SetArgs,
+        /// Of each also another photo, a crop of the same photo, and a scan; their truth says `same_as`
+        #[arg(long)]
+        again: bool,
+    },
+    /// Numbered documents, photographed and then altered in the photo's own pixels
+    Forge {
+        #[command(flatten)]
+        set: SetArgs,
+        /// What the forger does: a name, `all` for one file of each, or `mixed` for the seed's choice
+        #[arg(long, value_name = "NAME", default_value = "mixed", value_parser = wanted_attack)]
+        attack: Wanted<Attack>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -63,10 +81,48 @@ struct SetArgs {
     /// Bend it as paper from a roll does, with the edges at the top and the bottom; else those at the sides
     #[arg(long, requires = "curl")]
     rolled: bool,
+    /// What befalls the file: a name, `all` for one file of each, or `mixed` for the seed's choice
+    #[arg(long, value_name = "NAME", default_value = "camera", value_parser = wanted_chain)]
+    chain: Wanted<Chain>,
+    /// Which maker's phone takes the photos; without it the seed's choice
+    #[arg(long, value_name = "N", value_parser = maker)]
+    camera: Option<usize>,
+    /// How many to make at once; without it one for each core
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 }
 
-/// Makes the altered copy's photo another photo than the genuine one's.
-const ALTERED: u64 = 0x5eed;
+/// What was asked for among several.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Wanted<T> {
+    One(T),
+    All,
+    Mixed,
+}
+
+fn wanted<T: Copy>(name: &str, all: &[T], named: impl Fn(T) -> &'static str) -> Result<Wanted<T>, String> {
+    match name {
+        "all" => Ok(Wanted::All),
+        "mixed" => Ok(Wanted::Mixed),
+        _ => all.iter().find(|t| named(**t) == name).map(|t| Wanted::One(*t)).ok_or_else(|| {
+            let names: Vec<_> = all.iter().map(|t| named(*t)).collect();
+            format!("none of {}, all, mixed", names.join(", "))
+        }),
+    }
+}
+
+fn wanted_chain(name: &str) -> Result<Wanted<Chain>, String> {
+    wanted(name, &Chain::ALL, Chain::as_str)
+}
+
+fn wanted_attack(name: &str) -> Result<Wanted<Attack>, String> {
+    wanted(name, &Attack::ALL, Attack::as_str)
+}
+
+fn maker(number: &str) -> Result<usize, String> {
+    let most = MAKERS.len() - 1;
+    number.parse().ok().filter(|n| *n <= most).ok_or_else(|| format!("not between 0 and {most}"))
+}
 
 /// Runs the command.
 pub fn run(args: &SpecimenArgs) -> Result<Ending> {
@@ -76,8 +132,8 @@ pub fn run(args: &SpecimenArgs) -> Result<Ending> {
             ErrorKind::AlreadyExists => usage(format!("{}: {e}", out.display())),
             _ => anyhow::Error::new(e).context(out.display().to_string()),
         })?,
-        SpecimenCommand::Photograph(set) => write_photos(set, &fonts, false)?,
-        SpecimenCommand::Forge(set) => write_photos(set, &fonts, true)?,
+        SpecimenCommand::Photograph { set, again } => write_set(set, &photographs(set, *again), &fonts)?,
+        SpecimenCommand::Forge { set, attack } => write_set(set, &forgeries(set, *attack)?, &fonts)?,
     };
     let mut out = std::io::stdout().lock();
     for path in written {
@@ -86,24 +142,88 @@ pub fn run(args: &SpecimenArgs) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-fn write_photos(set: &SetArgs, fonts: &Fonts, altered: bool) -> Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(&set.out).with_context(|| set.out.display().to_string())?;
+/// One file to be: its stem, the stem of the one that shows the same sheet, how it is made.
+struct Job {
+    stem: String,
+    same_as: Option<String>,
+    order: Order,
+}
+
+/// Every kind with every seed of the set, in the order in which they are written.
+fn sheets(set: &SetArgs) -> impl Iterator<Item = (SpecimenKind, u64)> {
+    (set.seed..set.seed.saturating_add(set.count)).flat_map(|seed| SpecimenKind::ALL.map(|kind| (kind, seed)))
+}
+
+fn order(set: &SetArgs, kind: SpecimenKind, seed: u64, chain: Chain) -> Order {
     let axis = if set.rolled { CurlAxis::Horizontal } else { CurlAxis::Vertical };
     let curl = set.curl.map(|sag| Curl { axis, sag });
     let camera = CameraParams { curl, ..CameraParams::careless(set.severity) };
-    let mut written = Vec::new();
-    for seed in set.seed..set.seed.saturating_add(set.count) {
-        for kind in SpecimenKind::ALL {
-            let flat = paint(&PaintSpec { kind, seed }, fonts);
-            let (photo, view) = if altered {
-                (photograph(&forge(&flat, seed, fonts), seed ^ ALTERED, &camera), "altered")
-            } else {
-                (photograph(&flat, seed, &camera), "photo")
-            };
-            let stem = set.out.join(format!("{}_{seed:04}_{view}", kind.as_str()));
-            let paths = write_specimen(&stem, &photo, SAMPLE_QUALITY);
-            written.extend(paths.with_context(|| stem.display().to_string())?);
+    Order { kind, seed, attack: None, chain, maker: set.camera, camera, take: Take::First }
+}
+
+/// The chains for one sheet, each with what it adds to the file's name.
+fn chains(set: &SetArgs, kind: SpecimenKind, seed: u64, forged: bool) -> Vec<(Chain, String)> {
+    match set.chain {
+        Wanted::One(chain) => vec![(chain, String::new())],
+        Wanted::Mixed => vec![(Chain::mixed(kind, seed, forged), String::new())],
+        Wanted::All => Chain::ALL.map(|c| (c, format!("_{}", c.as_str()))).to_vec(),
+    }
+}
+
+fn photographs(set: &SetArgs, again: bool) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for (kind, seed) in sheets(set) {
+        for (chain, suffix) in chains(set, kind, seed, false) {
+            let stem = format!("{}_{seed:04}_photo{suffix}", kind.as_str());
+            let order = order(set, kind, seed, chain);
+            if again {
+                jobs.extend(Take::AGAIN.map(|take| Job {
+                    stem: format!("{stem}_again_{}", take.as_str()),
+                    same_as: Some(stem.clone()),
+                    order: Order { take, ..order },
+                }));
+            }
+            jobs.push(Job { stem, same_as: None, order });
         }
     }
-    Ok(written)
+    jobs
+}
+
+fn forgeries(set: &SetArgs, wanted: Wanted<Attack>) -> Result<Vec<Job>> {
+    let mut jobs = Vec::new();
+    for (kind, seed) in sheets(set) {
+        let attacks: Vec<(Attack, String)> = match wanted {
+            Wanted::One(attack) => vec![(attack, String::new())],
+            Wanted::Mixed => vec![(Attack::mixed(kind, seed), String::new())],
+            Wanted::All => Attack::ALL.map(|a| (a, format!("_{}", a.as_str()))).to_vec(),
+        };
+        for (attack, middle) in attacks.into_iter().filter(|(a, _)| a.suits(kind.document_kind())) {
+            if set.curl.is_some() && attack.in_the_photo() {
+                let name = attack.as_str();
+                return Err(usage(format!("--curl goes with --attack flat_retype or generated, not with {name}")));
+            }
+            for (chain, suffix) in chains(set, kind, seed, true) {
+                let stem = format!("{}_{seed:04}_altered{middle}{suffix}", kind.as_str());
+                let order = Order { attack: Some(attack), ..order(set, kind, seed, chain) };
+                jobs.push(Job { stem, same_as: None, order });
+            }
+        }
+    }
+    Ok(jobs)
+}
+
+fn write_set(set: &SetArgs, jobs: &[Job], fonts: &Fonts) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(&set.out).with_context(|| set.out.display().to_string())?;
+    let orders: Vec<Order> = jobs.iter().map(|j| j.order).collect();
+    let written = Mutex::new(vec![Vec::new(); jobs.len()]);
+    develop_all(&orders, set.threads.unwrap_or_else(cores), fonts, |i, picture| {
+        // What offers nothing to an attack is left out.
+        let Some(mut picture) = picture else { return Ok(()) };
+        picture.truth.same_as.clone_from(&jobs[i].same_as);
+        let paths = write_picture(&set.out.join(&jobs[i].stem), &picture)?;
+        written.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[i] = paths.to_vec();
+        Ok(())
+    })
+    .with_context(|| set.out.display().to_string())?;
+    Ok(written.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).concat())
 }

@@ -2,7 +2,7 @@
 //!
 //! Lengths are in units of the form's drawing, 2019.4 × 1350, y counted down from the top edge.
 
-use super::canvas::{Canvas, Stamp, Style};
+use super::canvas::{Canvas, Set, Stamp, Style};
 use super::content::{Bill, Visit};
 use super::dice::Dice;
 use super::{Face, Fonts, Ledger, Mark, Specimen, TruthItem};
@@ -196,6 +196,9 @@ fn qr(p: &mut Painter<'_>, payload: &str) {
             p.canvas.fill([x, y, x + module, y + module], [10, 10, 12]);
         }
     }
+    let [x1, y1] = [x0 + module * n as f64, y0 + module * n as f64];
+    let style = Style { ink: [10, 10, 12], ..p.look.data };
+    p.ledger.place(Mark::Code, payload, &Set { bounds: [x0, y0, x1, y1], start: x0, end: x1, style }, y1);
 }
 
 fn frame(p: &mut Painter<'_>) {
@@ -243,7 +246,9 @@ fn items(p: &mut Painter<'_>, bill: &Bill) {
         p.ledger.place(Mark::ItemName(i), &row.name, &set, y * S);
         if p.look.quantities {
             let text = format!("{}/{}", row.quantity, row.unit);
-            p.say(&p.look.data.clone(), [COLUMNS[1] + 8.0 + x, COLUMNS[2] - 8.0 + x], y, 0.5, &text);
+            let span = [(COLUMNS[1] + 8.0 + x) * S, (COLUMNS[2] - 8.0 + x) * S];
+            let set = p.canvas.fit(&data, span, y * S, 0.5, &text);
+            p.ledger.place(Mark::ItemQuantity(i), &text, &set, y * S);
         }
         let amount = row.amount.to_string();
         let span = [(COLUMNS[2] + 8.0 + x) * S, (COLUMNS[3] - 24.0 + x) * S];

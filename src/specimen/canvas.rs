@@ -48,8 +48,7 @@ impl<'f> Canvas<'f> {
     }
 
     fn advance(&self, style: &Style, c: char) -> f32 {
-        let (font, id) = self.fonts.glyph(style.face, c);
-        font.as_scaled(px_scale(font, style.em)).h_advance(id)
+        advance(self.fonts, style, c)
     }
 
     /// Sets a text from `x` on a baseline; hands back the box around its ink.
@@ -209,6 +208,12 @@ fn spread(n: usize, [a, b]: [f64; 2], pitch: f64) -> Vec<f64> {
             angle(length.partition_point(|l| *l < at) as i32)
         })
         .collect()
+}
+
+/// How far the pen moves for one character, pixels.
+pub(super) fn advance(fonts: &Fonts, style: &Style, c: char) -> f32 {
+    let (font, id) = fonts.glyph(style.face, c);
+    font.as_scaled(px_scale(font, style.em)).h_advance(id)
 }
 
 /// A text as it was set.

@@ -136,7 +136,7 @@ pub(super) fn later(day: Date, days: i64) -> Date {
     day.saturating_add(days.days())
 }
 
-fn person(dice: &mut Dice) -> String {
+pub(super) fn person(dice: &mut Dice) -> String {
     format!("{}{}", dice.pick(&SURNAMES), dice.pick(&GIVEN))
 }
 

@@ -24,7 +24,7 @@ pub fn forge(flat: &Specimen, seed: u64, fonts: &Fonts) -> Specimen {
     let money = |m: Mark| match m {
         Mark::Field(f) => f.value_type() == crate::domain::document::ValueType::Money,
         Mark::ItemAmount(_) => true,
-        Mark::ItemName(_) => false,
+        Mark::ItemName(_) | Mark::ItemQuantity(_) | Mark::Code => false,
     };
     let targets: Vec<usize> = amounts.into_iter().filter(|i| money(flat.places[*i].mark)).collect();
     let total = targets.iter().find(|i| flat.places[**i].mark == Mark::Field(FieldName::Total));
@@ -43,14 +43,14 @@ pub fn forge_field(flat: &Specimen, field: FieldName, seed: u64, fonts: &Fonts) 
 }
 
 /// What stands before an amount (a currency sign), and the amount.
-fn amount_of(text: &str) -> Option<(&str, Fen)> {
+pub(super) fn amount_of(text: &str) -> Option<(&str, Fen)> {
     let start = text.find(|c: char| c.is_ascii_digit())?;
     Fen::parse(&text[start..]).map(|fen| (&text[..start], fen))
 }
 
 /// Another amount with one digit before the point changed: larger, and on the same side of 3,000 yuan, so that no
 /// amount limit gives the forgery away.
-fn other_amount(amount: Fen, dice: &mut Dice) -> Fen {
+pub(super) fn other_amount(amount: Fen, dice: &mut Dice) -> Fen {
     let mut options = Vec::new();
     for unit in [100, 1_000, 10_000, 100_000, 1_000_000] {
         let digit = amount.0 / unit % 10;
@@ -96,7 +96,7 @@ fn retype(flat: &Specimen, index: usize, seed: u64, fonts: &Fonts) -> Specimen {
     let around = [hole[0].min(new[0]), hole[1].min(new[1]), hole[2].max(new[2]), hole[3].max(new[3])];
     let quad = Quad::<Upload>::rect(around[0], around[1], around[2], around[3])
         .clamped(flat.image.width(), flat.image.height());
-    let mut forged = Specimen { image: canvas.image, truth: flat.truth.clone(), places: flat.places.clone() };
+    let mut forged = Specimen { image: canvas.image, ..flat.clone() };
     forged.truth.genuine = false;
     forged.truth.attack = Some(RETYPED.to_owned());
     forged.truth.altered = vec![quad.to_px()];
@@ -109,7 +109,7 @@ fn retype(flat: &Specimen, index: usize, seed: u64, fonts: &Fonts) -> Specimen {
                 item.amount = amount.to_string();
             }
         }
-        Mark::ItemName(_) => {}
+        Mark::ItemName(_) | Mark::ItemQuantity(_) | Mark::Code => {}
     }
     let quad = Quad::rect(new[0], new[1], new[2], new[3]);
     forged.places[index] = Place { text, quad, style, origin: [x, baseline], ..place.clone() };

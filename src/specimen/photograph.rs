@@ -105,7 +105,15 @@ pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen
     let scene = Scene::set(&mut dice, camera);
     let mut light = match camera.curl {
         Some(_) => scene.expose(&flat.image, |p| pose.on_sheet(p), w, h),
-        None => scene.expose(&flat.image, |p| back.apply(p), w, h),
+        None => {
+            // `back.apply` written out: it is called for every pixel, and must be inlined.
+            let m = back.0;
+            let back = |[x, y]: [f64; 2]| {
+                let depth = m[6] * x + m[7] * y + m[8];
+                [(m[0] * x + m[1] * y + m[2]) / depth, (m[3] * x + m[4] * y + m[5]) / depth]
+            };
+            scene.expose(&flat.image, back, w, h)
+        }
     };
     blur(&mut light, w as usize, h as usize, dice.real(camera.blur[0], camera.blur[1]));
     let image = sensor(&light, w, h, dice.real(camera.noise[0], camera.noise[1]), dice.bits());
@@ -116,7 +124,8 @@ pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen
     truth.corners = Some(corners.map(rounded));
     let quad = |q: &Quad<Upload>| Quad::from_px(q.to_px().map(seen));
     let places = flat.places.iter().map(|p| Place { quad: quad(&p.quad), ..p.clone() }).collect();
-    Specimen { image, truth, places }
+    let view = camera.curl.is_none().then(|| flat.view.map(|v| v.then(&there))).flatten();
+    Specimen { image, truth, places, view }
 }
 
 /// How the sheet lies before a pinhole camera about 1.2 sheet lengths away.
@@ -305,12 +314,15 @@ impl Scene {
     /// What falls on the sensor, interleaved RGB in grey levels; `back` leads from the photo to the sheet.
     fn expose(&self, sheet: &RgbImage, back: impl Fn([f64; 2]) -> [f64; 2], w: u32, h: u32) -> Vec<f32> {
         let (sw, sh) = (f64::from(sheet.width()), f64::from(sheet.height()));
-        let mut out = Vec::with_capacity(w as usize * h as usize * 3);
-        for y in 0..h {
-            for x in 0..w {
-                let (px, py) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
+        let [red, green, blue] = self.balance;
+        let mut out = vec![0.0_f32; w as usize * h as usize * 3];
+        for (y, row) in out.chunks_exact_mut(w as usize * 3).enumerate() {
+            let py = y as f64 + 0.5;
+            let fy = py / f64::from(h) * 2.0 - 1.0;
+            for (x, out) in row.chunks_exact_mut(3).enumerate() {
+                let px = x as f64 + 0.5;
                 let [u, v] = back([px, py]);
-                let light = self.light(px / f64::from(w) * 2.0 - 1.0, py / f64::from(h) * 2.0 - 1.0);
+                let light = self.light(px / f64::from(w) * 2.0 - 1.0, fy);
                 // How much of this pixel the sheet covers; a sheet pixel is about as large as one of ours.
                 let cover = (u.min(v).min(sw - u).min(sh - v) + 0.5).clamp(0.0, 1.0) as f32;
                 let mut colour = [0.0_f32; 3];
@@ -320,9 +332,13 @@ impl Scene {
                 }
                 if cover > 0.0 {
                     let paper = sample(sheet, u - 0.5, v - 0.5);
-                    colour = [0, 1, 2].map(|c| colour[c] + (paper[c] - colour[c]) * cover);
+                    for (c, p) in colour.iter_mut().zip(paper) {
+                        *c += (p - *c) * cover;
+                    }
                 }
-                out.extend(colour.iter().zip(self.balance).map(|(c, b)| c * (light * b) as f32));
+                out[0] = colour[0] * (light * red) as f32;
+                out[1] = colour[1] * (light * green) as f32;
+                out[2] = colour[2] * (light * blue) as f32;
             }
         }
         out
@@ -355,24 +371,26 @@ impl Scene {
 }
 
 /// The sheet's colour between pixel centres; beyond the edge the edge's own.
+#[inline]
 fn sample(sheet: &RgbImage, u: f64, v: f64) -> [f32; 3] {
     let (w, h) = (sheet.width() as usize, sheet.height() as usize);
     let (u, v) = (u.clamp(0.0, w as f64 - 1.001), v.clamp(0.0, h as f64 - 1.001));
     let (i, j) = (u as usize, v as usize);
     let (fu, fv) = ((u - i as f64) as f32, (v - j as f64) as f32);
-    let raw = sheet.as_raw();
     let a = (j * w + i) * 3;
-    let b = a + w * 3;
-    [0, 1, 2].map(|c| {
-        let at = |k: usize| f32::from(raw[k + c]);
-        let top = at(a) + (at(a + 3) - at(a)) * fu;
-        let low = at(b) + (at(b + 3) - at(b)) * fu;
-        top + (low - top) * fv
-    })
+    let raw = sheet.as_raw();
+    let (upper, lower) = (&raw[a..a + 6], &raw[a + w * 3..a + w * 3 + 6]);
+    let mut colour = [0.0; 3];
+    for (c, out) in colour.iter_mut().enumerate() {
+        let across = |row: &[u8]| f32::from(row[c]) + (f32::from(row[c + 3]) - f32::from(row[c])) * fu;
+        let (top, low) = (across(upper), across(lower));
+        *out = top + (low - top) * fv;
+    }
+    colour
 }
 
 /// Gaussian blur, five taps each way, in place; edges are left as they are.
-fn blur(light: &mut [f32], w: usize, h: usize, sigma: f64) {
+pub(super) fn blur(light: &mut [f32], w: usize, h: usize, sigma: f64) {
     let tap = |d: f64| (-d * d / (2.0 * sigma * sigma)).exp();
     let sum = 1.0 + 2.0 * (tap(1.0) + tap(2.0));
     let [k0, k1, k2] = [0.0, 1.0, 2.0].map(|d| (tap(d) / sum) as f32);
@@ -399,26 +417,25 @@ fn blur(light: &mut [f32], w: usize, h: usize, sigma: f64) {
 }
 
 /// Adds noise, mostly luma as after a phone's own denoising, and rounds to 8 bit.
-fn sensor(light: &[f32], w: u32, h: u32, sigma: f64, seed: u64) -> RgbImage {
+pub(super) fn sensor(light: &[f32], w: u32, h: u32, sigma: f64, seed: u64) -> RgbImage {
     let mut dice = Dice::new(seed, "noise");
     // Sum of four uniforms: near enough to a Gaussian, with a variance of 4/12.
     let table: Vec<f32> = (0..4096)
         .map(|_| ((0..4).map(|_| dice.real(-0.5, 0.5)).sum::<f64>() * 3.0_f64.sqrt() * sigma) as f32)
         .collect();
     let mut state = seed | 1;
-    let mut raw = Vec::with_capacity(light.len());
-    for pixel in light.chunks_exact(3) {
+    let mut raw = vec![0_u8; light.len()];
+    for (pixel, out) in light.chunks_exact(3).zip(raw.chunks_exact_mut(3)) {
         // xorshift64*: four table places from one step.
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;
         let bits = state.wrapping_mul(0x2545_f491_4f6c_dd1d);
-        let draw = |n: u32| table[(bits >> (n * 12 + 10)) as usize & 4095];
+        let draw = |n: usize| table[(bits >> (n * 12 + 10)) as usize & 4095];
         let luma = draw(0);
-        raw.extend((0_u32..3).map(|c| {
-            let v = pixel[c as usize] + luma + 0.3 * draw(c + 1);
-            v.round().clamp(0.0, 255.0) as u8
-        }));
+        for c in 0..3 {
+            out[c] = ((pixel[c] + luma + 0.3 * draw(c + 1)).clamp(0.0, 255.0) + 0.5) as u8;
+        }
     }
     RgbImage::from_raw(w, h, raw).unwrap_or_else(|| RgbImage::new(w, h))
 }
@@ -443,6 +460,13 @@ mod tests {
             genuine: true,
             altered: vec![[[300.0, 200.0], [340.0, 200.0], [340.0, 220.0], [300.0, 220.0]]],
             attack: None,
+            tool: None,
+            care: None,
+            chain: None,
+            recapture: None,
+            camera: None,
+            saves: None,
+            same_as: None,
             corners: None,
             source: "specimen".to_owned(),
         };
@@ -453,6 +477,7 @@ mod tests {
             image,
             truth,
             places: vec![Place { mark, text: "1.00".into(), quad, style, origin: [300.0, 220.0] }],
+            view: Some(Homography::identity()),
         }
     }
 

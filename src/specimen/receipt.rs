@@ -55,10 +55,13 @@ impl Printer<'_> {
             self.feed(1.0);
             let each = Fen(row.amount.0 / row.quantity);
             let text = format!("  {} x {each}", row.quantity);
-            self.canvas.fit(&self.style, Self::SPAN, self.y, 0.0, &text);
+            let set = self.canvas.fit(&self.style, Self::SPAN, self.y, 0.0, &text);
+            self.ledger.place(Mark::ItemQuantity(i), &text, &set, self.y);
         } else {
             let quantity = format!("{:<3}", row.quantity);
-            left = self.canvas.fit(&self.style, Self::SPAN, self.y, 0.0, &quantity).end;
+            let set = self.canvas.fit(&self.style, Self::SPAN, self.y, 0.0, &quantity);
+            self.ledger.place(Mark::ItemQuantity(i), &quantity, &set, self.y);
+            left = set.end;
             let set = self.canvas.fit(&self.style, [left, Self::SPAN[1] - 130.0], self.y, 0.0, &row.name);
             self.ledger.place(Mark::ItemName(i), &row.name, &set, self.y);
         }

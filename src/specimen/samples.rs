@@ -1,6 +1,6 @@
-//! Writes specimens: single ones, numbered sets, and the project's own `samples/`.
+//! Writes specimens: single ones and the project's own `samples/`.
 
-use super::{CameraParams, Fonts, PaintSpec, Specimen, SpecimenKind, forge, forge_field, paint, photograph};
+use super::{CameraParams, Fonts, PaintSpec, Picture, Specimen, SpecimenKind, forge_field, paint, photograph};
 use crate::domain::FieldName;
 use crate::domain::evidence::{Claim, Insured, PolicyTerm};
 use image::ExtendedColorType;
@@ -8,59 +8,44 @@ use image::codecs::jpeg::JpegEncoder;
 use serde::Serialize;
 use std::fs;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// JPEG quality of the samples: what phones write.
-pub const SAMPLE_QUALITY: u8 = 88;
+const SAMPLE_QUALITY: u8 = 88;
 
 /// Writes `STEM.jpg` and `STEM.truth.json`, and hands their paths back.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write_specimen(stem: &Path, specimen: &Specimen, jpeg_quality: u8) -> io::Result<[PathBuf; 2]> {
+fn write_specimen(stem: &Path, specimen: &Specimen, jpeg_quality: u8) -> io::Result<[PathBuf; 2]> {
+    let mut bytes = Vec::new();
+    let image = &specimen.image;
+    JpegEncoder::new_with_quality(&mut bytes, jpeg_quality)
+        .encode(image, image.width(), image.height(), ExtendedColorType::Rgb8)
+        .map_err(io::Error::other)?;
+    write_picture(stem, &Picture { bytes, extension: "jpg", truth: specimen.truth.clone() })
+}
+
+/// Writes `STEM.jpg` or `STEM.png`, and `STEM.truth.json`, and hands their paths back.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_picture(stem: &Path, picture: &Picture) -> io::Result<[PathBuf; 2]> {
     let named = |suffix: &str| {
         let mut name = stem.file_name().unwrap_or_default().to_owned();
         name.push(suffix);
         stem.with_file_name(name)
     };
-    let (picture, truth) = (named(".jpg"), named(".truth.json"));
-    let mut jpeg = Vec::new();
-    let image = &specimen.image;
-    JpegEncoder::new_with_quality(&mut jpeg, jpeg_quality)
-        .encode(image, image.width(), image.height(), ExtendedColorType::Rgb8)
-        .map_err(io::Error::other)?;
-    fs::write(&picture, jpeg)?;
-    write_json(&truth, &specimen.truth)?;
-    Ok([picture, truth])
+    let paths = [named(&format!(".{}", picture.extension)), named(".truth.json")];
+    fs::write(&paths[0], &picture.bytes)?;
+    write_json(&paths[1], &picture.truth)?;
+    Ok(paths)
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
     text.push('\n');
     fs::write(path, text)
-}
-
-/// Writes `KIND_SEED_{flat,photo,altered}` for every kind and seed into `out`; for measuring, not for the project.
-///
-/// The altered ones are photos of [`forge`]d copies.
-///
-/// # Errors
-/// If the folder or a file cannot be written.
-pub fn write_set(out: &Path, kinds: &[SpecimenKind], seeds: Range<u64>, fonts: &Fonts) -> io::Result<Vec<PathBuf>> {
-    fs::create_dir_all(out)?;
-    let camera = CameraParams::default();
-    let mut written = Vec::new();
-    for (kind, seed) in kinds.iter().flat_map(|kind| seeds.clone().map(move |seed| (*kind, seed))) {
-        let flat = paint(&PaintSpec { kind, seed }, fonts);
-        let photo = photograph(&flat, photo_seed(kind, seed), &camera);
-        let altered = photograph(&forge(&flat, seed, fonts), photo_seed(kind, seed) ^ ALTERED, &camera);
-        for (view, specimen) in [("flat", &flat), ("photo", &photo), ("altered", &altered)] {
-            let stem = out.join(format!("{}_{seed:04}_{view}", kind.as_str()));
-            written.extend(write_specimen(&stem, specimen, SAMPLE_QUALITY)?);
-        }
-    }
-    Ok(written)
 }
 
 /// Makes the altered copy's photo another photo than the genuine one's.

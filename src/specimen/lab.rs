@@ -1,0 +1,192 @@
+//! The lab's bench: one order in, one file with its truth out, and many orders on all cores.
+
+use super::attack::{Attack, attack};
+use super::camera::{MAKERS, Save, decode, sharpen};
+use super::chain::{Chain, Picture, Start, cropped};
+use super::dice::Dice;
+use super::wear::wear;
+use super::{CameraParams, Fonts, PaintSpec, Specimen, SpecimenKind, forge, paint, photograph};
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What to make.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Order {
+    /// Which document.
+    pub kind: SpecimenKind,
+    /// Decides all that the order leaves open.
+    pub seed: u64,
+    /// `None` for a genuine one.
+    pub attack: Option<Attack>,
+    /// What befalls the file.
+    pub chain: Chain,
+    /// One of [`MAKERS`], or `None` for the seed's choice.
+    pub maker: Option<usize>,
+    /// How the photo is taken; the maker scales the size.
+    pub camera: CameraParams,
+    /// Which of the pictures of this sheet.
+    pub take: Take,
+}
+
+/// Several pictures of one sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// The one to compare with.
+    First,
+    /// Another photo of the same sheet.
+    Photo,
+    /// The same photo with its rim cut off.
+    Crop,
+    /// The sheet from a flatbed scanner.
+    Scan,
+}
+
+impl Take {
+    /// All but the first.
+    pub const AGAIN: [Take; 3] = [Self::Photo, Self::Crop, Self::Scan];
+
+    /// The name used in file names.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Photo => "photo",
+            Self::Crop => "crop",
+            Self::Scan => "scan",
+        }
+    }
+}
+
+impl Chain {
+    /// The seed's choice for a document.
+    pub fn mixed(kind: SpecimenKind, seed: u64, forged: bool) -> Self {
+        Dice::new(seed, &format!("chain of {} {forged}", kind.as_str())).pick(&Self::ALL)
+    }
+}
+
+impl Attack {
+    /// The seed's choice among those that suit a document.
+    pub fn mixed(kind: SpecimenKind, seed: u64) -> Self {
+        let suiting: Vec<_> = Self::ALL.into_iter().filter(|a| a.suits(kind.document_kind())).collect();
+        Dice::new(seed, &format!("attack on {}", kind.as_str())).pick(&suiting)
+    }
+}
+
+/// Makes one. `None` if the paper or the photo offers nothing to the attack.
+///
+/// Genuine and forged ones of the same kind and seed show the same paper on different tables.
+///
+/// # Errors
+/// If a picture cannot be encoded.
+pub fn develop(order: &Order, fonts: &Fonts) -> io::Result<Option<Picture>> {
+    let Order { kind, seed, .. } = *order;
+    let number = kind as u64 + 1;
+    // Another table, light and phone for each kind, and for the forged copy.
+    let scene = seed ^ (number << 32) ^ order.attack.map_or(0, |_| 0x5eed << 40);
+    let mut dice = Dice::new(scene, "lab");
+    let place = order.maker.unwrap_or(dice.between(0, MAKERS.len() as i64 - 1) as usize).min(MAKERS.len() - 1);
+    let maker = &MAKERS[place];
+    let camera = CameraParams { long_side: order.camera.long_side * maker.long_side / 1840, ..order.camera };
+    let save = Save::of(maker, &mut dice);
+    let take = |flat: &Specimen, scene: u64| -> io::Result<(Specimen, Vec<u8>)> {
+        let mut photo = photograph(flat, scene, &camera);
+        sharpen(&mut photo.image, maker.sharpening);
+        let file = save.encode(&photo.image)?;
+        photo.image = decode(&file)?;
+        Ok((photo, file))
+    };
+    let flat = paint(&PaintSpec { kind, seed }, fonts);
+    let (mut specimen, file, saves) = match (order.attack, order.take) {
+        (None, Take::Scan) => {
+            let mut scan = flat;
+            wear(&mut scan.image, seed);
+            scanned(&mut scan, &mut dice);
+            let file = Save::ijg(92).encode(&scan.image)?;
+            scan.image = decode(&file)?;
+            (scan, Some(file), 1)
+        }
+        (None, again) => {
+            let mut flat = flat;
+            wear(&mut flat.image, seed);
+            let (photo, file) = take(&flat, if again == Take::Photo { scene ^ 0xa6a1 << 44 } else { scene })?;
+            if again == Take::Crop {
+                let (w, h) = photo.image.dimensions();
+                let mut cut = |size: u32| (f64::from(size) * dice.real(0.005, 0.03)) as u32;
+                let [left, top, right, bottom] = [cut(w), cut(h), cut(w), cut(h)];
+                (cropped(photo, [left, top, w - right, h - bottom]), None, 1)
+            } else {
+                (photo, Some(file), 1)
+            }
+        }
+        (Some(Attack::Generated), _) => {
+            let mut flat = flat;
+            let (w, h) = (f64::from(flat.image.width()), f64::from(flat.image.height()));
+            flat.truth.genuine = false;
+            flat.truth.attack = Some(Attack::Generated.as_str().to_owned());
+            flat.truth.altered = vec![[[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]]];
+            (flat, None, 0)
+        }
+        (Some(Attack::FlatRetype), _) => {
+            let mut flat = forge(&flat, seed, fonts);
+            flat.truth.attack = Some(Attack::FlatRetype.as_str().to_owned());
+            wear(&mut flat.image, seed);
+            let (photo, file) = take(&flat, scene)?;
+            (photo, Some(file), 1)
+        }
+        (Some(wanted), _) => {
+            let mut flat = flat;
+            wear(&mut flat.image, seed);
+            let (photo, _) = take(&flat, scene)?;
+            // A donor may have no amount that fits: another is tried.
+            let forged = (1..5_u64).find_map(|attempt| {
+                let donor = || {
+                    let seed = seed ^ (attempt << 40);
+                    let mut flat = paint(&PaintSpec { kind, seed }, fonts);
+                    wear(&mut flat.image, seed);
+                    take(&flat, seed ^ (number << 32)).map(|(photo, _)| photo).ok()
+                };
+                attack(&photo, wanted, seed ^ (attempt << 48), fonts, donor)
+            });
+            let Some(forged) = forged else { return Ok(None) };
+            (forged, None, 1)
+        }
+    };
+    specimen.truth.camera = Some(place);
+    let start = Start { specimen, file, save: &save, saves, camera: &camera, seed: scene };
+    start.through(order.chain, fonts).map(Some)
+}
+
+/// What a flatbed scanner adds: even light, a little noise.
+fn scanned(scan: &mut Specimen, dice: &mut Dice) {
+    let light = dice.real(0.93, 1.0) as f32;
+    let noise: Vec<f32> = (0..4_999).map(|_| super::retouch::normal(dice) * 1.2).collect();
+    for (i, value) in scan.image.iter_mut().enumerate() {
+        *value = (f32::from(*value) * light + noise[i % noise.len()]).clamp(0.0, 255.0) as u8;
+    }
+}
+
+/// Makes many, on this many threads, and hands each to `keep` with its place in `orders` as soon as it is made.
+///
+/// # Errors
+/// The first error of making or keeping one; those after it are not made.
+pub fn develop_all(
+    orders: &[Order],
+    threads: usize,
+    fonts: &Fonts,
+    keep: impl Fn(usize, Option<Picture>) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    let next = AtomicUsize::new(0);
+    let work = || -> io::Result<()> {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(order) = orders.get(i) else { return Ok(()) };
+            if let Err(e) = develop(order, fonts).and_then(|picture| keep(i, picture)) {
+                next.store(orders.len(), Ordering::Relaxed);
+                return Err(e);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|w| w.join().unwrap_or_else(|_| Err(io::Error::other("a painter gave up"))))
+    })
+}
