@@ -280,8 +280,8 @@ fn judge(labelled: &Labelled, worked: &Worked) -> CaseScore {
     CaseScore {
         set: labelled.set.clone(),
         photos: evidence.readings.iter().map(|r| score(&labelled.name, r, truth)).collect(),
-        genuine: truth.and_then(|t| t.genuine),
-        attack: truth.and_then(|t| t.attack.clone()),
+        genuine: truth.and_then(Truth::is_untouched),
+        attack: truth.and_then(|t| t.attack_told().map(str::to_owned)),
         chain: truth.and_then(|t| t.chain.clone()),
         decision: verdict.decision,
         reasons: verdict.reasons.iter().map(|r| r.code.clone()).collect(),

@@ -36,6 +36,8 @@ pub struct Truth {
     pub altered: Vec<Quad<Upload>>,
     /// What its file went through, if told.
     pub chain: Option<String>,
+    /// How it is a picture of a picture, if it is one: `screenshot`, `screen_photo` or `reprint`.
+    pub recapture: Option<String>,
     /// Corners of the sheet in the photo, if told.
     pub corners: Option<Quad<Upload>>,
     /// By how many hundredths of a degree the photo must be turned counter-clockwise to make its lines level, if told.
@@ -71,6 +73,8 @@ struct TruthFile {
     #[serde(default)]
     chain: Option<String>,
     #[serde(default)]
+    recapture: Option<String>,
+    #[serde(default)]
     corners: Option<[[f64; 2]; 4]>,
     #[serde(default)]
     skew_degrees: Option<f64>,
@@ -90,6 +94,7 @@ impl Truth {
             attack: file.attack,
             altered: file.altered.iter().map(|polygon| around(polygon)).collect(),
             chain: file.chain,
+            recapture: file.recapture,
             corners: file.corners.map(Quad::from_px),
             skew: file.skew_degrees.map(|degrees| (degrees * 100.0).round() as i32),
             ..Self::default()
@@ -103,6 +108,17 @@ impl Truth {
             }
         }
         Ok(truth)
+    }
+
+    /// Whether this is an unaltered picture of the paper itself, if told. A picture of a picture is none, though the paper in
+    /// it may be genuine: anything may have happened before it was taken again.
+    pub fn is_untouched(&self) -> Option<bool> {
+        self.genuine.map(|genuine| genuine && self.recapture.is_none())
+    }
+
+    /// How it is not: the attack, or the way it was taken again.
+    pub fn attack_told(&self) -> Option<&str> {
+        self.attack.as_deref().or(self.recapture.as_deref())
     }
 }
 
