@@ -18,6 +18,8 @@ const FREQUENCIES: usize = 12;
 const STEPS: std::ops::RangeInclusive<u16> = 2..=30;
 /// Gain of the better story, in nat a coefficient, from which on a frequency was saved before.
 const LEAST_GAIN: f64 = 0.02;
+/// Blocks that a histogram is made of.
+const LEAST_BLOCKS: f64 = 400.0;
 /// Frequencies that must show an earlier save.
 const LEAST_FREQUENCIES: usize = 3;
 /// Noise of a coefficient between both saves, from rounding and clipping the pixels.
@@ -46,26 +48,47 @@ pub(super) fn measure(jpeg: Option<&Jpeg>, lines: &[TextLine]) -> (Signal, Optio
     if glyphs.len() < LEAST_GLYPHS {
         return (Signal::not_applicable(NAME, "too_few_characters"), earlier);
     }
-    let says: Vec<f64> = blocks
+    let says: Vec<Option<f64>> = blocks
         .values
         .iter()
-        .map(|block| stories.iter().map(|story| story.says(block[story.frequency])).sum::<f64>().clamp(-CLIP, CLIP))
+        .map(|block| {
+            let block = block.as_ref()?;
+            Some(stories.iter().map(|story| story.says(block[story.frequency])).sum::<f64>().clamp(-CLIP, CLIP))
+        })
         .collect();
-    let told: Vec<f64> = glyphs.iter().map(|glyph| mean_within(&says, &blocks, plane.place(glyph, 0))).collect();
-    let usual = median(&told);
-    let spread = 1.4826 * median(&told.iter().map(|v| (v - usual).abs()).collect::<Vec<_>>());
+    let told: Vec<(f64, &Glyph)> = glyphs
+        .iter()
+        .filter_map(|glyph| Some((mean_within(&says, &blocks, plane.place(glyph, 0))?, *glyph)))
+        .collect();
+    if told.len() < LEAST_GLYPHS {
+        return (Signal::not_applicable(NAME, "clipped"), earlier);
+    }
+    let mut order: Vec<f64> = told.iter().map(|(v, _)| *v).collect();
+    order.sort_by(f64::total_cmp);
+    let (low, usual) = (order[order.len() / 10], order[order.len() / 2]);
+    if low < LEAST_LOW {
+        return (Signal::not_applicable(NAME, "faint_earlier_save"), earlier);
+    }
+    let tests = (told.len() as f64).log10();
     let scores: Vec<_> =
-        glyphs.iter().zip(&told).map(|(glyph, v)| ((usual - v) / (spread + LEAST_SPREAD), *glyph, None)).collect();
+        told.iter().map(|(v, glyph)| (-tests - log10_tail(*v, low, usual), *glyph, None)).collect();
     (super::told(NAME, &scores), earlier)
 }
 
-/// Spread of characters that is always allowed for, nat.
-const LEAST_SPREAD: f64 = 0.1;
+/// Nat a block that nine of ten characters must speak for an earlier save with: less, and its lack tells nothing.
+const LEAST_LOW: f64 = 1.0;
+
+/// How likely a genuine character of a page speaks for an earlier save with no more than `says` nat a block, log 10. A
+/// tenth of the page's own say no more than `low`; below it the tail falls tenfold every `0.7 + (usual - low)` nat.
+fn log10_tail(says: f64, low: f64, usual: f64) -> f64 {
+    (-1.0 - (low - says) / (0.7 + usual - low)).min(0.0)
+}
 
 /// The lowest coefficients of every block of a plane.
 struct Blocks {
     across: usize,
-    values: Vec<[f32; FREQUENCIES]>,
+    /// `None` where pixels are black or white: cut off there, they keep no steps.
+    values: Vec<Option<[f32; FREQUENCIES]>>,
 }
 
 impl Blocks {
@@ -75,20 +98,24 @@ impl Blocks {
         let (across, down) = ((plane.width - shift) / 8, (plane.height - shift) / 8);
         let mut values = Vec::with_capacity(across * down);
         for (by, bx) in (0..down).flat_map(|y| (0..across).map(move |x| (y, x))) {
+            let row = |n: usize| &plane.luma[(by * 8 + shift + n) * plane.width + bx * 8 + shift..][..8];
+            if (0..8).any(|n| row(n).iter().any(|v| *v < 0.5 || *v > 254.5)) {
+                values.push(None);
+                continue;
+            }
             // The first 12 in zigzag order lie in the first 5 rows and columns.
             let mut half = [[0.0_f32; 8]; 5];
             for n in 0..8 {
-                let row = &plane.luma[(by * 8 + shift + n) * plane.width + bx * 8 + shift..][..8];
                 for (half, basis) in half.iter_mut().zip(&basis) {
-                    for (h, v) in half.iter_mut().zip(row) {
+                    for (h, v) in half.iter_mut().zip(row(n)) {
                         *h += basis[n] * v;
                     }
                 }
             }
-            values.push(std::array::from_fn(|i| {
+            values.push(Some(std::array::from_fn(|i| {
                 let (v, u) = (ZIGZAG[i + 1] / 8, ZIGZAG[i + 1] % 8);
                 half[v].iter().zip(&basis[u]).map(|(h, b)| h * b).sum()
-            }));
+            })));
         }
         Self { across, values }
     }
@@ -114,13 +141,13 @@ impl Story {
         let last = f64::from(last);
         let places = (2 * LARGEST + 1) as usize;
         let mut seen = vec![0.0; places];
-        for block in &blocks.values {
+        for block in blocks.values.iter().flatten() {
             seen[place(f64::from(block[frequency]) / last)] += 1.0;
         }
         // Four pixels off the grid no save has left its steps: the histogram of the unsaved picture, in half units.
         let widest = (2.0 * last * f64::from(LARGEST)) as i32;
         let mut unsaved = vec![0.0; (2 * widest + 1) as usize];
-        for block in &shifted.values {
+        for block in shifted.values.iter().flatten() {
             unsaved[((2.0 * block[frequency]).round() as i32).clamp(-widest, widest).wrapping_add(widest) as usize] += 1.0;
         }
         let coefficient = |i: usize| (i as i32 - widest) as f64 / 2.0;
@@ -129,6 +156,9 @@ impl Story {
             once[place(coefficient(i) / last)] += n;
         }
         let count: f64 = seen.iter().sum();
+        if count < LEAST_BLOCKS {
+            return None;
+        }
         let smooth = |v: &mut Vec<f64>| {
             let sum: f64 = v.iter().sum::<f64>() + 0.5 * places as f64 * 0.01;
             v.iter_mut().for_each(|p| *p = (*p + 0.005) / sum);
@@ -177,24 +207,18 @@ fn normal(x: f64) -> f64 {
     1.0 / (1.0 + (-1.5976 * x - 0.07056 * x.powi(3)).exp())
 }
 
-/// Mean of what blocks say within a box, by the area that they share with it.
-fn mean_within(says: &[f64], blocks: &Blocks, [l, t, r, b]: [usize; 4]) -> f64 {
+/// Mean of what blocks say within a box, by the area that they share with it; `None` if less than half of it says anything.
+fn mean_within(says: &[Option<f64>], blocks: &Blocks, [l, t, r, b]: [usize; 4]) -> Option<f64> {
     let (mut sum, mut area) = (0.0, 0.0);
     for y in t / 8..b.div_ceil(8) {
         for x in (l / 8..r.div_ceil(8)).filter(|x| *x < blocks.across) {
-            let Some(says) = says.get(y * blocks.across + x) else { continue };
+            let Some(says) = says.get(y * blocks.across + x).copied().flatten() else { continue };
             let shared = ((8 * x + 8).min(r) - (8 * x).max(l)) * ((8 * y + 8).min(b) - (8 * y).max(t));
             sum += says * shared as f64;
             area += shared as f64;
         }
     }
-    if area > 0.0 { sum / area } else { 0.0 }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut order = values.to_vec();
-    order.sort_by(f64::total_cmp);
-    order.get(order.len() / 2).copied().unwrap_or_default()
+    (2.0 * area >= ((r - l) * (b - t)) as f64).then(|| sum / area)
 }
 
 /// Largest mean difference of the found steps from those of a reference table, as a share of them.
