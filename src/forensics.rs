@@ -9,6 +9,8 @@ mod double_jpeg;
 mod glyphs;
 mod grid;
 mod history;
+mod jpeg;
+mod metadata;
 mod odd;
 mod recapture;
 
@@ -45,11 +47,12 @@ const SUSPECTS: usize = 12;
 pub fn examine(original: &Original, print: &Print) -> PixelEvidence {
     let luma = glyphs::luma(original.image);
     let lines = glyphs::lines(&luma, print);
-    let jpeg = grid::Jpeg::of(original);
+    let jpeg = jpeg::Jpeg::of(original.bytes, original.image.dimensions());
+    let plane = jpeg::Plane::of(original.image);
     let history = history::of(original, jpeg.as_ref());
     let (double, earlier) = double_jpeg::measure(jpeg.as_ref(), &lines);
     let signals = vec![
-        grid::measure(original, jpeg.as_ref(), &lines),
+        grid::measure(jpeg.as_ref(), &plane, &lines),
         double,
         copies::measure(&luma, &lines),
         odd::measure(original.image, &luma, &lines),

@@ -1,7 +1,7 @@
 //! What the file tells of itself.
 
 use super::Original;
-use super::grid::Jpeg;
+use super::jpeg::Jpeg;
 use crate::domain::pixels::{History, Stratum};
 
 pub(super) fn of(original: &Original, _jpeg: Option<&Jpeg>) -> History {

@@ -1,0 +1,147 @@
+//! The parts of a file that are not pixels. Everything in them may be hostile: nothing is read past its end, and nothing
+//! is copied out.
+
+/// The segments of a JPEG in front of its pixels, each with its marker's second byte.
+pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = bytes.strip_prefix(&[0xff, 0xd8]).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let after = rest.strip_prefix(&[0xff])?;
+        let padding = after.iter().take_while(|b| **b == 0xff).count();
+        let (&marker, after) = after.get(padding..)?.split_first()?;
+        let (length, _) = after.split_first_chunk::<2>()?;
+        let body = after.get(2..usize::from(u16::from_be_bytes(*length)))?;
+        rest = &after[2 + body.len()..];
+        // Start of scan: pixels follow.
+        (marker != 0xda).then_some((marker, body))
+    })
+}
+
+/// The chunks of a PNG, each with its kind; those of the pixels too.
+fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n").unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let (kind, after) = after.split_at_checked(4)?;
+        let (body, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        rest = after.get(4..)?;
+        Some((kind, body))
+    })
+}
+
+/// Everything a file says beside its pixels: EXIF, XMP, C2PA, comments.
+pub(super) fn texts(bytes: &[u8]) -> Vec<&[u8]> {
+    let jpeg = segments(bytes).filter(|(marker, _)| matches!(marker, 0xe1..=0xef | 0xfe)).map(|(_, body)| body);
+    let png = chunks(bytes).filter(|(kind, _)| !matches!(*kind, b"IDAT" | b"IHDR" | b"PLTE")).map(|(_, body)| body);
+    jpeg.chain(png).collect()
+}
+
+/// The EXIF part of a JPEG or PNG, from its TIFF header on.
+pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    let jpeg = segments(bytes).filter(|(marker, _)| *marker == 0xe1).find_map(|(_, b)| b.strip_prefix(b"Exif\0\0"));
+    jpeg.or_else(|| chunks(bytes).find(|(kind, _)| *kind == b"eXIf").map(|(_, body)| body))
+}
+
+/// What a camera or program wrote about the picture.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Exif<'a> {
+    orientation: Option<u16>,
+    /// Who made the camera.
+    pub(super) make: Option<&'a [u8]>,
+    /// The program that wrote the file.
+    pub(super) software: Option<&'a [u8]>,
+    /// When the file was last changed, `YYYY:MM:DD hh:mm:ss`.
+    pub(super) modified: Option<&'a [u8]>,
+    /// When the photo was taken.
+    pub(super) taken: Option<&'a [u8]>,
+    /// A small JPEG of the picture.
+    pub(super) thumbnail: Option<&'a [u8]>,
+}
+
+/// Most entries of a directory that are read: cameras write a few dozen.
+const ENTRIES: u16 = 256;
+
+impl<'a> Exif<'a> {
+    /// Reads a TIFF (Exif 2.32, 4.6); what is broken is left out.
+    pub(super) fn of(tiff: &'a [u8]) -> Self {
+        let mut exif = Self::default();
+        exif.read(tiff);
+        exif
+    }
+
+    fn read(&mut self, tiff: &'a [u8]) -> Option<()> {
+        let little = match tiff.get(..4)? {
+            b"II*\0" => true,
+            b"MM\0*" => false,
+            _ => return None,
+        };
+        let tiff = Tiff { bytes: tiff, little };
+        let first = tiff.u32(4)?;
+        let mut details = None;
+        let second = tiff.directory(first, |tag, at| match tag {
+            0x010f => self.make = tiff.text(at),
+            0x0112 => self.orientation = tiff.u16(at + 8),
+            0x0131 => self.software = tiff.text(at),
+            0x0132 => self.modified = tiff.text(at),
+            0x8769 => details = tiff.u32(at + 8),
+            _ => {}
+        })?;
+        if let Some(details) = details {
+            tiff.directory(details, |tag, at| {
+                if tag == 0x9003 {
+                    self.taken = tiff.text(at);
+                }
+            });
+        }
+        let (mut start, mut length) = (None, None);
+        tiff.directory(second, |tag, at| match tag {
+            0x0201 => start = tiff.u32(at + 8),
+            0x0202 => length = tiff.u32(at + 8),
+            _ => {}
+        });
+        let (start, length) = (start? as usize, length? as usize);
+        self.thumbnail = tiff.bytes.get(start..start.checked_add(length)?);
+        Some(())
+    }
+
+    /// How the stored picture is to be turned, 1..=8; 1 if nothing valid is said.
+    pub(super) fn orientation(&self) -> u8 {
+        self.orientation.and_then(|v| u8::try_from(v).ok()).filter(|v| (1..=8).contains(v)).unwrap_or(1)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Tiff<'a> {
+    bytes: &'a [u8],
+    little: bool,
+}
+
+impl<'a> Tiff<'a> {
+    fn u16(self, at: usize) -> Option<u16> {
+        let (head, _) = self.bytes.get(at..)?.split_first_chunk()?;
+        Some(if self.little { u16::from_le_bytes(*head) } else { u16::from_be_bytes(*head) })
+    }
+
+    fn u32(self, at: usize) -> Option<u32> {
+        let (head, _) = self.bytes.get(at..)?.split_first_chunk()?;
+        Some(if self.little { u32::from_le_bytes(*head) } else { u32::from_be_bytes(*head) })
+    }
+
+    /// Shows every entry of a directory, as its tag and where it stands; gives the place of the next directory.
+    fn directory(self, at: u32, mut entry: impl FnMut(u16, usize)) -> Option<u32> {
+        let (at, count) = (at as usize, self.u16(at as usize)?.min(ENTRIES));
+        for i in 0..usize::from(count) {
+            let place = at + 2 + 12 * i;
+            entry(self.u16(place)?, place);
+        }
+        self.u32(at + 2 + 12 * usize::from(count))
+    }
+
+    /// The text of an entry, without the zeros and spaces at its end.
+    fn text(self, entry: usize) -> Option<&'a [u8]> {
+        let length = self.u32(entry + 4)? as usize;
+        let start = if length <= 4 { entry + 8 } else { self.u32(entry + 8)? as usize };
+        let text = self.bytes.get(start..start.checked_add(length)?)?;
+        let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
+        Some(text[..end].trim_ascii())
+    }
+}
