@@ -22,6 +22,7 @@ mod receipt;
 mod retouch;
 mod revise;
 mod samples;
+mod sheet;
 mod wear;
 
 pub use attack::{Attack, Tool};
@@ -33,6 +34,7 @@ pub use forge::{forge, forge_field};
 pub use lab::{Order, Take, develop, develop_all};
 pub use photograph::{CameraParams, Curl, CurlAxis, photograph};
 pub use samples::{write_picture, write_samples};
+pub use sheet::write_sheet;
 
 use crate::domain::{DocumentKind, FieldName, Homography, Quad, Upload};
 use canvas::Bounds;

@@ -235,7 +235,8 @@ impl Editor<'_> {
     /// Places that print an amount above 0, the total first.
     fn amounts(&self) -> Vec<usize> {
         let money = |p: &Place| match p.mark {
-            Mark::Field(f) => f.value_type() == ValueType::Money,
+            // Nobody is after the rounding of a few cents.
+            Mark::Field(f) => f.value_type() == ValueType::Money && f != FieldName::Rounding,
             Mark::ItemAmount(_) => true,
             Mark::ItemName(_) | Mark::ItemQuantity(_) | Mark::Code => false,
         };
@@ -438,12 +439,17 @@ impl Editor<'_> {
         let grain = if self.hand.grained { paper.grain } else { 0.0 };
         self.clear(region, &paper);
         let (view, back) = (self.view, self.back);
-        let cover = if self.hand.warped {
+        let mut cover = if self.hand.warped {
             retouch::cover(region, mask, |p| back.apply(p), self.hand.blur)
         } else {
             let upright = Upright::at(&view, anchor, self.hand.care > 0.12);
             retouch::cover(region, mask, |p| upright.back(p), self.hand.blur)
         };
+        // Who matches the light also matches the weight, which the blur has taken from thin strokes.
+        if self.hand.shaded {
+            let bold = self.dice.real(1.2, 2.6) as f32;
+            cover.iter_mut().for_each(|c| *c = 1.0 - (1.0 - *c).powf(bold));
+        }
         retouch::lay(&mut self.out.image, region, &cover, ink, grain, &mut self.dice);
     }
 

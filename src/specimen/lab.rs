@@ -144,7 +144,7 @@ pub fn develop(order: &Order, fonts: &Fonts) -> io::Result<Option<Picture>> {
                     wear(&mut flat.image, seed);
                     take(&flat, seed ^ (number << 32)).map(|(photo, _)| photo).ok()
                 };
-                attack(&photo, wanted, seed ^ (attempt << 48), fonts, donor)
+                attack(&photo, wanted, scene ^ (attempt << 48), fonts, donor)
             });
             let Some(forged) = forged else { return Ok(None) };
             (forged, None, 1)

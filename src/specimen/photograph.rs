@@ -328,7 +328,9 @@ impl Scene {
                 let mut colour = [0.0_f32; 3];
                 if cover < 1.0 {
                     let shade = self.under([u, v], [sw, sh]) * self.texture(px, py);
-                    colour = self.table.map(|c| (c * shade) as f32);
+                    for (c, table) in colour.iter_mut().zip(&self.table) {
+                        *c = (table * shade) as f32;
+                    }
                 }
                 if cover > 0.0 {
                     let paper = sample(sheet, u - 0.5, v - 0.5);
@@ -366,12 +368,14 @@ impl Scene {
     fn under(&self, [u, v]: [f64; 2], [sw, sh]: [f64; 2]) -> f64 {
         let off = |p: f64, size: f64| (-p).max(p - size).max(0.0);
         let (dx, dy) = (off(u - self.cast[0], sw), off(v - self.cast[1], sh));
-        1.0 - 0.5 * (-(dx * dx + dy * dy) / 200.0).exp()
+        let away = (dx * dx + dy * dy) / 200.0;
+        // Beyond that the difference from 1 is less than 64 bits can hold.
+        if away > 40.0 { 1.0 } else { 1.0 - 0.5 * (-away).exp() }
     }
 }
 
 /// The sheet's colour between pixel centres; beyond the edge the edge's own.
-#[inline]
+#[inline(always)]
 fn sample(sheet: &RgbImage, u: f64, v: f64) -> [f32; 3] {
     let (w, h) = (sheet.width() as usize, sheet.height() as usize);
     let (u, v) = (u.clamp(0.0, w as f64 - 1.001), v.clamp(0.0, h as f64 - 1.001));

@@ -283,7 +283,7 @@ impl Mask {
             Self::typed(fonts, style, at, text)
         };
         (mask.wobble, mask.seed) = (dice.real(0.5, 1.2), dice.bits());
-        let radius = em * dice.real(0.035, 0.055);
+        let radius = em * dice.real(0.024, 0.042);
         let mut pen = at[0];
         for c in text.chars() {
             let wide = f64::from(super::canvas::advance(fonts, style, c));
@@ -426,7 +426,7 @@ pub(super) fn ink_share(image: &RgbImage, region: &Region, paper: &Paper) -> [f3
         })
         .collect();
     inside.sort_unstable_by(|a, b| luma(*a).total_cmp(&luma(*b)));
-    let darkest = &inside[..(inside.len() / 25).clamp(1, inside.len().max(1)).min(inside.len())];
+    let darkest = &inside[..(inside.len() / 60).clamp(1, inside.len().max(1)).min(inside.len())];
     [0, 1, 2].map(|c| darkest.iter().map(|s| s[c]).sum::<f32>() / darkest.len().max(1) as f32)
 }
 

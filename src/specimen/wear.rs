@@ -58,11 +58,18 @@ fn tile(dice: &mut Dice) -> Vec<f32> {
 fn bleed(image: &mut RgbImage, share: f32) {
     let row = image.width() as usize * 3;
     let old = image.as_raw().clone();
-    let share = (share * 256.0) as i32;
+    let share = (share * 128.0) as i16;
+    let n = old.len().saturating_sub(2 * row);
+    if n == 0 {
+        return;
+    }
+    let (above, left, here) = (&old[..n], &old[row - 3..][..n], &old[row..][..n]);
+    let (right, below) = (&old[row + 3..][..n], &old[2 * row..][..n]);
     let raw: &mut [u8] = image;
-    for i in row..raw.len().saturating_sub(row) {
-        let darkest = old[i - 3].min(old[i + 3]).min(old[i - row]).min(old[i + row]).min(old[i]);
-        raw[i] = (i32::from(old[i]) - ((i32::from(old[i]) - i32::from(darkest)) * share >> 8)) as u8;
+    let out = &mut raw[row..][..n];
+    for i in 0..n {
+        let darkest = above[i].min(left[i]).min(here[i]).min(right[i]).min(below[i]);
+        out[i] = (i16::from(here[i]) - (((i16::from(here[i]) - i16::from(darkest)) * share) >> 7)) as u8;
     }
 }
 
