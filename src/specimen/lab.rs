@@ -85,7 +85,13 @@ pub fn develop(order: &Order, fonts: &Fonts) -> io::Result<Option<Picture>> {
     let mut dice = Dice::new(scene, "lab");
     let place = order.maker.unwrap_or(dice.between(0, MAKERS.len() as i64 - 1) as usize).min(MAKERS.len() - 1);
     let maker = &MAKERS[place];
-    let camera = CameraParams { long_side: order.camera.long_side * maker.long_side / 1840, ..order.camera };
+    let camera = CameraParams {
+        long_side: order.camera.long_side * maker.long_side / 1840,
+        exposure: [0.9, 1.12],
+        contrast: [0.0, 0.5],
+        varied_tables: dice.chance(0.8),
+        ..order.camera
+    };
     let save = Save::of(maker, &mut dice);
     let take = |flat: &Specimen, scene: u64| -> io::Result<(Specimen, Vec<u8>)> {
         let mut photo = photograph(flat, scene, &camera);

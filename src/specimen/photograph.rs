@@ -27,6 +27,12 @@ pub struct CameraParams {
     pub noise: [f64; 2],
     /// How the sheet bends. Default none: it lies flat.
     pub curl: Option<Curl>,
+    /// Factor on all light before it is noisy. Default 1.
+    pub exposure: [f64; 2],
+    /// How far a phone's own contrast curve is applied, 0..1. Default 0.
+    pub contrast: [f64; 2],
+    /// Light tables, planks, tiles and cloth too, not only four dark tables. Default not.
+    pub varied_tables: bool,
 }
 
 /// A sheet bent as a part of a cylinder. Its light does not change, only its shape.
@@ -65,6 +71,9 @@ impl Default for CameraParams {
             blur: [0.4, 0.65],
             noise: [1.2, 2.4],
             curl: None,
+            exposure: [1.0, 1.0],
+            contrast: [0.0, 0.0],
+            varied_tables: false,
         }
     }
 }
@@ -102,7 +111,12 @@ pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen
     let back = there.inverse().unwrap_or(identity);
     let seen = |p| if camera.curl.is_some() { pose.seen(p) } else { there.apply(p) };
 
-    let scene = Scene::set(&mut dice, camera);
+    let mut scene = Scene::set(&mut dice, camera);
+    // A stream of its own, so that what a plain camera sees does not depend on what this one adds.
+    let mut more = Dice::new(seed, "phone");
+    if camera.varied_tables {
+        scene.vary(&mut more);
+    }
     let mut light = match camera.curl {
         Some(_) => scene.expose(&flat.image, |p| pose.on_sheet(p), w, h),
         None => {
@@ -116,6 +130,10 @@ pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen
         }
     };
     blur(&mut light, w as usize, h as usize, dice.real(camera.blur[0], camera.blur[1]));
+    let [exposure, contrast] = [camera.exposure, camera.contrast].map(|[from, to]| more.real(from, to) as f32);
+    if exposure != 1.0 || contrast != 0.0 {
+        expose_and_curve(&mut light, exposure, contrast);
+    }
     let image = sensor(&light, w, h, dice.real(camera.noise[0], camera.noise[1]), dice.bits());
 
     let mut truth = flat.truth.clone();
@@ -264,7 +282,7 @@ impl Bend {
     }
 }
 
-/// Table and light.
+/// Table and light. The table's grain is in pixels of the frame.
 struct Scene {
     table: [f64; 3],
     grain: [f64; 2],
@@ -280,6 +298,36 @@ struct Scene {
     edge_at: f64,
     edge_dark: f64,
     balance: [f64; 3],
+    pattern: Option<Pattern>,
+}
+
+/// Lines and fields on a table, turned in the frame.
+struct Pattern {
+    /// Sine and cosine of the turn.
+    turn: [f64; 2],
+    /// Pixels from line to line, both ways.
+    pitch: [f64; 2],
+    /// Width of the lines, pixels, and how much darker they are.
+    line: f64,
+    dark: f64,
+    /// How much fields differ from each other.
+    uneven: f64,
+    /// Roughness from pixel to pixel.
+    rough: f64,
+    seed: u64,
+}
+
+impl Pattern {
+    fn at(&self, x: f64, y: f64) -> f64 {
+        let [sin, cos] = self.turn;
+        let (u, v) = ((x * cos + y * sin) / self.pitch[0], (y * cos - x * sin) / self.pitch[1]);
+        let off = |t: f64, pitch: f64| (t - t.round()).abs() * pitch;
+        let near = off(u, self.pitch[0]).min(off(v, self.pitch[1]));
+        let line = 1.0 - self.dark * (1.0 - near / self.line).clamp(0.0, 1.0);
+        let field = 1.0 + self.uneven * (smooth_noise(u.round() * 7.0, v.round() * 7.0, self.seed) - 0.5);
+        let rough = 1.0 + self.rough * (smooth_noise(x / 1.7, y / 1.7, self.seed ^ 0x77) - 0.5);
+        line * field * rough
+    }
 }
 
 impl Scene {
@@ -308,7 +356,30 @@ impl Scene {
             edge_at: dice.real(-0.5, 0.7),
             edge_dark: if dice.chance(camera.shadow) { dice.real(0.08, 0.22) } else { 0.0 },
             balance: [1.0 + warm, 1.0, 1.0 - warm],
+            pattern: None,
         }
+    }
+
+    /// Puts the sheet on another table, more often than not.
+    fn vary(&mut self, dice: &mut Dice) {
+        // Colour, grain, contrast; pitch, line width and depth, unevenness, roughness.
+        let tables: [([f64; 3], [f64; 2], f64, [f64; 2], [f64; 4]); 9] = [
+            ([196.0, 164.0, 122.0], [120.0, 5.0], 0.22, [1e6, 210.0], [3.0, 0.5, 0.25, 0.10]),
+            ([150.0, 108.0, 70.0], [160.0, 6.0], 0.35, [900.0, 140.0], [2.5, 0.6, 0.35, 0.12]),
+            ([214.0, 212.0, 206.0], [60.0, 60.0], 0.05, [1e6, 1e6], [1.0, 0.0, 0.0, 0.05]),
+            ([186.0, 182.0, 174.0], [24.0, 24.0], 0.16, [430.0, 430.0], [5.0, 0.35, 0.10, 0.10]),
+            ([168.0, 160.0, 150.0], [5.0, 5.0], 0.12, [4.2, 4.2], [1.6, 0.25, 0.05, 0.30]),
+            ([120.0, 132.0, 150.0], [7.0, 7.0], 0.15, [34.0, 34.0], [9.0, 0.25, 0.15, 0.30]),
+            ([60.0, 58.0, 60.0], [3.0, 3.0], 0.20, [1e6, 1e6], [1.0, 0.0, 0.0, 0.35]),
+            ([112.0, 74.0, 48.0], [140.0, 7.0], 0.40, [1e6, 260.0], [2.5, 0.6, 0.30, 0.15]),
+            ([128.0, 140.0, 122.0], [40.0, 40.0], 0.10, [1e6, 1e6], [1.0, 0.0, 0.0, 0.18]),
+        ];
+        let (table, grain, contrast, pitch, [line, dark, uneven, rough]) = dice.pick(&tables);
+        let (sin, cos) = dice.real(-0.6, 0.6).sin_cos();
+        let light = dice.real(0.8, 1.1);
+        self.table = table.map(|c| c * light);
+        (self.grain, self.contrast) = (grain, contrast);
+        self.pattern = Some(Pattern { turn: [sin, cos], pitch, line, dark, uneven, rough, seed: dice.bits() });
     }
 
     /// What falls on the sensor, interleaved RGB in grey levels; `back` leads from the photo to the sheet.
@@ -361,7 +432,8 @@ impl Scene {
         let [gx, gy] = self.grain;
         let coarse = smooth_noise(x / (gx * 4.0), y / (gy * 4.0), self.seed);
         let fine = smooth_noise(x / gx, y / gy, self.seed ^ 0x55);
-        1.0 + self.contrast * (0.6 * coarse + 0.4 * fine - 0.5)
+        let shade = 1.0 + self.contrast * (0.6 * coarse + 0.4 * fine - 0.5);
+        shade * self.pattern.as_ref().map_or(1.0, |p| p.at(x, y))
     }
 
     /// The sheet's own soft shadow on the table.
@@ -417,6 +489,14 @@ pub(super) fn blur(light: &mut [f32], w: usize, h: usize, sigma: f64) {
         }
         above.swap(0, 1);
         above[1].copy_from_slice(&copy);
+    }
+}
+
+/// Scales light and applies this share of an S-shaped curve.
+fn expose_and_curve(light: &mut [f32], exposure: f32, contrast: f32) {
+    for v in light {
+        let t = (*v * exposure / 255.0).clamp(0.0, 1.0);
+        *v = 255.0 * (t + contrast * (t * t * (3.0 - 2.0 * t) - t));
     }
 }
 

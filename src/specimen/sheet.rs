@@ -52,5 +52,5 @@ pub fn write_sheet(out: &Path, seed: u64, threads: usize, fonts: &Fonts) -> io::
     if out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
         return sheet.save_with_format(out, image::ImageFormat::Png).map_err(io::Error::other);
     }
-    std::fs::write(out, Save::ijg(80).encode(&sheet)?)
+    std::fs::write(out, Save::ijg(78).encode(&sheet)?)
 }
