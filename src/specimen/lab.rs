@@ -196,3 +196,75 @@ pub fn develop_all(
         workers.into_iter().try_for_each(|w| w.join().unwrap_or_else(|_| Err(io::Error::other("a painter gave up"))))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::specimen::tests::fonts;
+    use std::sync::Mutex;
+
+    fn order(kind: SpecimenKind, seed: u64, attack: Option<Attack>) -> Order {
+        let camera = CameraParams { long_side: 900, ..CameraParams::default() };
+        Order { kind, seed, attack, chain: Chain::Camera, maker: None, camera, take: Take::First }
+    }
+
+    #[test]
+    fn every_attack_is_developed_and_an_order_gives_the_same_file() {
+        let Some(fonts) = fonts() else { return };
+        for attack in Attack::ALL {
+            let order = order(SpecimenKind::InpatientBill, 2, Some(attack));
+            let picture = develop(&order, &fonts).unwrap().unwrap();
+            assert!(Some(&picture) == develop(&order, &fonts).unwrap().as_ref(), "{} differs", attack.as_str());
+            assert!(!picture.truth.genuine, "{}", attack.as_str());
+            assert_eq!(picture.truth.attack.as_deref(), Some(attack.as_str()));
+            assert_eq!(picture.truth.tool.is_some(), attack.in_the_photo());
+            // Edited files were saved by the camera and by the editor.
+            assert!(!attack.in_the_photo() || picture.truth.saves == Some(2), "{}", attack.as_str());
+        }
+    }
+
+    #[test]
+    fn threads_make_what_one_makes() {
+        let Some(fonts) = fonts() else { return };
+        let mut orders: Vec<Order> = SpecimenKind::ALL.map(|kind| order(kind, 3, None)).to_vec();
+        orders.extend(Take::AGAIN.map(|take| Order { take, ..orders[0] }));
+        let made = |threads: usize| {
+            let made = Mutex::new(vec![None; orders.len()]);
+            develop_all(&orders, threads, &fonts, |i, picture| {
+                made.lock().unwrap()[i] = picture;
+                Ok(())
+            })
+            .unwrap();
+            made.into_inner().unwrap()
+        };
+        let one = made(1);
+        assert!(one == made(3));
+        let fields = |i: usize| &one[i].as_ref().unwrap().truth.fields;
+        for again in 3..6 {
+            assert_eq!(fields(again), fields(0), "the same sheet says the same");
+            assert!(one[again].as_ref().unwrap().bytes != one[0].as_ref().unwrap().bytes);
+        }
+    }
+
+    #[test]
+    fn a_failure_to_keep_stops_the_work() {
+        let Some(fonts) = fonts() else { return };
+        let orders = [order(SpecimenKind::TillReceipt, 1, None); 4];
+        let kept = AtomicUsize::new(0);
+        let failed = develop_all(&orders, 1, &fonts, |_, _| {
+            kept.fetch_add(1, Ordering::Relaxed);
+            Err(io::Error::other("full"))
+        });
+        assert!(failed.is_err() && kept.into_inner() == 1);
+    }
+
+    #[test]
+    fn the_mix_holds_everything_that_suits() {
+        let attacks: std::collections::BTreeSet<_> =
+            (0..400).map(|seed| Attack::mixed(SpecimenKind::TillReceipt, seed)).collect();
+        assert!(attacks.iter().all(|a| a.suits(SpecimenKind::TillReceipt.document_kind())) && attacks.len() == 8);
+        let chains: std::collections::BTreeSet<_> =
+            (0..400).map(|seed| Chain::mixed(SpecimenKind::TillReceipt, seed, true)).collect();
+        assert_eq!(chains.len(), Chain::ALL.len());
+    }
+}

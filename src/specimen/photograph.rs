@@ -301,6 +301,44 @@ struct Scene {
     pattern: Option<Pattern>,
 }
 
+/// A table: colour, grain in pixels and its contrast, and what [`Pattern`] says.
+#[derive(Clone, Copy)]
+struct Surface {
+    colour: [f64; 3],
+    grain: [f64; 2],
+    contrast: f64,
+    pitch: [f64; 2],
+    line: f64,
+    dark: f64,
+    uneven: f64,
+    rough: f64,
+}
+
+const fn surface(
+    colour: [f64; 3],
+    (grain, contrast): ([f64; 2], f64),
+    pitch: [f64; 2],
+    [line, dark, uneven, rough]: [f64; 4],
+) -> Surface {
+    Surface { colour, grain, contrast, pitch, line, dark, uneven, rough }
+}
+
+/// No line in the frame.
+const PLAIN: [f64; 2] = [1e6, 1e6];
+
+/// Light planks, parquet, a white desk, tiles, a weave, a checked cloth, black leather, dark planks, a green board.
+const SURFACES: [Surface; 9] = [
+    surface([196.0, 164.0, 122.0], ([120.0, 5.0], 0.22), [1e6, 210.0], [3.0, 0.5, 0.25, 0.10]),
+    surface([150.0, 108.0, 70.0], ([160.0, 6.0], 0.35), [900.0, 140.0], [2.5, 0.6, 0.35, 0.12]),
+    surface([214.0, 212.0, 206.0], ([60.0, 60.0], 0.05), PLAIN, [1.0, 0.0, 0.0, 0.05]),
+    surface([186.0, 182.0, 174.0], ([24.0, 24.0], 0.16), [430.0, 430.0], [5.0, 0.35, 0.10, 0.10]),
+    surface([168.0, 160.0, 150.0], ([5.0, 5.0], 0.12), [4.2, 4.2], [1.6, 0.25, 0.05, 0.30]),
+    surface([120.0, 132.0, 150.0], ([7.0, 7.0], 0.15), [34.0, 34.0], [9.0, 0.25, 0.15, 0.30]),
+    surface([60.0, 58.0, 60.0], ([3.0, 3.0], 0.20), PLAIN, [1.0, 0.0, 0.0, 0.35]),
+    surface([112.0, 74.0, 48.0], ([140.0, 7.0], 0.40), [1e6, 260.0], [2.5, 0.6, 0.30, 0.15]),
+    surface([128.0, 140.0, 122.0], ([40.0, 40.0], 0.10), PLAIN, [1.0, 0.0, 0.0, 0.18]),
+];
+
 /// Lines and fields on a table, turned in the frame.
 struct Pattern {
     /// Sine and cosine of the turn.
@@ -362,22 +400,10 @@ impl Scene {
 
     /// Puts the sheet on another table, more often than not.
     fn vary(&mut self, dice: &mut Dice) {
-        // Colour, grain, contrast; pitch, line width and depth, unevenness, roughness.
-        let tables: [([f64; 3], [f64; 2], f64, [f64; 2], [f64; 4]); 9] = [
-            ([196.0, 164.0, 122.0], [120.0, 5.0], 0.22, [1e6, 210.0], [3.0, 0.5, 0.25, 0.10]),
-            ([150.0, 108.0, 70.0], [160.0, 6.0], 0.35, [900.0, 140.0], [2.5, 0.6, 0.35, 0.12]),
-            ([214.0, 212.0, 206.0], [60.0, 60.0], 0.05, [1e6, 1e6], [1.0, 0.0, 0.0, 0.05]),
-            ([186.0, 182.0, 174.0], [24.0, 24.0], 0.16, [430.0, 430.0], [5.0, 0.35, 0.10, 0.10]),
-            ([168.0, 160.0, 150.0], [5.0, 5.0], 0.12, [4.2, 4.2], [1.6, 0.25, 0.05, 0.30]),
-            ([120.0, 132.0, 150.0], [7.0, 7.0], 0.15, [34.0, 34.0], [9.0, 0.25, 0.15, 0.30]),
-            ([60.0, 58.0, 60.0], [3.0, 3.0], 0.20, [1e6, 1e6], [1.0, 0.0, 0.0, 0.35]),
-            ([112.0, 74.0, 48.0], [140.0, 7.0], 0.40, [1e6, 260.0], [2.5, 0.6, 0.30, 0.15]),
-            ([128.0, 140.0, 122.0], [40.0, 40.0], 0.10, [1e6, 1e6], [1.0, 0.0, 0.0, 0.18]),
-        ];
-        let (table, grain, contrast, pitch, [line, dark, uneven, rough]) = dice.pick(&tables);
+        let Surface { colour, grain, contrast, pitch, line, dark, uneven, rough } = dice.pick(&SURFACES);
         let (sin, cos) = dice.real(-0.6, 0.6).sin_cos();
         let light = dice.real(0.8, 1.1);
-        self.table = table.map(|c| c * light);
+        self.table = colour.map(|c| c * light);
         (self.grain, self.contrast) = (grain, contrast);
         self.pattern = Some(Pattern { turn: [sin, cos], pitch, line, dark, uneven, rough, seed: dice.bits() });
     }
