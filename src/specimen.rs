@@ -1,4 +1,9 @@
-//! The lab: labelled synthetic documents. Paint one flat, photograph it as a phone would, forge a copy.
+//! The lab: labelled synthetic documents. Paint one flat, photograph it as a phone would, forge it.
+//!
+//! `bill` and `receipt` paint; `wear` and `photograph` make a photo of it; `camera` saves it; `attack` edits the saved
+//! photo's pixels with the acts of `retouch`, after `revise` said what must be printed; `chain` is what befalls the
+//! file; `lab` does all of this for one [`Order`], and many orders on all cores. `forge` is the older attack, done to
+//! the flat picture before it is photographed.
 //!
 //! Off the service's path: nothing that reads or decides uses it. Everything is drawn from a seed; the same seed,
 //! fonts and build give the same bytes. Contents are made up and say so, bills carry the words 样张 (specimen), and
@@ -22,6 +27,7 @@ mod receipt;
 mod retouch;
 mod revise;
 mod samples;
+mod sheet;
 mod wear;
 
 pub use attack::{Attack, Tool};
@@ -33,6 +39,7 @@ pub use forge::{forge, forge_field};
 pub use lab::{Order, Take, develop, develop_all};
 pub use photograph::{CameraParams, Curl, CurlAxis, photograph};
 pub use samples::{write_picture, write_samples};
+pub use sheet::write_sheet;
 
 use crate::domain::{DocumentKind, FieldName, Homography, Quad, Upload};
 use canvas::Bounds;

@@ -4,7 +4,7 @@ use super::{Ending, usage};
 use crate::service::work::cores;
 use crate::specimen::{
     Attack, CameraParams, Chain, Curl, CurlAxis, Fonts, MAKERS, Order, SpecimenKind, Take, develop_all, write_picture,
-    write_samples,
+    write_samples, write_sheet,
 };
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -58,6 +58,15 @@ enum SpecimenCommand {
         /// What the forger does: a name, `all` for one file of each, or `mixed` for the seed's choice
         #[arg(long, value_name = "NAME", default_value = "mixed", value_parser = wanted_attack)]
         attack: Wanted<Attack>,
+    },
+    /// A contact sheet of twelve mixed ones, to look at
+    Sheet {
+        /// The file: a PNG, or a JPEG by any other ending
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The first seed
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
     },
 }
 
@@ -134,6 +143,10 @@ pub fn run(args: &SpecimenArgs) -> Result<Ending> {
         })?,
         SpecimenCommand::Photograph { set, again } => write_set(set, &photographs(set, *again), &fonts)?,
         SpecimenCommand::Forge { set, attack } => write_set(set, &forgeries(set, *attack)?, &fonts)?,
+        SpecimenCommand::Sheet { out, seed } => {
+            write_sheet(out, *seed, cores(), &fonts).with_context(|| out.display().to_string())?;
+            vec![out.clone()]
+        }
     };
     let mut out = std::io::stdout().lock();
     for path in written {

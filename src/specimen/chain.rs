@@ -162,7 +162,8 @@ fn scaled(k: [f64; 2], [dx, dy]: [f64; 2]) -> Homography<Upload, Upload> {
     Homography::new([k[0], 0.0, dx, 0.0, k[1], dy, 0.0, 0.0, 1.0])
 }
 
-fn shrunk(image: &RgbImage, w: u32, h: u32) -> io::Result<RgbImage> {
+/// The picture at another size.
+pub(super) fn shrunk(image: &RgbImage, w: u32, h: u32) -> io::Result<RgbImage> {
     let source = fir::images::ImageRef::new(image.width(), image.height(), image.as_raw(), fir::PixelType::U8x3)
         .map_err(io::Error::other)?;
     let mut target = fir::images::Image::new(w, h, fir::PixelType::U8x3);
@@ -261,7 +262,7 @@ fn on_monitor(specimen: Specimen, dice: &mut Dice, camera: &CameraParams) -> io:
 
     let cosines = cosines();
     let wave = |t: f32| cosines[((t - t.floor()) * 256.0) as usize & 255];
-    let [stripes, rows] = [dice.real(0.12, 0.35) as f32, dice.real(0.06, 0.2) as f32];
+    let [stripes, rows] = [dice.real(0.03, 0.28) as f32, dice.real(0.02, 0.18) as f32];
     let cast = [dice.real(0.86, 0.98), dice.real(0.94, 1.0), dice.real(1.0, 1.1)].map(|v| v as f32);
     let (glow, exposure) = (dice.real(6.0, 22.0) as f32, dice.real(0.8, 0.98) as f32);
     let around = [dice.real(18.0, 60.0) as f32; 3];

@@ -85,7 +85,13 @@ pub fn develop(order: &Order, fonts: &Fonts) -> io::Result<Option<Picture>> {
     let mut dice = Dice::new(scene, "lab");
     let place = order.maker.unwrap_or(dice.between(0, MAKERS.len() as i64 - 1) as usize).min(MAKERS.len() - 1);
     let maker = &MAKERS[place];
-    let camera = CameraParams { long_side: order.camera.long_side * maker.long_side / 1840, ..order.camera };
+    let camera = CameraParams {
+        long_side: order.camera.long_side * maker.long_side / 1840,
+        exposure: [0.9, 1.12],
+        contrast: [0.0, 0.5],
+        varied_tables: dice.chance(0.8),
+        ..order.camera
+    };
     let save = Save::of(maker, &mut dice);
     let take = |flat: &Specimen, scene: u64| -> io::Result<(Specimen, Vec<u8>)> {
         let mut photo = photograph(flat, scene, &camera);
@@ -144,7 +150,7 @@ pub fn develop(order: &Order, fonts: &Fonts) -> io::Result<Option<Picture>> {
                     wear(&mut flat.image, seed);
                     take(&flat, seed ^ (number << 32)).map(|(photo, _)| photo).ok()
                 };
-                attack(&photo, wanted, seed ^ (attempt << 48), fonts, donor)
+                attack(&photo, wanted, scene ^ (attempt << 48), fonts, donor)
             });
             let Some(forged) = forged else { return Ok(None) };
             (forged, None, 1)
@@ -189,4 +195,76 @@ pub fn develop_all(
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|w| w.join().unwrap_or_else(|_| Err(io::Error::other("a painter gave up"))))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::specimen::tests::fonts;
+    use std::sync::Mutex;
+
+    fn order(kind: SpecimenKind, seed: u64, attack: Option<Attack>) -> Order {
+        let camera = CameraParams { long_side: 900, ..CameraParams::default() };
+        Order { kind, seed, attack, chain: Chain::Camera, maker: None, camera, take: Take::First }
+    }
+
+    #[test]
+    fn every_attack_is_developed_and_an_order_gives_the_same_file() {
+        let Some(fonts) = fonts() else { return };
+        for attack in Attack::ALL {
+            let order = order(SpecimenKind::InpatientBill, 2, Some(attack));
+            let picture = develop(&order, &fonts).unwrap().unwrap();
+            assert!(Some(&picture) == develop(&order, &fonts).unwrap().as_ref(), "{} differs", attack.as_str());
+            assert!(!picture.truth.genuine, "{}", attack.as_str());
+            assert_eq!(picture.truth.attack.as_deref(), Some(attack.as_str()));
+            assert_eq!(picture.truth.tool.is_some(), attack.in_the_photo());
+            // Edited files were saved by the camera and by the editor.
+            assert!(!attack.in_the_photo() || picture.truth.saves == Some(2), "{}", attack.as_str());
+        }
+    }
+
+    #[test]
+    fn threads_make_what_one_makes() {
+        let Some(fonts) = fonts() else { return };
+        let mut orders: Vec<Order> = SpecimenKind::ALL.map(|kind| order(kind, 3, None)).to_vec();
+        orders.extend(Take::AGAIN.map(|take| Order { take, ..orders[0] }));
+        let made = |threads: usize| {
+            let made = Mutex::new(vec![None; orders.len()]);
+            develop_all(&orders, threads, &fonts, |i, picture| {
+                made.lock().unwrap()[i] = picture;
+                Ok(())
+            })
+            .unwrap();
+            made.into_inner().unwrap()
+        };
+        let one = made(1);
+        assert!(one == made(3));
+        let fields = |i: usize| &one[i].as_ref().unwrap().truth.fields;
+        for again in 3..6 {
+            assert_eq!(fields(again), fields(0), "the same sheet says the same");
+            assert!(one[again].as_ref().unwrap().bytes != one[0].as_ref().unwrap().bytes);
+        }
+    }
+
+    #[test]
+    fn a_failure_to_keep_stops_the_work() {
+        let Some(fonts) = fonts() else { return };
+        let orders = [order(SpecimenKind::TillReceipt, 1, None); 4];
+        let kept = AtomicUsize::new(0);
+        let failed = develop_all(&orders, 1, &fonts, |_, _| {
+            kept.fetch_add(1, Ordering::Relaxed);
+            Err(io::Error::other("full"))
+        });
+        assert!(failed.is_err() && kept.into_inner() == 1);
+    }
+
+    #[test]
+    fn the_mix_holds_everything_that_suits() {
+        let attacks: std::collections::BTreeSet<_> =
+            (0..400).map(|seed| Attack::mixed(SpecimenKind::TillReceipt, seed)).collect();
+        assert!(attacks.iter().all(|a| a.suits(SpecimenKind::TillReceipt.document_kind())) && attacks.len() == 8);
+        let chains: std::collections::BTreeSet<_> =
+            (0..400).map(|seed| Chain::mixed(SpecimenKind::TillReceipt, seed, true)).collect();
+        assert_eq!(chains.len(), Chain::ALL.len());
+    }
 }

@@ -27,6 +27,12 @@ pub struct CameraParams {
     pub noise: [f64; 2],
     /// How the sheet bends. Default none: it lies flat.
     pub curl: Option<Curl>,
+    /// Factor on all light before it is noisy. Default 1.
+    pub exposure: [f64; 2],
+    /// How far a phone's own contrast curve is applied, 0..1. Default 0.
+    pub contrast: [f64; 2],
+    /// Light tables, planks, tiles and cloth too, not only four dark tables. Default not.
+    pub varied_tables: bool,
 }
 
 /// A sheet bent as a part of a cylinder. Its light does not change, only its shape.
@@ -65,6 +71,9 @@ impl Default for CameraParams {
             blur: [0.4, 0.65],
             noise: [1.2, 2.4],
             curl: None,
+            exposure: [1.0, 1.0],
+            contrast: [0.0, 0.0],
+            varied_tables: false,
         }
     }
 }
@@ -102,7 +111,12 @@ pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen
     let back = there.inverse().unwrap_or(identity);
     let seen = |p| if camera.curl.is_some() { pose.seen(p) } else { there.apply(p) };
 
-    let scene = Scene::set(&mut dice, camera);
+    let mut scene = Scene::set(&mut dice, camera);
+    // A stream of its own, so that what a plain camera sees does not depend on what this one adds.
+    let mut more = Dice::new(seed, "phone");
+    if camera.varied_tables {
+        scene.vary(&mut more);
+    }
     let mut light = match camera.curl {
         Some(_) => scene.expose(&flat.image, |p| pose.on_sheet(p), w, h),
         None => {
@@ -116,6 +130,10 @@ pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen
         }
     };
     blur(&mut light, w as usize, h as usize, dice.real(camera.blur[0], camera.blur[1]));
+    let [exposure, contrast] = [camera.exposure, camera.contrast].map(|[from, to]| more.real(from, to) as f32);
+    if exposure != 1.0 || contrast != 0.0 {
+        expose_and_curve(&mut light, exposure, contrast);
+    }
     let image = sensor(&light, w, h, dice.real(camera.noise[0], camera.noise[1]), dice.bits());
 
     let mut truth = flat.truth.clone();
@@ -264,7 +282,7 @@ impl Bend {
     }
 }
 
-/// Table and light.
+/// Table and light. The table's grain is in pixels of the frame.
 struct Scene {
     table: [f64; 3],
     grain: [f64; 2],
@@ -280,6 +298,74 @@ struct Scene {
     edge_at: f64,
     edge_dark: f64,
     balance: [f64; 3],
+    pattern: Option<Pattern>,
+}
+
+/// A table: colour, grain in pixels and its contrast, and what [`Pattern`] says.
+#[derive(Clone, Copy)]
+struct Surface {
+    colour: [f64; 3],
+    grain: [f64; 2],
+    contrast: f64,
+    pitch: [f64; 2],
+    line: f64,
+    dark: f64,
+    uneven: f64,
+    rough: f64,
+}
+
+const fn surface(
+    colour: [f64; 3],
+    (grain, contrast): ([f64; 2], f64),
+    pitch: [f64; 2],
+    [line, dark, uneven, rough]: [f64; 4],
+) -> Surface {
+    Surface { colour, grain, contrast, pitch, line, dark, uneven, rough }
+}
+
+/// No line in the frame.
+const PLAIN: [f64; 2] = [1e6, 1e6];
+
+/// Light planks, parquet, a white desk, tiles, a weave, a checked cloth, black leather, dark planks, a green board.
+const SURFACES: [Surface; 9] = [
+    surface([196.0, 164.0, 122.0], ([120.0, 5.0], 0.22), [1e6, 210.0], [3.0, 0.5, 0.25, 0.10]),
+    surface([150.0, 108.0, 70.0], ([160.0, 6.0], 0.35), [900.0, 140.0], [2.5, 0.6, 0.35, 0.12]),
+    surface([214.0, 212.0, 206.0], ([60.0, 60.0], 0.05), PLAIN, [1.0, 0.0, 0.0, 0.05]),
+    surface([186.0, 182.0, 174.0], ([24.0, 24.0], 0.16), [430.0, 430.0], [5.0, 0.35, 0.10, 0.10]),
+    surface([168.0, 160.0, 150.0], ([5.0, 5.0], 0.12), [4.2, 4.2], [1.6, 0.25, 0.05, 0.30]),
+    surface([120.0, 132.0, 150.0], ([7.0, 7.0], 0.15), [34.0, 34.0], [9.0, 0.25, 0.15, 0.30]),
+    surface([60.0, 58.0, 60.0], ([3.0, 3.0], 0.20), PLAIN, [1.0, 0.0, 0.0, 0.35]),
+    surface([112.0, 74.0, 48.0], ([140.0, 7.0], 0.40), [1e6, 260.0], [2.5, 0.6, 0.30, 0.15]),
+    surface([128.0, 140.0, 122.0], ([40.0, 40.0], 0.10), PLAIN, [1.0, 0.0, 0.0, 0.18]),
+];
+
+/// Lines and fields on a table, turned in the frame.
+struct Pattern {
+    /// Sine and cosine of the turn.
+    turn: [f64; 2],
+    /// Pixels from line to line, both ways.
+    pitch: [f64; 2],
+    /// Width of the lines, pixels, and how much darker they are.
+    line: f64,
+    dark: f64,
+    /// How much fields differ from each other.
+    uneven: f64,
+    /// Roughness from pixel to pixel.
+    rough: f64,
+    seed: u64,
+}
+
+impl Pattern {
+    fn at(&self, x: f64, y: f64) -> f64 {
+        let [sin, cos] = self.turn;
+        let (u, v) = ((x * cos + y * sin) / self.pitch[0], (y * cos - x * sin) / self.pitch[1]);
+        let off = |t: f64, pitch: f64| (t - t.round()).abs() * pitch;
+        let near = off(u, self.pitch[0]).min(off(v, self.pitch[1]));
+        let line = 1.0 - self.dark * (1.0 - near / self.line).clamp(0.0, 1.0);
+        let field = 1.0 + self.uneven * (smooth_noise(u.round() * 7.0, v.round() * 7.0, self.seed) - 0.5);
+        let rough = 1.0 + self.rough * (smooth_noise(x / 1.7, y / 1.7, self.seed ^ 0x77) - 0.5);
+        line * field * rough
+    }
 }
 
 impl Scene {
@@ -308,7 +394,18 @@ impl Scene {
             edge_at: dice.real(-0.5, 0.7),
             edge_dark: if dice.chance(camera.shadow) { dice.real(0.08, 0.22) } else { 0.0 },
             balance: [1.0 + warm, 1.0, 1.0 - warm],
+            pattern: None,
         }
+    }
+
+    /// Puts the sheet on another table, more often than not.
+    fn vary(&mut self, dice: &mut Dice) {
+        let Surface { colour, grain, contrast, pitch, line, dark, uneven, rough } = dice.pick(&SURFACES);
+        let (sin, cos) = dice.real(-0.6, 0.6).sin_cos();
+        let light = dice.real(0.8, 1.1);
+        self.table = colour.map(|c| c * light);
+        (self.grain, self.contrast) = (grain, contrast);
+        self.pattern = Some(Pattern { turn: [sin, cos], pitch, line, dark, uneven, rough, seed: dice.bits() });
     }
 
     /// What falls on the sensor, interleaved RGB in grey levels; `back` leads from the photo to the sheet.
@@ -328,7 +425,9 @@ impl Scene {
                 let mut colour = [0.0_f32; 3];
                 if cover < 1.0 {
                     let shade = self.under([u, v], [sw, sh]) * self.texture(px, py);
-                    colour = self.table.map(|c| (c * shade) as f32);
+                    for (c, table) in colour.iter_mut().zip(&self.table) {
+                        *c = (table * shade) as f32;
+                    }
                 }
                 if cover > 0.0 {
                     let paper = sample(sheet, u - 0.5, v - 0.5);
@@ -359,19 +458,22 @@ impl Scene {
         let [gx, gy] = self.grain;
         let coarse = smooth_noise(x / (gx * 4.0), y / (gy * 4.0), self.seed);
         let fine = smooth_noise(x / gx, y / gy, self.seed ^ 0x55);
-        1.0 + self.contrast * (0.6 * coarse + 0.4 * fine - 0.5)
+        let shade = 1.0 + self.contrast * (0.6 * coarse + 0.4 * fine - 0.5);
+        shade * self.pattern.as_ref().map_or(1.0, |p| p.at(x, y))
     }
 
     /// The sheet's own soft shadow on the table.
     fn under(&self, [u, v]: [f64; 2], [sw, sh]: [f64; 2]) -> f64 {
         let off = |p: f64, size: f64| (-p).max(p - size).max(0.0);
         let (dx, dy) = (off(u - self.cast[0], sw), off(v - self.cast[1], sh));
-        1.0 - 0.5 * (-(dx * dx + dy * dy) / 200.0).exp()
+        let away = (dx * dx + dy * dy) / 200.0;
+        // Beyond that the difference from 1 is less than 64 bits can hold.
+        if away > 40.0 { 1.0 } else { 1.0 - 0.5 * (-away).exp() }
     }
 }
 
 /// The sheet's colour between pixel centres; beyond the edge the edge's own.
-#[inline]
+#[inline(always)]
 fn sample(sheet: &RgbImage, u: f64, v: f64) -> [f32; 3] {
     let (w, h) = (sheet.width() as usize, sheet.height() as usize);
     let (u, v) = (u.clamp(0.0, w as f64 - 1.001), v.clamp(0.0, h as f64 - 1.001));
@@ -413,6 +515,14 @@ pub(super) fn blur(light: &mut [f32], w: usize, h: usize, sigma: f64) {
         }
         above.swap(0, 1);
         above[1].copy_from_slice(&copy);
+    }
+}
+
+/// Scales light and applies this share of an S-shaped curve.
+fn expose_and_curve(light: &mut [f32], exposure: f32, contrast: f32) {
+    for v in light {
+        let t = (*v * exposure / 255.0).clamp(0.0, 1.0);
+        *v = 255.0 * (t + contrast * (t * t * (3.0 - 2.0 * t) - t));
     }
 }
 

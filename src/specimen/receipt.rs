@@ -150,12 +150,14 @@ pub(super) fn paint(receipt: &Receipt, seed: u64, fonts: &Fonts) -> Specimen {
 
 /// Thermal print: some dot rows and columns print weaker than others.
 fn fade(image: &mut RgbImage, seed: u64) {
-    for (x, y, pixel) in image.enumerate_pixels_mut() {
-        let row = smooth_noise(0.0, f64::from(y) / 7.0, seed);
-        let column = smooth_noise(f64::from(x) / 23.0, 0.0, seed ^ 1);
-        let strength = 1.0 - 0.16 * row - 0.12 * column;
-        for c in &mut pixel.0 {
-            *c = 250_u8.saturating_sub((f64::from(250_u8.saturating_sub(*c)) * strength) as u8).max((*c).min(250));
+    let columns: Vec<f64> = (0..image.width()).map(|x| smooth_noise(f64::from(x) / 23.0, 0.0, seed ^ 1)).collect();
+    for (y, row) in image.enumerate_rows_mut() {
+        let weak = smooth_noise(0.0, f64::from(y) / 7.0, seed);
+        for (x, _, pixel) in row {
+            let strength = 1.0 - 0.16 * weak - 0.12 * columns[x as usize];
+            for c in &mut pixel.0 {
+                *c = 250_u8.saturating_sub((f64::from(250_u8.saturating_sub(*c)) * strength) as u8).max((*c).min(250));
+            }
         }
     }
 }

@@ -78,6 +78,9 @@ pub(super) fn between(image: &RgbImage, [x, y]: [f64; 2]) -> [f32; 3] {
     })
 }
 
+/// A pixel's place and colour.
+type Seen = ([usize; 2], [f32; 3]);
+
 /// The unprinted paper around a region: its light as a plane over x and y, and its grain.
 pub(super) struct Paper {
     middle: [f64; 2],
@@ -90,13 +93,14 @@ pub(super) struct Paper {
 impl Paper {
     /// Learnt from the ring, without the print in it.
     pub(super) fn around(image: &RgbImage, region: &Region) -> Self {
-        let ring: Vec<_> = region.pixels().filter(|(_, _, d)| *d < -0.5).map(|(_, p, _)| (p, at(image, p))).collect();
+        let ring: Vec<Seen> =
+            region.pixels().filter(|(_, _, d)| *d < -0.5).map(|(_, p, _)| (p, at(image, p))).collect();
         let mut lumas: Vec<f32> = ring.iter().map(|(_, c)| luma(*c)).collect();
         lumas.sort_unstable_by(f32::total_cmp);
         let median = lumas.get(lumas.len() / 2).copied().unwrap_or(255.0);
         let blank: Vec<_> = ring.into_iter().filter(|(_, c)| (luma(*c) - median).abs() < 12.0).collect();
         let n = blank.len().max(1) as f64;
-        let mean = |f: &dyn Fn(&([usize; 2], [f32; 3])) -> f64| blank.iter().map(f).sum::<f64>() / n;
+        let mean = |f: &dyn Fn(&Seen) -> f64| blank.iter().map(f).sum::<f64>() / n;
         let middle = [0, 1].map(|i| mean(&|(p, _)| p[i] as f64));
         let spread = |i: usize, j: usize| mean(&|(p, _)| (p[i] as f64 - middle[i]) * (p[j] as f64 - middle[j]));
         let (xx, xy, yy) = (spread(0, 0), spread(0, 1), spread(1, 1));
@@ -184,9 +188,10 @@ fn membrane(image: &RgbImage, region: &Region, source: &impl Fn([usize; 2]) -> [
     }
     for _ in 0..60 {
         for &i in &inner {
-            for c in 0..3 {
-                let around = (lift[i - 1][c] + lift[i + 1][c] + lift[i - w][c] + lift[i + w][c]) / 4.0;
-                lift[i][c] += 1.8 * (around - lift[i][c]);
+            let [left, right, above, below] = [lift[i - 1], lift[i + 1], lift[i - w], lift[i + w]];
+            for (c, value) in lift[i].iter_mut().enumerate() {
+                let around = (left[c] + right[c] + above[c] + below[c]) / 4.0;
+                *value += 1.8 * (around - *value);
             }
         }
     }
@@ -283,7 +288,7 @@ impl Mask {
             Self::typed(fonts, style, at, text)
         };
         (mask.wobble, mask.seed) = (dice.real(0.5, 1.2), dice.bits());
-        let radius = em * dice.real(0.035, 0.055);
+        let radius = em * dice.real(0.024, 0.042);
         let mut pen = at[0];
         for c in text.chars() {
             let wide = f64::from(super::canvas::advance(fonts, style, c));
@@ -426,7 +431,7 @@ pub(super) fn ink_share(image: &RgbImage, region: &Region, paper: &Paper) -> [f3
         })
         .collect();
     inside.sort_unstable_by(|a, b| luma(*a).total_cmp(&luma(*b)));
-    let darkest = &inside[..(inside.len() / 25).clamp(1, inside.len().max(1)).min(inside.len())];
+    let darkest = &inside[..(inside.len() / 60).clamp(1, inside.len().max(1)).min(inside.len())];
     [0, 1, 2].map(|c| darkest.iter().map(|s| s[c]).sum::<f32>() / darkest.len().max(1) as f32)
 }
 

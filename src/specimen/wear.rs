@@ -1,5 +1,6 @@
 //! What paper and printer add to a clean page before anyone photographs it: fibres, toner, folds.
 
+use super::canvas::smooth_noise;
 use super::dice::Dice;
 use image::RgbImage;
 
@@ -16,20 +17,58 @@ pub(super) fn wear(image: &mut RgbImage, seed: u64) {
     let (w, h) = (image.width() as usize, image.height() as usize);
     bleed(image, spread);
     let folds = folds(&mut dice, w, h);
+    let waves = Waves::draw(&mut dice, w, h);
+    let mut wave = vec![0.0_f32; w];
     let across: Vec<f32> =
         (0..w).map(|x| folds.iter().filter(|f| f.upright).map(|f| f.shade(x as f32)).sum()).collect();
     for (y, row) in image.chunks_exact_mut(w * 3).enumerate() {
         let down: f32 = folds.iter().filter(|f| !f.upright).map(|f| f.shade(y as f32)).sum();
+        waves.row(y, &mut wave);
         // Neighbouring rows of the tile stay neighbours, so that grains have a height.
         let line = &tile[(y % TILE) * TILE..][..TILE];
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
             let grain = line[(x + (y / TILE) * 197 + (x / TILE) * 131) % TILE];
-            let lift = across[x] + down + grain * fibre;
+            let lift = across[x] + down + wave[x] + grain * fibre;
             for value in pixel {
                 let v = f32::from(*value);
                 // Ink is rough where it is dark; paper where it is light.
                 let dark = 1.0 - v / 255.0;
                 *value = (v + lift * (1.0 - dark) + (grain * 0.5 + 0.3) * toner * dark).clamp(0.0, 255.0) as u8;
+            }
+        }
+    }
+}
+
+/// The sheet does not lie quite even: soft light and shade over it, on a coarse lattice.
+struct Waves {
+    lattice: Vec<f32>,
+    columns: usize,
+}
+
+impl Waves {
+    /// Pixels from one lattice point to the next.
+    const STEP: usize = 32;
+
+    fn draw(dice: &mut Dice, w: usize, h: usize) -> Self {
+        let [depth, seed] = [dice.real(2.0, 11.0), dice.real(0.0, 1e6)];
+        let length = [dice.real(150.0, 700.0), dice.real(150.0, 700.0)];
+        let (columns, rows) = (w / Self::STEP + 2, h / Self::STEP + 2);
+        let point = |i: usize| {
+            let (x, y) = ((i % columns * Self::STEP) as f64, (i / columns * Self::STEP) as f64);
+            (depth * (smooth_noise(x / length[0], y / length[1], seed as u64) - 0.5)) as f32
+        };
+        Self { lattice: (0..columns * rows).map(point).collect(), columns }
+    }
+
+    /// Grey levels to add along one row.
+    fn row(&self, y: usize, out: &mut [f32]) {
+        let share = (y % Self::STEP) as f32 / Self::STEP as f32;
+        let upper = &self.lattice[y / Self::STEP * self.columns..];
+        let line = |i: usize| upper[i] + (upper[i + self.columns] - upper[i]) * share;
+        for (i, cell) in out.chunks_mut(Self::STEP).enumerate() {
+            let (from, to) = (line(i), line(i + 1));
+            for (x, value) in cell.iter_mut().enumerate() {
+                *value = from + (to - from) * x as f32 / Self::STEP as f32;
             }
         }
     }
@@ -58,11 +97,18 @@ fn tile(dice: &mut Dice) -> Vec<f32> {
 fn bleed(image: &mut RgbImage, share: f32) {
     let row = image.width() as usize * 3;
     let old = image.as_raw().clone();
-    let share = (share * 256.0) as i32;
+    let share = (share * 128.0) as i16;
+    let n = old.len().saturating_sub(2 * row);
+    if n == 0 {
+        return;
+    }
+    let (above, left, here) = (&old[..n], &old[row - 3..][..n], &old[row..][..n]);
+    let (right, below) = (&old[row + 3..][..n], &old[2 * row..][..n]);
     let raw: &mut [u8] = image;
-    for i in row..raw.len().saturating_sub(row) {
-        let darkest = old[i - 3].min(old[i + 3]).min(old[i - row]).min(old[i + row]).min(old[i]);
-        raw[i] = (i32::from(old[i]) - ((i32::from(old[i]) - i32::from(darkest)) * share >> 8)) as u8;
+    let out = &mut raw[row..][..n];
+    for i in 0..n {
+        let darkest = above[i].min(left[i]).min(here[i]).min(right[i]).min(below[i]);
+        out[i] = (i16::from(here[i]) - (((i16::from(here[i]) - i16::from(darkest)) * share) >> 7)) as u8;
     }
 }
 

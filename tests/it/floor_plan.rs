@@ -155,6 +155,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("vision/pdf.rs", &["hayro", "flate2", "std::thread", "std::sync::atomic"]),
     ("decision/policy.rs", &["toml"]),
     ("service/pictures.rs", &["jpeg_encoder"]),
+    ("specimen/camera.rs", &["jpeg_encoder"]),
 ];
 
 /// Paths that a pure floor may not name.
