@@ -36,9 +36,18 @@ pub struct Original<'a> {
 pub struct Print<'a> {
     /// The lines of text.
     pub lines: &'a [Quad<Upload>],
+    /// What each of them says, in the same order.
+    pub texts: &'a [&'a str],
     /// The fields' values.
     pub fields: &'a [(FieldName, Quad<Upload>)],
 }
+
+/// Limit of an alarm of [`SignalName::CopiedGlyphs`](crate::domain::pixels::SignalName), thousandths of the page's scale.
+pub const COPIED_GLYPHS_ALARM: i32 = 3600;
+/// Limit of an alarm of [`SignalName::OddInLine`](crate::domain::pixels::SignalName), thousandths of a decimal logarithm.
+pub const ODD_IN_LINE_ALARM: i32 = 2000;
+/// Limit of an alarm of [`SignalName::Recapture`](crate::domain::pixels::SignalName), thousandths of each way's own limit.
+pub const RECAPTURE_ALARM: i32 = 1000;
 
 /// Most places a signal points to.
 const SUSPECTS: usize = 12;
@@ -51,11 +60,12 @@ pub fn examine(original: &Original, print: &Print) -> PixelEvidence {
     let plane = jpeg::Plane::of(original.image);
     let history = history::of(original, jpeg.as_ref());
     let (double, earlier) = double_jpeg::measure(jpeg.as_ref(), &lines);
+    let nearest = copies::nearest(&luma, &lines);
     let signals = vec![
         grid::measure(jpeg.as_ref(), &plane, &lines),
         double,
-        copies::measure(&luma, &lines),
-        odd::measure(original.image, &luma, &lines),
+        copies::measure(&lines, &nearest),
+        odd::measure(original.image, &luma, &lines, &nearest),
         recapture::measure(original, &luma),
     ];
     let history = crate::domain::pixels::History { earlier_quality: earlier, ..history };

@@ -217,7 +217,9 @@ impl Reader {
         let places: Vec<_> = reading.fields.iter().map(|(name, field)| (*name, field.polygon)).collect();
         let original = Original { bytes, from_pdf: pdf_page.is_some(), image: &photo.image };
         watch.last = Instant::now();
-        let pixels = Some(forensics::examine(&original, &Print { lines: &lines, fields: &places }));
+        let said: Vec<_> = reading.lines.iter().map(|line| line.text.as_str()).collect();
+        let print = Print { lines: &lines, texts: &said, fields: &places };
+        let pixels = Some(forensics::examine(&original, &print));
         watch.lap("authenticity");
         let reading = Reading { pdf_page, overprint, text_layer: photo.text_layer, pixels, ..reading };
         watch.timing.add("total", start.elapsed());

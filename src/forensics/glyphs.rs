@@ -19,6 +19,10 @@ pub struct Glyph {
     pub ink: u32,
     /// The field it stands in, if any.
     pub field: Option<FieldName>,
+    /// Whether it is a digit, by its place among what the line says.
+    pub digit: bool,
+    /// Whether it is a digit of an amount of money.
+    pub amount: bool,
 }
 
 impl Glyph {
@@ -30,6 +34,11 @@ impl Glyph {
     /// Height, pixels.
     pub fn height(&self) -> u32 {
         self.bottom - self.top
+    }
+
+    /// Whether money, or what a field says, hangs on it.
+    pub fn is_decisive(&self) -> bool {
+        self.digit && (self.amount || self.field.is_some())
     }
 
     /// Its box.
@@ -60,7 +69,51 @@ pub(super) fn luma(image: &RgbImage) -> GrayImage {
 
 /// The characters of every line, in the order of the lines. Dark ink on light paper only.
 pub(super) fn lines(luma: &GrayImage, print: &Print) -> Vec<TextLine> {
-    print.lines.iter().filter_map(|quad| line(luma, quad, print.fields)).collect()
+    let said = print.texts.iter().copied().chain(std::iter::repeat(""));
+    let found = print.lines.iter().zip(said);
+    found
+        .filter_map(|(quad, text)| {
+            let mut line = line(luma, quad, print.fields)?;
+            mark_digits(&mut line, text);
+            Some(line)
+        })
+        .collect()
+}
+
+/// A digit is at least so many pixels high; below, nothing can be told of it.
+const LEAST_DIGIT: u32 = 8;
+
+/// Marks the characters that the digits at the end of a text, or at its start, must be.
+///
+/// The reader tells no places within a line, but what has a digit's shape stands there in the text's order. An amount
+/// ends its line; a date or a number that does not is found from the start.
+fn mark_digits(line: &mut TextLine, text: &str) {
+    let shaped: Vec<usize> = (0..line.glyphs.len())
+        .filter(|i| {
+            let (w, h) = (line.glyphs[*i].width(), line.glyphs[*i].height());
+            let share = f64::from(h) / line.height;
+            (0.4..=1.1).contains(&share) && h >= LEAST_DIGIT && w <= h && f64::from(w) >= 0.12 * f64::from(h)
+        })
+        .collect();
+    let numeric = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | ':' | '/' | '-' | ' ');
+    let digits = |run: &mut dyn Iterator<Item = char>| {
+        run.take_while(|c| numeric(*c)).filter(char::is_ascii_digit).count().min(shaped.len())
+    };
+    let (first, last) = (digits(&mut text.chars()), digits(&mut text.chars().rev()));
+    let cents = text.trim_end().rsplit_once(['.', ',']).map(|(_, cents)| cents.trim());
+    let is_amount = cents.is_some_and(|c| c.len() == 2 && c.bytes().all(|b| b.is_ascii_digit()));
+    for (run, amount) in [(&shaped[..first], false), (&shaped[shaped.len() - last..], is_amount)] {
+        let mut heights: Vec<u32> = run.iter().map(|i| line.glyphs[*i].height()).collect();
+        heights.sort_unstable();
+        let Some(usual) = heights.get(heights.len() / 2).copied() else { continue };
+        let off = (usual / 8).max(2);
+        for i in run {
+            let glyph = &mut line.glyphs[*i];
+            let fits = glyph.height().abs_diff(usual) <= off;
+            glyph.digit |= fits;
+            glyph.amount |= fits && amount;
+        }
+    }
 }
 
 /// Ink lower than this share of its line's height is a dot, a speck or a hyphen.
@@ -122,7 +175,7 @@ fn line(luma: &GrayImage, quad: &Quad<Upload>, fields: &[(FieldName, Quad<Upload
                 fields.iter().find(|(_, quad)| Inside::of(quad).holds(middle[0], middle[1])).map(|(name, _)| *name);
             let [l, r] = [l, r].map(|x| left + x as u32);
             let [t, b] = [t, b].map(|y| top + y as u32);
-            glyphs.push(Glyph { left: l, top: t, right: r, bottom: b, ink, field });
+            glyphs.push(Glyph { left: l, top: t, right: r, bottom: b, ink, field, digit: false, amount: false });
         }
     }
     glyphs.sort_by_key(|g| (g.left, g.top));
@@ -190,7 +243,7 @@ mod tests {
             }
         }
         let value = (FieldName::Total, Quad::rect(22.0, 18.0, 34.0, 38.0));
-        let print = Print { lines: &[Quad::rect(4.0, 17.0, 118.0, 39.0)], fields: &[value] };
+        let print = Print { lines: &[Quad::rect(4.0, 17.0, 118.0, 39.0)], texts: &["7 1"], fields: &[value] };
         let found = lines(&page, &print);
         let boxes: Vec<_> =
             found[0].glyphs.iter().map(|g| (g.left, g.top, g.right, g.bottom, g.ink, g.field)).collect();
@@ -201,7 +254,7 @@ mod tests {
     #[test]
     fn paper_without_print_has_no_characters() {
         let page = GrayImage::from_fn(100, 40, |x, y| Luma([200 + ((x * 7 + y * 13) % 9) as u8]));
-        let print = Print { lines: &[Quad::rect(0.0, 0.0, 100.0, 40.0)], fields: &[] };
+        let print = Print { lines: &[Quad::rect(0.0, 0.0, 100.0, 40.0)], texts: &["12"], fields: &[] };
         assert!(lines(&page, &print).is_empty());
     }
 }
