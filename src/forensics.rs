@@ -57,12 +57,19 @@ pub fn examine(original: &Original, print: &Print) -> PixelEvidence {
     let luma = glyphs::luma(original.image);
     let lines = glyphs::lines(&luma, print);
     let jpeg = jpeg::Jpeg::of(original.bytes, original.image.dimensions());
-    let plane = jpeg::Plane::of(original.image);
-    let history = history::of(original, jpeg.as_ref());
-    let (double, earlier) = double_jpeg::measure(jpeg.as_ref(), &lines);
+    let upright;
+    let plane = match &jpeg {
+        Some(jpeg) => &jpeg.plane,
+        None => {
+            upright = jpeg::Plane::of(original.image);
+            &upright
+        }
+    };
+    let history = history::of(original, jpeg.as_ref(), plane);
+    let (double, earlier) = double_jpeg::measure(original, jpeg.as_ref(), &lines);
     let nearest = copies::nearest(&luma, &lines);
     let signals = vec![
-        grid::measure(jpeg.as_ref(), &plane, &lines),
+        grid::measure(original, jpeg.as_ref(), plane, &lines),
         double,
         copies::measure(&lines, &nearest),
         odd::measure(original.image, &luma, &lines, &nearest),

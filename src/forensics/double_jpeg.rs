@@ -5,6 +5,7 @@
 //! in Bianchi & Piva, "Image forgery localization via block-grained analysis of JPEG artifacts" (IEEE TIFS 2012), and
 //! told for every character.
 
+use super::Original;
 use super::glyphs::{Glyph, TextLine};
 use super::jpeg::{Jpeg, Plane, ZIGZAG, basis, reference_table};
 use crate::domain::pixels::{Signal, SignalName};
@@ -29,9 +30,13 @@ const STRAY: f64 = 0.05;
 /// What one block may say, nat.
 const CLIP: f64 = 4.0;
 
-/// The signal, and the quality of the earlier save if there was one.
-pub(super) fn measure(jpeg: Option<&Jpeg>, lines: &[TextLine]) -> (Signal, Option<u8>) {
+/// How far each character lacks the earlier save: -log10 of the number of characters that chance lets lack it as much on
+/// such a page; and the quality of the earlier save if there was one.
+pub(super) fn measure(original: &Original, jpeg: Option<&Jpeg>, lines: &[TextLine]) -> (Signal, Option<u8>) {
     let none = |why| (Signal::not_applicable(NAME, why), None);
+    if original.from_pdf {
+        return none("not_a_photo");
+    }
     let Some(jpeg) = jpeg else { return none("no_jpeg") };
     let glyphs: Vec<&Glyph> = lines.iter().flat_map(|line| &line.glyphs).collect();
     let plane = &jpeg.plane;
@@ -56,10 +61,8 @@ pub(super) fn measure(jpeg: Option<&Jpeg>, lines: &[TextLine]) -> (Signal, Optio
             Some(stories.iter().map(|story| story.says(block[story.frequency])).sum::<f64>().clamp(-CLIP, CLIP))
         })
         .collect();
-    let told: Vec<(f64, &Glyph)> = glyphs
-        .iter()
-        .filter_map(|glyph| Some((mean_within(&says, &blocks, plane.place(glyph, 0))?, *glyph)))
-        .collect();
+    let told: Vec<(f64, &Glyph)> =
+        glyphs.iter().filter_map(|glyph| Some((mean_within(&says, &blocks, plane.place(glyph, 0))?, *glyph))).collect();
     if told.len() < LEAST_GLYPHS {
         return (Signal::not_applicable(NAME, "clipped"), earlier);
     }
@@ -70,8 +73,7 @@ pub(super) fn measure(jpeg: Option<&Jpeg>, lines: &[TextLine]) -> (Signal, Optio
         return (Signal::not_applicable(NAME, "faint_earlier_save"), earlier);
     }
     let tests = (told.len() as f64).log10();
-    let scores: Vec<_> =
-        told.iter().map(|(v, glyph)| (-tests - log10_tail(*v, low, usual), *glyph, None)).collect();
+    let scores: Vec<_> = told.iter().map(|(v, glyph)| (-tests - log10_tail(*v, low, usual), *glyph, None)).collect();
     (super::told(NAME, &scores), earlier)
 }
 
@@ -148,7 +150,8 @@ impl Story {
         let widest = (2.0 * last * f64::from(LARGEST)) as i32;
         let mut unsaved = vec![0.0; (2 * widest + 1) as usize];
         for block in shifted.values.iter().flatten() {
-            unsaved[((2.0 * block[frequency]).round() as i32).clamp(-widest, widest).wrapping_add(widest) as usize] += 1.0;
+            unsaved[((2.0 * block[frequency]).round() as i32).clamp(-widest, widest).wrapping_add(widest) as usize] +=
+                1.0;
         }
         let coefficient = |i: usize| (i as i32 - widest) as f64 / 2.0;
         let mut once = vec![0.0; places];
@@ -236,4 +239,61 @@ fn quality(stories: &[Story]) -> Option<u8> {
     };
     let (apart, quality) = (1..=100).map(|q| (apart(q), q)).min_by(|a, b| a.0.total_cmp(&b.0))?;
     (apart <= LIKE_REFERENCE).then_some(quality)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Quad;
+    use image::{Rgb, RgbImage};
+    use jpeg_encoder::{ColorType, Encoder};
+
+    fn saved(image: &RgbImage, quality: u8) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let (w, h) = (image.width() as u16, image.height() as u16);
+        Encoder::new(&mut bytes, quality).encode(image.as_raw(), w, h, ColorType::Rgb).unwrap();
+        bytes
+    }
+
+    /// Soft print on grey paper with grain.
+    fn page() -> RgbImage {
+        RgbImage::from_fn(640, 480, |x, y| {
+            let wave = ((f64::from(x) * 0.9).sin() + (f64::from(y) * 0.7 + f64::from(x) * 0.13).sin()) * 35.0;
+            let grain = (x * 7919 ^ y * 104_729 ^ x * y * 31) % 11;
+            Rgb([(130.0 + wave) as u8 + grain as u8; 3])
+        })
+    }
+
+    fn lines() -> Vec<TextLine> {
+        let glyph = |i: u32| {
+            let (left, top) = (16 + i % 15 * 40, 20 + i / 15 * 60);
+            Glyph { left, top, right: left + 18, bottom: top + 24, ink: 100, field: None }
+        };
+        let glyphs = (0..105).map(glyph).collect();
+        vec![TextLine { quad: Quad::rect(0.0, 0.0, 640.0, 480.0), height: 24.0, threshold: 100, glyphs }]
+    }
+
+    fn told(bytes: &[u8]) -> (Signal, Option<u8>) {
+        let image = image::load_from_memory(bytes).unwrap().into_rgb8();
+        let jpeg = Jpeg::of(bytes, image.dimensions());
+        measure(&Original { bytes, from_pdf: false, image: &image }, jpeg.as_ref(), &lines())
+    }
+
+    #[test]
+    fn what_was_painted_between_two_saves_stands_out() {
+        let mut image = image::load_from_memory(&saved(&page(), 70)).unwrap().into_rgb8();
+        // Over the twentieth character, as it was before the first save and shifted.
+        let fresh = image::imageops::crop_imm(&page(), 200, 200, 24, 30).to_image();
+        image::imageops::replace(&mut image, &fresh, 16 + 4 * 40 - 3, 80 - 3);
+        let (signal, earlier) = told(&saved(&image, 95));
+        assert_eq!(earlier, Some(70));
+        assert_eq!(signal.suspects[0].polygon, Quad::rect(176.0, 80.0, 194.0, 104.0), "{signal:?}");
+        assert!(signal.suspects[0].score > 2000 && signal.suspects[1].score < 1000, "{signal:?}");
+    }
+
+    #[test]
+    fn one_save_has_no_earlier_one() {
+        let (signal, earlier) = told(&saved(&page(), 95));
+        assert_eq!((signal.not_applicable.as_deref(), earlier), (Some("no_earlier_save"), None));
+    }
 }

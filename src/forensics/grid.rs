@@ -5,6 +5,7 @@
 //! paper); a character pasted, typed or painted over the page votes for others than the page. Here it is the single
 //! character that is judged, not a region, against what genuine characters do.
 
+use super::Original;
 use super::glyphs::{Glyph, TextLine};
 use super::jpeg::{Jpeg, Plane};
 use crate::domain::pixels::{Signal, SignalName};
@@ -21,12 +22,15 @@ const MOST_ASTRAY: f64 = 0.3;
 /// has 2.3).
 const FINEST_STEPS: f64 = 2.5;
 
-/// `rgb` is the plane to look at if the upload is no JPEG.
-pub(super) fn measure(jpeg: Option<&Jpeg>, rgb: &Plane, lines: &[TextLine]) -> Signal {
+/// How far each character's votes stray: -log10 of the number of characters that chance lets stray as far on such a page.
+/// `plane` is the JPEG's or, of another upload, the photo's.
+pub(super) fn measure(original: &Original, jpeg: Option<&Jpeg>, plane: &Plane, lines: &[TextLine]) -> Signal {
+    if original.from_pdf {
+        return Signal::not_applicable(NAME, "not_a_photo");
+    }
     if jpeg.is_some_and(|jpeg| jpeg.table.iter().map(|q| f64::from(*q)).sum::<f64>() > 64.0 * FINEST_STEPS) {
         return Signal::not_applicable(NAME, "saved_as_jpeg");
     }
-    let plane = jpeg.map_or(rgb, |jpeg| &jpeg.plane);
     let glyphs: Vec<&Glyph> = lines.iter().flat_map(|line| &line.glyphs).collect();
     if glyphs.len() < LEAST_GLYPHS {
         return Signal::not_applicable(NAME, "too_few_characters");
@@ -247,4 +251,92 @@ fn transform(c: &[Lanes; 8]) -> [Lanes; 8] {
         out[7][i] = d0 * C[6] - d1 * C[4] + d2 * C[2] - d3 * C[0];
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Quad;
+    use image::{GrayImage, Luma, RgbImage};
+    use jpeg_encoder::{ColorType, Encoder};
+
+    /// A page of soft-edged bars on grey paper with grain, saved as JPEG and opened again.
+    fn page(altered: bool) -> (RgbImage, Vec<TextLine>) {
+        let (w, h) = (640_usize, 320_usize);
+        let grain = |x: usize, y: usize| ((x * 7919 + y * 104_729) ^ (x * y * 31)) % 7;
+        let boxes: Vec<(usize, usize)> =
+            (0..4).flat_map(|row| (0..20).map(move |i| (21 + i * 30, 24 + row * 75))).collect();
+        let mut pixels = vec![0_u8; w * h];
+        for y in 0..h {
+            for x in 0..w {
+                let ink = boxes
+                    .iter()
+                    .any(|(l, t)| (*l..l + 11).contains(&x) && (*t..t + 22).contains(&y) && (x + y) % 9 > 2);
+                pixels[y * w + x] = (if ink { 70 } else { 200 } + grain(x, y)) as u8;
+            }
+        }
+        let mut bytes = Vec::new();
+        Encoder::new(&mut bytes, 75).encode(&pixels, w as u16, h as u16, ColorType::Luma).unwrap();
+        let mut image = image::load_from_memory(&bytes).unwrap().into_rgb8();
+        if altered {
+            // The third character is copied over the tenth, three pixels off the grid.
+            let copy = image::imageops::crop_imm(&image, 21 + 60 - 3, 21, 17, 28).to_image();
+            image::imageops::replace(&mut image, &copy, 21 + 9 * 30 - 3, 21);
+        }
+        let glyph = |(l, t): &(usize, usize)| Glyph {
+            left: *l as u32,
+            top: *t as u32,
+            right: *l as u32 + 11,
+            bottom: *t as u32 + 22,
+            ink: 100,
+            field: None,
+        };
+        let line = TextLine {
+            quad: Quad::rect(0.0, 0.0, 640.0, 320.0),
+            height: 22.0,
+            threshold: 128,
+            glyphs: boxes.iter().map(glyph).collect(),
+        };
+        (image, vec![line])
+    }
+
+    fn told(image: &RgbImage, lines: &[TextLine]) -> Signal {
+        measure(&Original { bytes: &[], from_pdf: false, image }, None, &Plane::of(image), lines)
+    }
+
+    #[test]
+    fn a_character_off_the_grid_stands_out() {
+        let (image, lines) = page(true);
+        let signal = told(&image, &lines);
+        assert_eq!((signal.not_applicable.as_deref(), signal.tested), (None, 80));
+        let first = &signal.suspects[0];
+        assert_eq!(first.polygon, Quad::rect(291.0, 24.0, 302.0, 46.0));
+        assert!(first.score > 2000 && first.score > signal.suspects[1].score + 1000, "{:?}", signal.suspects);
+        let (image, lines) = page(false);
+        assert!(told(&image, &lines).score < Some(1000));
+    }
+
+    #[test]
+    fn pixels_never_saved_as_jpeg_have_no_grid() {
+        let (_, lines) = page(false);
+        let noise =
+            GrayImage::from_fn(640, 320, |x, y| Luma([(((x * 7919) ^ (y * 104_729) ^ (x * y * 31)) % 251) as u8]));
+        let image = image::DynamicImage::ImageLuma8(noise).into_rgb8();
+        assert_eq!(told(&image, &lines).not_applicable.as_deref(), Some("no_jpeg_grid"));
+        let pdf = Original { bytes: &[], from_pdf: true, image: &image };
+        assert_eq!(measure(&pdf, None, &Plane::of(&image), &lines).not_applicable.as_deref(), Some("not_a_photo"));
+    }
+
+    #[test]
+    fn the_transform_is_the_orthonormal_one() {
+        let basis = super::super::jpeg::basis();
+        let columns: [Lanes; 8] = std::array::from_fn(|n| std::array::from_fn(|i| ((n * 37 + i * 11) % 50) as f32));
+        let out = transform(&columns);
+        for k in 0..8 {
+            for i in 0..LANES {
+                let want: f32 = (0..8).map(|n| columns[n][i] * basis[k][n]).sum();
+                assert!((out[k][i] - want).abs() < 1e-3);
+            }
+        }
+    }
 }

@@ -30,9 +30,19 @@ impl Plane {
 
     /// Left, top, right and bottom of a character's box with a margin, cut to the plane, pixels.
     pub(super) fn place(&self, glyph: &Glyph, margin: usize) -> [usize; 4] {
-        let [l, t, r, b] = [glyph.left, glyph.top, glyph.right, glyph.bottom].map(|v| v as usize);
+        let [l, t, r, b] = self.stored([glyph.left, glyph.top, glyph.right, glyph.bottom].map(|v| v as usize));
+        [
+            l.saturating_sub(margin),
+            t.saturating_sub(margin),
+            (r + margin).min(self.width),
+            (b + margin).min(self.height),
+        ]
+    }
+
+    /// An upright box as it is stored.
+    fn stored(&self, [l, t, r, b]: [usize; 4]) -> [usize; 4] {
         let (w, h) = (self.width, self.height);
-        let [l, t, r, b] = match self.orientation {
+        match self.orientation {
             2 => [w.saturating_sub(r), t, w.saturating_sub(l), b],
             3 => [w.saturating_sub(r), h.saturating_sub(b), w.saturating_sub(l), h.saturating_sub(t)],
             4 => [l, h.saturating_sub(b), r, h.saturating_sub(t)],
@@ -41,8 +51,28 @@ impl Plane {
             7 => [w.saturating_sub(b), h.saturating_sub(r), w.saturating_sub(t), h.saturating_sub(l)],
             8 => [w.saturating_sub(b), l, w.saturating_sub(t), r],
             _ => [l, t, r, b],
+        }
+    }
+
+    /// Mean luma of `n` × `n` parts of the upright photo, row by row; empty if it is smaller than that.
+    pub(super) fn cells(&self, n: usize) -> Vec<f64> {
+        if self.width < n || self.height < n {
+            return Vec::new();
+        }
+        let mean = |x: usize, y: usize| {
+            let (left, right) = (x * self.width / n, (x + 1) * self.width / n);
+            let rows = y * self.height / n..(y + 1) * self.height / n;
+            let count = rows.len() * (right - left);
+            let row = |y: usize| self.luma[y * self.width + left..y * self.width + right].iter();
+            rows.flat_map(row).map(|v| f64::from(*v)).sum::<f64>() / count as f64
         };
-        [l.saturating_sub(margin), t.saturating_sub(margin), (r + margin).min(w), (b + margin).min(h)]
+        let small = Self { width: n, height: n, luma: Vec::new(), orientation: self.orientation };
+        (0..n * n)
+            .map(|i| {
+                let [x, y, ..] = small.stored([i % n, i / n, i % n + 1, i / n + 1]);
+                mean(x, y)
+            })
+            .collect()
     }
 }
 
@@ -57,9 +87,13 @@ pub(super) struct Jpeg {
 impl Jpeg {
     /// `None` if the upload is no JPEG with a luma plane, or cannot be decoded. `upright` is the photo's size after EXIF.
     pub(super) fn of(bytes: &[u8], upright: (u32, u32)) -> Option<Self> {
-        let table = luma_table(bytes)?;
         let orientation = metadata::exif(bytes).map_or(1, |exif| Exif::of(exif).orientation());
-        let (width, height) = if orientation >= 5 { (upright.1, upright.0) } else { upright };
+        Self::decoded(bytes, if orientation >= 5 { (upright.1, upright.0) } else { upright }, orientation)
+    }
+
+    /// `None` if it cannot be decoded to luma of this size, which the caller knows to be within limits.
+    pub(super) fn decoded(bytes: &[u8], (width, height): (u32, u32), orientation: u8) -> Option<Self> {
+        let table = luma_table(bytes)?;
         let options = DecoderOptions::default()
             .jpeg_set_out_colorspace(ColorSpace::Luma)
             .set_max_width(width as usize)
@@ -77,10 +111,7 @@ impl Jpeg {
         .ok()??;
         let luma: Vec<f32> = luma.into_iter().map(f32::from).collect();
         let (width, height) = (width as usize, height as usize);
-        (luma.len() == width * height).then_some(Self {
-            table,
-            plane: Plane { width, height, luma, orientation },
-        })
+        (luma.len() == width * height).then_some(Self { table, plane: Plane { width, height, luma, orientation } })
     }
 
     /// Quality of the reference encoder's luma table that this one is, if it is one.
@@ -105,23 +136,24 @@ pub(super) fn reference_table(quality: u8) -> [u16; 64] {
 
 /// Place of each zigzag index in a block, row by row.
 pub(super) const ZIGZAG: [usize; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55,
-    62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
 ];
 
-/// The table that the frame's first component names.
+/// The table that the frame's first component names; tables may follow the frame.
 fn luma_table(bytes: &[u8]) -> Option<[u16; 64]> {
     let mut tables = [None; 4];
+    let mut named = None;
     for (marker, body) in metadata::segments(bytes) {
         match marker {
             0xdb => define_tables(body, &mut tables),
             // Start of frame, of every kind: precision, height, width, count, then id, sampling and table of each.
-            0xc0..=0xc2 => return *tables.get(usize::from(*body.get(8)?))?,
+            0xc0..=0xc2 => named = body.get(8),
             _ => {}
         }
     }
-    None
+    *tables.get(usize::from(*named?))?
 }
 
 fn define_tables(mut body: &[u8], tables: &mut [Option<[u16; 64]>; 4]) {
@@ -186,7 +218,16 @@ mod tests {
             let (width, height) = if orientation >= 5 { (20, 10) } else { (10, 20) };
             Plane { width, height, luma: Vec::new(), orientation }.place(&glyph, 0)
         };
-        let want = [[1, 2, 4, 8], [6, 2, 9, 8], [6, 12, 9, 18], [1, 12, 4, 18], [2, 1, 8, 4], [2, 6, 8, 9], [12, 6, 18, 9], [12, 1, 18, 4]];
+        let want = [
+            [1, 2, 4, 8],
+            [6, 2, 9, 8],
+            [6, 12, 9, 18],
+            [1, 12, 4, 18],
+            [2, 1, 8, 4],
+            [2, 6, 8, 9],
+            [12, 6, 18, 9],
+            [12, 1, 18, 4],
+        ];
         for (i, want) in want.into_iter().enumerate() {
             assert_eq!(place(i as u8 + 1), want, "orientation {}", i + 1);
         }

@@ -16,6 +16,13 @@ pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
+/// Width and height of a JPEG as its frame says, pixels.
+pub(super) fn frame_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let (_, frame) = segments(bytes).find(|(marker, _)| matches!(marker, 0xc0..=0xc2))?;
+    let side = |at: usize| Some(u32::from(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?])));
+    Some((side(3)?, side(1)?)).filter(|(w, h)| *w > 0 && *h > 0)
+}
+
 /// The chunks of a PNG, each with its kind; those of the pixels too.
 fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n").unwrap_or_default();
@@ -143,5 +150,71 @@ impl<'a> Tiff<'a> {
         let text = self.bytes.get(start..start.checked_add(length)?)?;
         let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
         Some(text[..end].trim_ascii())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A TIFF with texts by tag in its first directory, the moment of taking in the second, and a thumbnail.
+    pub(crate) fn tiff(texts: &[(u16, &str)], taken: &str, thumbnail: &[u8]) -> Vec<u8> {
+        let first = 8;
+        let details = first + 2 + 12 * (texts.len() + 1) + 4;
+        let second = details + 2 + 12 + 4;
+        let mut heap = Vec::new();
+        let start = second + 2 + 24 + 4;
+        let entry = |tag: u16, kind: u16, count: usize, value: usize| {
+            let head = [tag.to_be_bytes(), kind.to_be_bytes()].concat();
+            [head, (count as u32).to_be_bytes().to_vec(), (value as u32).to_be_bytes().to_vec()].concat()
+        };
+        let mut text = |tag: u16, value: &str| {
+            let at = start + heap.len();
+            heap.extend_from_slice(value.as_bytes());
+            heap.extend_from_slice(b"\0\0\0\0");
+            entry(tag, 2, value.len() + 4, at)
+        };
+        let mut out = b"MM\0*\0\0\0\x08".to_vec();
+        out.extend((texts.len() as u16 + 1).to_be_bytes());
+        texts.iter().for_each(|(tag, value)| out.extend(text(*tag, value)));
+        out.extend(entry(0x8769, 4, 1, details));
+        out.extend((second as u32).to_be_bytes());
+        out.extend([0, 1]);
+        out.extend(text(0x9003, taken));
+        out.extend([0; 4]);
+        out.extend([0, 2]);
+        out.extend(entry(0x0201, 4, 1, start + heap.len()));
+        out.extend(entry(0x0202, 4, 1, thumbnail.len()));
+        out.extend([0; 4]);
+        out.extend(heap);
+        out.extend(thumbnail);
+        out
+    }
+
+    /// A JPEG with a segment put in front.
+    pub(crate) fn with_segment(jpeg: &[u8], marker: u8, body: &[u8]) -> Vec<u8> {
+        let length = (body.len() as u16 + 2).to_be_bytes();
+        [&jpeg[..2], &[0xff, marker], &length, body, &jpeg[2..]].concat()
+    }
+
+    #[test]
+    fn exif_is_read_and_broken_exif_says_less_without_harm() {
+        let bytes = tiff(
+            &[(0x010f, "Maker"), (0x0131, "Program 3"), (0x0132, "2026:01:02 10:00:00")],
+            "2026:01:01 09:00:00",
+            b"small",
+        );
+        let exif = Exif::of(&bytes);
+        assert_eq!((exif.make, exif.software), (Some(&b"Maker"[..]), Some(&b"Program 3"[..])));
+        assert_eq!((exif.modified, exif.taken), (Some(&b"2026:01:02 10:00:00"[..]), Some(&b"2026:01:01 09:00:00"[..])));
+        assert_eq!((exif.thumbnail, exif.orientation()), (Some(&b"small"[..]), 1));
+        for end in 0..bytes.len() {
+            Exif::of(&bytes[..end]);
+        }
+        for at in 0..bytes.len() {
+            let mut broken = bytes.clone();
+            broken[at] = 0xff;
+            Exif::of(&broken);
+        }
     }
 }
