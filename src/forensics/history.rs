@@ -74,9 +74,8 @@ const EDITORS: &[&str] = &[
     "windows photo editor",
 ];
 
-/// What such programs leave elsewhere: XMP history, Photoshop's own part.
+/// What such programs leave elsewhere, in XMP and C2PA. Not Photoshop's own part of a JPEG: others write captions there.
 const EDITOR_NOTES: &[&str] = &[
-    "photoshop 3.0\08bim",
     "creatortool>adobe photoshop",
     "creatortool=\"adobe photoshop",
     "creatortool>gimp",

@@ -35,11 +35,22 @@ fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Everything a file says beside its pixels: EXIF, XMP, C2PA, comments.
+/// Most bytes of notes that are looked at: whole C2PA manifests have a few hundred thousand.
+const NOTES: usize = 1 << 20;
+
+/// What a file says beside its pixels: EXIF, XMP, C2PA, comments; the first [`NOTES`] bytes of it.
 pub(super) fn texts(bytes: &[u8]) -> Vec<&[u8]> {
     let jpeg = segments(bytes).filter(|(marker, _)| matches!(marker, 0xe1..=0xef | 0xfe)).map(|(_, body)| body);
     let png = chunks(bytes).filter(|(kind, _)| !matches!(*kind, b"IDAT" | b"IHDR" | b"PLTE")).map(|(_, body)| body);
-    jpeg.chain(png).collect()
+    let mut left = NOTES;
+    jpeg.chain(png)
+        .map(|text| {
+            let text = &text[..text.len().min(left)];
+            left -= text.len();
+            text
+        })
+        .filter(|text| !text.is_empty())
+        .collect()
 }
 
 /// The EXIF part of a JPEG or PNG, from its TIFF header on.
