@@ -45,7 +45,7 @@ pub struct Print<'a> {
 /// Limit of an alarm of [`SignalName::CopiedGlyphs`](crate::domain::pixels::SignalName), thousandths of the page's scale.
 pub const COPIED_GLYPHS_ALARM: i32 = 3600;
 /// Limit of an alarm of [`SignalName::OddInLine`](crate::domain::pixels::SignalName), thousandths of a decimal logarithm.
-pub const ODD_IN_LINE_ALARM: i32 = 2000;
+pub const ODD_IN_LINE_ALARM: i32 = 2300;
 /// Limit of an alarm of [`SignalName::Recapture`](crate::domain::pixels::SignalName), thousandths of each way's own limit.
 pub const RECAPTURE_ALARM: i32 = 1000;
 

@@ -18,7 +18,8 @@ const LEAST_TILES: usize = 4;
 const LEAST_FREQUENCY: i32 = 10;
 
 /// The limit that each way of telling is divided by: peaks, decibels over the spectrum around them.
-const PEAK_LIMIT: f64 = 23.0;
+/// The highest of 258 genuine receipts, invoices and bills, scanned, photographed or saved again, was 7.8.
+const PEAK_LIMIT: f64 = 10.0;
 /// And rows of one colour in a picture of a phone's shape, share of its height.
 const BARS_LIMIT: f64 = 0.03;
 
@@ -42,7 +43,7 @@ pub(super) fn measure(original: &Original, luma: &GrayImage) -> Signal {
 fn bars(original: &Original) -> f64 {
     let (w, h) = original.image.dimensions();
     let shape = f64::from(h) / f64::from(w.max(1));
-    if !PHONES.iter().any(|(across, down)| (shape * across / down - 1.0).abs() < 0.004) {
+    if !PHONES.iter().any(|(across, down)| (shape * across / down - 1.0).abs() < 0.002) {
         return 0.0;
     }
     let inset = (w / 50) as usize;
@@ -112,21 +113,34 @@ fn peak(luma: &GrayImage) -> Option<f64> {
     // A JPEG's blocks have peaks of their own.
     let block = |f: i32| (f + 1).rem_euclid(size / 8) <= 2;
     let at = |u: i32, v: i32| mean[(v.rem_euclid(size) * size + u.rem_euclid(size)) as usize];
-    let mut most = 0.0_f32;
+    // What a peak is held against: what lies around it, and along both axes, where every rule has a ridge.
+    let ring = || {
+        let steps = || (-8..=8).step_by(2);
+        steps()
+            .flat_map(move |dv: i32| steps().map(move |du: i32| (du, dv)))
+            .filter(|(du, dv)| du.abs().max(dv.abs()) > 4)
+    };
+    let beside = || (3..=8).flat_map(|d| [d, -d]);
     let mut around = Vec::new();
+    let mut usual = |places: &mut dyn Iterator<Item = (i32, i32)>, u: i32, v: i32| {
+        around.clear();
+        around.extend(places.map(|(du, dv)| at(u + du, v + dv)));
+        let half = around.len() / 2;
+        *around.select_nth_unstable_by(half, f32::total_cmp).1
+    };
+    let mut most = 0.0_f32;
     for v in 0..=size / 2 {
         for u in -size / 2..size / 2 {
             if u * u + v * v < LEAST_FREQUENCY * LEAST_FREQUENCY || (block(u) && block(v)) {
                 continue;
             }
-            around.clear();
-            for (dv, du) in (-8..=8).step_by(2).flat_map(|dv| (-8..=8).step_by(2).map(move |du: i32| (dv, du))) {
-                if du.abs().max(i32::abs(dv)) > 4 {
-                    around.push(at(u + du, v + dv));
-                }
+            let level = at(u, v);
+            let over = level - usual(&mut ring(), u, v);
+            // Most places are no peak, and need no second look.
+            if over > most {
+                let ridge = usual(&mut beside().map(|d| (d, 0)), u, v).max(usual(&mut beside().map(|d| (0, d)), u, v));
+                most = most.max(over.min(level - ridge));
             }
-            let half = around.len() / 2;
-            most = most.max(at(u, v) - *around.select_nth_unstable_by(half, f32::total_cmp).1);
         }
     }
     Some(f64::from(most))
