@@ -42,13 +42,6 @@ pub struct Print<'a> {
     pub fields: &'a [(FieldName, Quad<Upload>)],
 }
 
-/// Limit of an alarm of [`SignalName::CopiedGlyphs`](crate::domain::pixels::SignalName), thousandths of the page's scale.
-pub const COPIED_GLYPHS_ALARM: i32 = 3600;
-/// Limit of an alarm of [`SignalName::OddInLine`](crate::domain::pixels::SignalName), thousandths of a decimal logarithm.
-pub const ODD_IN_LINE_ALARM: i32 = 2300;
-/// Limit of an alarm of [`SignalName::Recapture`](crate::domain::pixels::SignalName), thousandths of each way's own limit.
-pub const RECAPTURE_ALARM: i32 = 1000;
-
 /// Most places a signal points to.
 const SUSPECTS: usize = 12;
 
@@ -75,7 +68,9 @@ pub fn examine(original: &Original, print: &Print) -> PixelEvidence {
         odd::measure(original.image, &luma, &lines, &nearest),
         recapture::measure(original, &luma),
     ];
-    let history = crate::domain::pixels::History { earlier_quality: earlier, ..history };
+    // Where the traces are too few to speak of single characters, they are too few to tell the quality as well.
+    let earlier_quality = earlier.filter(|_| signals[1].score.is_some());
+    let history = crate::domain::pixels::History { earlier_quality, ..history };
     PixelEvidence { history, signals }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Answer, Case};
 use crate::domain::FieldName;
-use crate::domain::Outcome::{Fail, NotApplicable, Pass};
+use crate::domain::Outcome::{Fail, Inconclusive, NotApplicable, Pass};
 use crate::domain::pixels::SignalName;
 
 pub(super) fn glyph_grid(case: &Case) -> Answer {
@@ -25,11 +25,18 @@ pub(super) fn recapture(case: &Case) -> Answer {
     signal(case, SignalName::Recapture)
 }
 
-/// The file does not say of itself that it was edited or generated.
+/// The file does not say of itself that it is not what a camera took.
+///
+/// That an editor wrote it is told and proves nothing: scanners, galleries and messengers write through the same programs.
 pub(super) fn file_history(case: &Case) -> Answer {
     let Some(pixels) = &case.reading.pixels else { return Answer::not_applicable() };
     let history = &pixels.history;
-    let outcome = if history.notes.is_empty() { Pass } else { Fail };
+    let harmless = |note: &String| matches!(note.as_str(), "editing_software" | "edited_after_taken");
+    let outcome = match (history.notes.is_empty(), history.notes.iter().all(harmless)) {
+        (true, _) => Pass,
+        (false, true) => Inconclusive,
+        (false, false) => Fail,
+    };
     let answer = case.answer(outcome, &[]).with("stratum", history.stratum.as_str());
     let answer = if history.notes.is_empty() { answer } else { answer.with("notes", history.notes.join(",")) };
     let answer = history.quality.iter().fold(answer, |a, quality| a.with("quality", quality));
@@ -107,11 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_names_an_editor_fails() {
+    fn a_file_that_says_it_was_generated_fails_and_one_that_names_an_editor_is_told() {
         let signal = || Signal::not_applicable(SignalName::GlyphGrid, "no_jpeg_grid");
         assert_eq!(finding(with(signal(), &[]), CheckId::FileHistory).outcome, Outcome::Pass);
         let found = finding(with(signal(), &["editing_software"]), CheckId::FileHistory);
-        assert_eq!((found.outcome, found.detail["notes"].as_str()), (Outcome::Fail, "editing_software"));
+        assert_eq!((found.outcome, found.detail["notes"].as_str()), (Outcome::Inconclusive, "editing_software"));
+        let notes = ["editing_software", "generated_by_ai"];
+        assert_eq!(finding(with(signal(), &notes), CheckId::FileHistory).outcome, Outcome::Fail);
     }
 
     #[test]

@@ -154,10 +154,10 @@ impl SignalName {
     pub fn alarm(self) -> i32 {
         match self {
             Self::GlyphGrid => 2_000,
-            Self::DoubleJpeg => 8_000,
-            Self::CopiedGlyphs => 4_200,
-            Self::OddInLine => 3_000,
-            Self::Recapture => 3_000,
+            Self::DoubleJpeg => 2_000,
+            Self::CopiedGlyphs => 3_600,
+            Self::OddInLine => 2_300,
+            Self::Recapture => 1_000,
         }
     }
 }
@@ -214,13 +214,17 @@ fn not_applicable(why: &str) -> Message {
     let (en, zh) = match why {
         "no_jpeg_grid" => ("the file keeps no JPEG grid", "文件中没有JPEG网格"),
         "too_few_characters" => ("there are too few characters", "字符太少"),
-        "single_save" => ("the file was saved only once", "文件只保存过一次"),
-        "rendered" => (
+        "weak_jpeg_grid" => ("the JPEG grid is too faint", "JPEG网格过弱"),
+        "saved_as_jpeg" => ("the last save as JPEG wiped older traces", "最后一次JPEG保存抹去了先前痕迹"),
+        "no_earlier_save" => ("the file shows no earlier save", "文件没有更早的保存痕迹"),
+        "faint_earlier_save" => ("the traces of an earlier save are too faint", "更早的保存痕迹过弱"),
+        "no_jpeg" => ("the file is no JPEG", "文件不是JPEG"),
+        "clipped" => ("the paper is overexposed to plain white", "纸面过曝为纯白"),
+        "not_a_photo" => ("the page was drawn from a PDF", "页面由PDF绘制"),
+        "drawn_by_computer" => (
             "the page was drawn by a program, and equal characters are equal there",
             "页面由程序绘制，相同字符本就一致",
         ),
-        "no_noise" => ("the picture has no noise to compare", "图片没有可比对的噪点"),
-        "from_pdf" => ("the page was drawn from a PDF", "页面由PDF绘制"),
         "too_small" => ("the characters are too small", "字符太小"),
         _ => ("the picture does not allow it", "图片不满足条件"),
     };

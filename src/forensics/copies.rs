@@ -208,7 +208,7 @@ const DRAWN: f64 = 0.037;
 
 /// How many scales of the page's logarithms a digit of an amount or a field is nearer to its like than is usual.
 ///
-/// The limit of an alarm is [`ALARM`](super::COPIED_GLYPHS_ALARM).
+/// The limit of an alarm is that of [`SignalName::alarm`].
 pub(super) fn measure(lines: &[TextLine], nearest: &[Option<Likeness>]) -> Signal {
     let all = characters(lines);
     let alike: Vec<(usize, &Likeness)> = nearest
@@ -288,11 +288,11 @@ mod tests {
     fn a_copied_digit_and_its_like_are_found_among_digits_printed_anew() {
         let mut page = page(30);
         let genuine = score(&page).score.unwrap();
-        assert!(genuine < crate::forensics::COPIED_GLYPHS_ALARM, "{genuine}");
+        assert!(genuine < SignalName::CopiedGlyphs.alarm(), "{genuine}");
         let digit = image::imageops::crop_imm(&page, 62, 46, 16, 26).to_image();
         image::imageops::replace(&mut page, &digit, 202, 126);
         let found = score(&page);
-        assert!(found.score.unwrap() > crate::forensics::COPIED_GLYPHS_ALARM, "{found:?}");
+        assert!(found.score.unwrap() > SignalName::CopiedGlyphs.alarm(), "{found:?}");
         let pair =
             [&found.suspects[0].polygon, found.suspects[0].like.as_ref().unwrap()].map(|q| q.bounds().0 as i32 / 20);
         assert!(pair == [3, 10] || pair == [10, 3], "{pair:?}");

@@ -313,7 +313,7 @@ impl Mean {
 const LEAST_DIGITS: usize = 8;
 
 /// How odd the decisive digits are, alone and as amounts: the negative decimal logarithm of how many as odd are expected
-/// among as many genuine ones. The limit of an alarm is [`ODD_IN_LINE_ALARM`](super::ODD_IN_LINE_ALARM).
+/// among as many genuine ones. The limit of an alarm is that of [`SignalName::alarm`].
 pub(super) fn measure(image: &RgbImage, luma: &GrayImage, lines: &[TextLine], nearest: &[Option<Likeness>]) -> Signal {
     let page = Page::of(image, luma, lines, nearest);
     let tested = page.digits.iter().filter(|d| d.glyph.is_decisive()).count();
@@ -343,7 +343,7 @@ mod tests {
     use super::super::{copies, glyphs};
     use super::*;
     use crate::domain::Quad;
-    use crate::forensics::{ODD_IN_LINE_ALARM, Print};
+    use crate::forensics::Print;
     use image::Rgb;
 
     /// Rows of zeros whose edges are soft, but for one digit where asked.
@@ -372,9 +372,9 @@ mod tests {
     fn a_digit_typed_over_is_odd_in_its_line() {
         let genuine = score(None);
         assert_eq!(genuine.tested, 60);
-        assert!(genuine.score.unwrap() < ODD_IN_LINE_ALARM, "{genuine:?}");
+        assert!(genuine.score.unwrap() < SignalName::OddInLine.alarm(), "{genuine:?}");
         let found = score(Some((7, 2)));
-        assert!(found.score.unwrap() > ODD_IN_LINE_ALARM, "{:?}", found.suspects[0]);
+        assert!(found.score.unwrap() > SignalName::OddInLine.alarm(), "{:?}", found.suspects[0]);
         let (left, top, ..) = found.suspects[0].polygon.bounds();
         assert_eq!(((left / 20.0) as u32, (top / 40.0) as u32), (7, 2));
     }
