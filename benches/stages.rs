@@ -113,6 +113,7 @@ fn evidence() -> Evidence {
             today: "2026-05-12".to_owned(),
             repeats_searched: false,
             repeats: Vec::new(),
+            lot: None,
             failures: Vec::new(),
         },
     }

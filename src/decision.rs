@@ -55,7 +55,7 @@ fn at_risk(risk: &Risk, reasons: &mut Reasons) {
     match risk.limit_ppm {
         None => reasons.block(Draft::new(Code::GuaranteeNotEarned)),
         Some(limit) if risk.probability_ppm > limit => {
-            let all = risk.contributions.iter().flatten();
+            let all = risk.documents.iter().flat_map(|d| &d.contributions);
             let most =
                 all.max_by_key(|c| c.millinats).map_or_else(Default::default, |c| reasons::feature_label(c.feature));
             reasons.block(
@@ -361,7 +361,7 @@ mod tests {
     use super::*;
     use crate::checks;
     use crate::domain::FieldName::*;
-    use crate::domain::risk::{Contribution, Feature};
+    use crate::domain::risk::{Contribution, DocumentRisk, Feature};
     use crate::domain::support::{bill, claim, evidence, inpatient, invoice, reading, receipt, repeat};
     use crate::domain::{Bp, Claim, ContentHash, Message, RepeatKind, RetakeAdvice, canonical_json};
     use proptest::prelude::*;
@@ -369,7 +369,8 @@ mod tests {
 
     fn risk(probability_ppm: u32, limit_ppm: Option<u32>) -> Option<Risk> {
         let most = Contribution { feature: Feature::OddInLine, millinats: 900 };
-        Some(Risk { probability_ppm, limit_ppm, model: ContentHash([1; 32]), contributions: vec![vec![most]] })
+        let documents = vec![DocumentRisk { probability_ppm, contributions: vec![most] }];
+        Some(Risk { probability_ppm, limit_ppm, model: ContentHash([1; 32]), documents })
     }
 
     fn low() -> Option<Risk> {

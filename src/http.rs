@@ -34,6 +34,7 @@ use utoipa::OpenApi;
         ops::root,
         ops::healthz,
         ops::readyz,
+        ops::stats,
         ops::openapi
     )
 )]
@@ -50,6 +51,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/photos:check").post(check::check))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
+        .service(resource("/v1/stats").get(ops::stats))
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/").get(ops::root))
         .default_service(web::to(async || ApiError::NotFound.error_response()));

@@ -12,7 +12,7 @@ use crate::domain::document::doubt;
 use crate::domain::evidence::ReadLine;
 use crate::domain::identifier::alike_faces;
 use crate::domain::result::Timing;
-use crate::domain::risk::Risk;
+use crate::domain::risk::{DocumentRisk, Risk};
 use crate::domain::text::{Bp, Line};
 use crate::domain::{
     ContentHash, DocumentKind, Evidence, Field, FieldName, Finding, FixedHomography, Item, Page, QrCode, Quad, Reading,
@@ -461,12 +461,14 @@ pub fn judge(policy: &Policy, evidence: &Evidence) -> Verdict {
 /// How likely it is that approving these documents is wrong. For several it is at most the sum.
 fn assess(policy: &Policy, evidence: &Evidence, findings: &[Vec<Finding>]) -> Risk {
     let (model, certificate) = (RiskModel::default(), Certificate::default());
-    let documents = evidence.readings.iter().zip(findings);
-    let (scores, contributions): (Vec<i64>, Vec<_>) =
-        documents.map(|(reading, findings)| model.score(&checks::features(reading, findings))).unzip();
-    let sum: u32 = scores.iter().map(|score| model.probability_ppm(*score)).sum();
+    let document = |(reading, findings): (&Reading, &Vec<Finding>)| {
+        let (score, contributions) = model.score(&checks::features(reading, findings));
+        DocumentRisk { probability_ppm: model.probability_ppm(score), contributions }
+    };
+    let documents: Vec<DocumentRisk> = evidence.readings.iter().zip(findings).map(document).collect();
+    let sum: u32 = documents.iter().map(|d| d.probability_ppm).sum();
     let limit_ppm = certificate.step(&model, policy.wrong_approvals_ppm()).map(|step| step.limit_ppm);
-    Risk { probability_ppm: sum.min(1_000_000), limit_ppm, model: model.hash, contributions }
+    Risk { probability_ppm: sum.min(1_000_000), limit_ppm, model: model.hash, documents }
 }
 
 #[cfg(test)]

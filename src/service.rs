@@ -14,6 +14,7 @@ pub mod intake;
 mod known;
 pub mod pictures;
 pub mod replay;
+mod stats;
 pub mod work;
 
 pub use audit::AuditReport;

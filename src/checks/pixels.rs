@@ -3,7 +3,7 @@
 use super::{Answer, Case};
 use crate::domain::FieldName;
 use crate::domain::Outcome::{Fail, Inconclusive, NotApplicable, Pass};
-use crate::domain::pixels::SignalName;
+use crate::domain::pixels::{SignalName, Stratum};
 
 pub(super) fn glyph_grid(case: &Case) -> Answer {
     signal(case, SignalName::GlyphGrid)
@@ -21,8 +21,15 @@ pub(super) fn odd_in_line(case: &Case) -> Answer {
     signal(case, SignalName::OddInLine)
 }
 
+/// The picture is of the paper itself: not by its pixels a picture of a screen or a print, nor by its file a screenshot.
 pub(super) fn recapture(case: &Case) -> Answer {
-    signal(case, SignalName::Recapture)
+    let answer = signal(case, SignalName::Recapture);
+    let stratum = case.reading.pixels.as_ref().map(|pixels| pixels.history.stratum);
+    if stratum != Some(Stratum::Screenshot) {
+        return answer;
+    }
+    let answer = Answer { outcome: Fail, ..answer };
+    answer.with("stratum", Stratum::Screenshot.as_str())
 }
 
 /// The file does not say of itself that it is not what a camera took.
@@ -68,7 +75,7 @@ fn thousandths(score: i32) -> String {
 mod tests {
     use super::super::run;
     use super::*;
-    use crate::domain::pixels::{History, PixelEvidence, Signal, Stratum, Suspect};
+    use crate::domain::pixels::{History, PixelEvidence, Signal, Suspect};
     use crate::domain::support::{bill, evidence};
     use crate::domain::{CheckId, Finding, Outcome, Quad, Reading};
 
@@ -121,6 +128,14 @@ mod tests {
         assert_eq!((found.outcome, found.detail["notes"].as_str()), (Outcome::Inconclusive, "editing_software"));
         let notes = ["editing_software", "generated_by_ai"];
         assert_eq!(finding(with(signal(), &notes), CheckId::FileHistory).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn a_screenshot_is_no_picture_of_the_paper() {
+        let mut reading = with(Signal::not_applicable(SignalName::Recapture, "too_small"), &[]);
+        assert_eq!(finding(reading.clone(), CheckId::Recapture).outcome, Outcome::NotApplicable);
+        reading.pixels.as_mut().unwrap().history.stratum = Stratum::Screenshot;
+        assert_eq!(finding(reading, CheckId::Recapture).outcome, Outcome::Fail);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::document::{Field, Item};
 use super::evidence::{Finding, Quality, Reading, RetakeAdvice};
 use super::pixels::{PixelEvidence, Signal, Suspect};
 use super::record::Record;
-use super::risk::{Contribution, Risk};
+use super::risk::{Contribution, DocumentRisk, Risk};
 use super::shape::Quad;
 use super::verdict::Reason;
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,10 @@ pub fn result_json(record: &Record, timing: &Timing) -> Value {
         .readings
         .iter()
         .enumerate()
-        .map(|(i, reading)| document(reading, record.verdict.findings.get(i).map_or(&[], Vec::as_slice)))
+        .map(|(i, reading)| {
+            let risk = record.verdict.risk.as_ref().and_then(|risk| risk.documents.get(i));
+            document(reading, record.verdict.findings.get(i).map_or(&[], Vec::as_slice), risk)
+        })
         .collect();
     json!({
         "decision": record.verdict.decision,
@@ -58,14 +61,15 @@ pub fn result_json(record: &Record, timing: &Timing) -> Value {
 /// Probabilities are shares; what each feature adds to the log-odds is in nats.
 fn risk(r: &Risk) -> Value {
     let share = |ppm: u32| f64::from(ppm) / 1e6;
-    let contributions = |of: &Vec<Contribution>| -> Map<String, Value> {
-        of.iter().map(|c| (c.feature.as_str().to_owned(), json!(c.millinats as f64 / 1000.0))).collect()
+    let contributions = |of: &DocumentRisk| -> Map<String, Value> {
+        let nats = |c: &Contribution| json!(c.millinats as f64 / 1000.0);
+        of.contributions.iter().map(|c| (c.feature.as_str().to_owned(), nats(c))).collect()
     };
     json!({
         "probability_wrong_approval": share(r.probability_ppm),
         "limit": r.limit_ppm.map(share),
         "calibration": r.model,
-        "contributions": r.contributions.iter().map(contributions).collect::<Vec<_>>(),
+        "contributions": r.documents.iter().map(contributions).collect::<Vec<_>>(),
     })
 }
 
@@ -133,8 +137,9 @@ fn finding(f: &Finding) -> Value {
     })
 }
 
+/// `genuine` is what the risk model leaves: the probability that the document is neither altered nor misread where it decides.
 /// `heatmap` names the picture under the photo's route, where there is one.
-fn authenticity(pixels: Option<&PixelEvidence>) -> Value {
+fn authenticity(pixels: Option<&PixelEvidence>, risk: Option<&DocumentRisk>) -> Value {
     let Some(pixels) = pixels else { return json!({ "genuine": null, "signals": [], "heatmap": null }) };
     let milli = |score: i32| f64::from(score) / 1000.0;
     let suspect = |s: &Suspect| {
@@ -155,14 +160,14 @@ fn authenticity(pixels: Option<&PixelEvidence>) -> Value {
         })
     };
     json!({
-        "genuine": null,
+        "genuine": risk.map(|risk| 1.0 - f64::from(risk.probability_ppm) / 1e6),
         "history": pixels.history,
         "signals": pixels.signals.iter().map(signal).collect::<Vec<_>>(),
         "heatmap": "heatmap",
     })
 }
 
-fn document(r: &Reading, findings: &[Finding]) -> Value {
+fn document(r: &Reading, findings: &[Finding], risk: Option<&DocumentRisk>) -> Value {
     let mut out = json!({
         "source": r.source, "sha256": r.sha256, "kind": r.kind, "kind_confidence": share(r.kind_confidence),
         "unreadable": r.unreadable,
@@ -176,7 +181,7 @@ fn document(r: &Reading, findings: &[Finding]) -> Value {
         })).collect::<Vec<_>>(),
         "qr": r.qr.iter().map(|c| json!({ "text": c.text, "polygon": polygon(&c.polygon) })).collect::<Vec<_>>(),
         "findings": findings.iter().map(finding).collect::<Vec<_>>(),
-        "authenticity": authenticity(r.pixels.as_ref()),
+        "authenticity": authenticity(r.pixels.as_ref(), risk),
     });
     if let Some(page) = r.pdf_page {
         out["pdf_page"] = json!(page);

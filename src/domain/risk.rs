@@ -70,6 +70,15 @@ pub struct Risk {
     pub limit_ppm: Option<u32>,
     /// SHA-256 of the model.
     pub model: ContentHash,
-    /// For each document, what its features add.
-    pub contributions: Vec<Vec<Contribution>>,
+    /// Document by document.
+    pub documents: Vec<DocumentRisk>,
+}
+
+/// The part of one document in the risk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentRisk {
+    /// Probability that it is altered, or misread where it decides, in millionths.
+    pub probability_ppm: u32,
+    /// What its features add.
+    pub contributions: Vec<Contribution>,
 }

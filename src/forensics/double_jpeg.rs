@@ -270,7 +270,7 @@ mod tests {
     fn lines() -> Vec<TextLine> {
         let glyph = |i: u32| {
             let (left, top) = (16 + i % 15 * 40, 20 + i / 15 * 60);
-            Glyph { left, top, right: left + 18, bottom: top + 24, ink: 100, field: None }
+            Glyph { left, top, right: left + 18, bottom: top + 24, ink: 100, field: None, digit: true, amount: true }
         };
         let glyphs = (0..105).map(glyph).collect();
         vec![TextLine { quad: Quad::rect(0.0, 0.0, 640.0, 480.0), height: 24.0, threshold: 100, glyphs }]

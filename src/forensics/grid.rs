@@ -290,6 +290,8 @@ mod tests {
             right: *l as u32 + 11,
             bottom: *t as u32 + 22,
             ink: 100,
+            digit: true,
+            amount: true,
             field: None,
         };
         let line = TextLine {

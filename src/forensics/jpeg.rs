@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn boxes_follow_the_orientation() {
-        let glyph = Glyph { left: 1, top: 2, right: 4, bottom: 8, ink: 9, field: None };
+        let glyph = Glyph { left: 1, top: 2, right: 4, bottom: 8, ink: 9, field: None, digit: true, amount: false };
         // The upright photo is 10 wide and 20 high, or the plane is.
         let place = |orientation: u8| {
             let (width, height) = if orientation >= 5 { (20, 10) } else { (10, 20) };

@@ -25,6 +25,18 @@ pub async fn readyz(service: Shared) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(json!({ "status": "ready" })))
 }
 
+/// The figures of the operation
+///
+/// How many claims stand where and how they were decided, and the bound on wrong approvals: the policy's limit, what was
+/// earned, when and on how many specimens.
+#[utoipa::path(get, path = "/v1/stats", tag = "operation", responses(
+    (status = 200, description = "the figures", body = serde_json::Value),
+    (status = 503, description = "the records cannot be read", body = Problem, content_type = "application/problem+json"),
+))]
+pub async fn stats(service: Shared) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(service.stats().await?))
+}
+
 /// This document
 #[utoipa::path(get, path = "/openapi.json", tag = "operation", responses((status = 200, description = "OpenAPI 3.1")))]
 pub async fn openapi() -> HttpResponse {

@@ -7,7 +7,7 @@ use super::RiskModel;
 use super::risk::PREVALENCE_PPM;
 use crate::domain::ContentHash;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The certificate in force.
@@ -111,32 +111,21 @@ impl Certificate {
 
     /// The text of the certificate that these specimens earn.
     pub fn earn(model: &RiskModel, date: &str, trials: &[Trial]) -> String {
-        let limits: std::collections::BTreeSet<u32> =
-            trials.iter().map(|t| t.probability_ppm).filter(|ppm| *ppm < 500_000).collect();
+        let steps = steps(trials);
         let mut families: BTreeMap<&str, Vec<&Trial>> = BTreeMap::new();
         for trial in trials {
             if let Some(attack) = &trial.attack {
                 families.entry(attack).or_default().push(trial);
             }
         }
-        let through = |trial: &&Trial, limit: u32| trial.else_approved && trial.probability_ppm <= limit;
-        let count = |of: &dyn Fn(&&Trial) -> bool| trials.iter().filter(|t| of(t)).count() as u64;
         let mut text = format!(
             "# How often approvals were wrong on specimens no fit had seen, by the largest probability approved (millionths).\n\
              # Earned, not written: see README.md.\ndate = \"{date}\"\nmodel = \"{}\"\n",
             model.hash
         );
         // Writing to a string cannot fail.
-        for limit in &limits {
-            let step = Step {
-                limit_ppm: *limit,
-                genuine: count(&|t| t.attack.is_none()),
-                approved: count(&|t| t.attack.is_none() && through(t, *limit)),
-                misread: count(&|t| t.attack.is_none() && t.misread && through(t, *limit)),
-                altered: count(&|t| t.attack.is_some()),
-                missed: count(&|t| t.attack.is_some() && through(t, *limit)),
-            };
-            let Step { limit_ppm, genuine, approved, misread, altered, missed } = step;
+        for step in &steps {
+            let Step { limit_ppm, genuine, approved, misread, altered, missed } = *step;
             let _ = write!(
                 text,
                 "\n# at most {:.0} wrong in a million approved\n[[steps]]\nlimit_ppm = {limit_ppm}\ngenuine = {genuine}\n\
@@ -145,12 +134,37 @@ impl Certificate {
             );
         }
         for (family, trials) in families {
-            let missed: Vec<String> =
-                limits.iter().map(|limit| trials.iter().filter(|t| through(*t, *limit)).count().to_string()).collect();
+            let missed = |step: &Step| trials.iter().filter(|t| t.is_through(step.limit_ppm)).count().to_string();
+            let missed: Vec<String> = steps.iter().map(missed).collect();
             let _ = write!(text, "\n[families.{family}]\nn = {}\nmissed = [{}]\n", trials.len(), missed.join(", "));
         }
         text
     }
+}
+
+impl Trial {
+    /// Whether it is approved where probabilities up to `limit_ppm` are.
+    fn is_through(&self, limit_ppm: u32) -> bool {
+        self.else_approved && self.probability_ppm <= limit_ppm
+    }
+}
+
+/// What approving up to each probability that was given comes to, rising. Those of a half and more are left out.
+pub fn steps(trials: &[Trial]) -> Vec<Step> {
+    let limits: BTreeSet<u32> = trials.iter().map(|t| t.probability_ppm).filter(|ppm| *ppm < 500_000).collect();
+    let step = |limit_ppm: u32| {
+        let count = |of: &dyn Fn(&Trial) -> bool| trials.iter().filter(|t| of(t)).count() as u64;
+        let approved = |t: &Trial| t.attack.is_none() && t.is_through(limit_ppm);
+        Step {
+            limit_ppm,
+            genuine: count(&|t| t.attack.is_none()),
+            approved: count(&approved),
+            misread: count(&|t| approved(t) && t.misread),
+            altered: count(&|t| t.attack.is_some()),
+            missed: count(&|t| t.attack.is_some() && t.is_through(limit_ppm)),
+        }
+    };
+    limits.into_iter().map(step).collect()
 }
 
 impl Default for Certificate {

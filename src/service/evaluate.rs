@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
 
-pub use authenticity::{Authenticity, Row, SignalReport};
+pub use authenticity::{Authenticity, Coverage, Row, SignalReport};
 
 /// What a photo truly shows: the contract's truth file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -868,10 +868,10 @@ fn calibration(scores: &[&FieldScore]) -> Calibration {
     }
 }
 
-/// Labelled documents to fit the risk model to: those on which neither pixels nor paper raise an alarm by themselves, since
-/// those that they do on never get as far.
+/// Labelled documents to fit the risk model to: those that do not contradict themselves, since the model is not told of
+/// contradictions, and they never get as far.
 pub fn risk_samples(cases: &[CaseScore]) -> Vec<RiskSample> {
-    let open = cases.iter().filter(|case| !authenticity::is_caught(case));
+    let open = cases.iter().filter(|case| !authenticity::contradicts_itself(case));
     open.filter_map(|case| {
         let wrong = !case.genuine? || is_misread(case);
         Some(RiskSample { features: case.features.clone()?, wrong })

@@ -389,7 +389,7 @@ impl Service {
     async fn known(&self, photos: Vec<PhotoRow>) -> Result<Vec<Option<PhotoRead>>, ServiceError> {
         let service = self.clone();
         let known = move || photos.iter().map(|photo| service.read_before(photo)).collect();
-        Ok(off_thread(known).await?)
+        off_thread(known).await
     }
 
     fn read_before(&self, photo: &PhotoRow) -> Option<PhotoRead> {

@@ -13,7 +13,7 @@ use crate::domain::likeness::{are_two_papers, marks};
 use crate::domain::{Claim, ClaimId, ContentHash, FieldName, Reading, Repeat, RepeatKind, canonical_json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Connection, Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -352,6 +352,21 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?, r.try_get(2)?))).collect()
+    }
+
+    /// How many claims are in each state, and how many were last decided each way.
+    ///
+    /// # Errors
+    /// If they cannot be counted.
+    pub async fn counts(&self) -> Result<(BTreeMap<String, i64>, BTreeMap<String, i64>), StoreError> {
+        let counted = async |sql: &'static str| -> Result<BTreeMap<String, i64>, StoreError> {
+            let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+            rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?))).collect()
+        };
+        let states = counted("SELECT state, count(*) FROM claims GROUP BY state").await?;
+        let latest = "SELECT decision, count(*) FROM decisions \
+                      WHERE id IN (SELECT max(id) FROM decisions GROUP BY claim) GROUP BY decision";
+        Ok((states, counted(latest).await?))
     }
 
     /// The head of the log.

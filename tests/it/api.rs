@@ -180,6 +180,21 @@ fn bytes_that_were_read_before_are_not_read_again() {
     assert_eq!(both.json()["documents"].as_array().map(Vec::len), Some(2));
 }
 
+#[test]
+fn the_figures_of_the_operation_are_told() {
+    let server = TestServer::start();
+    png(&server, 1, "a.png", &[]);
+    png(&server, 2, "b.png", &[]);
+    let answer = server.get("/v1/stats");
+    assert_eq!(answer.status, 200);
+    let stats = answer.json();
+    assert_eq!((&stats["claims"]["decided"], &stats["decisions"]["human_review"]), (&2.into(), &2.into()));
+    let guarantee = &stats["guarantee"];
+    assert!(guarantee["limit"].is_number() && guarantee["date"].is_string(), "{guarantee}");
+    let earned = &guarantee["earned"];
+    assert!(earned["bound"].as_f64().unwrap() <= guarantee["limit"].as_f64().unwrap(), "{guarantee}");
+}
+
 /// Documents whose repeat check failed.
 fn repeats(claim: &Value) -> usize {
     let findings = claim["documents"].as_array().unwrap().iter().flat_map(|d| d["findings"].as_array().unwrap());

@@ -1,7 +1,7 @@
 //! How well alterations are seen, as a diagram and two tables.
 
 use super::table::percent;
-use crate::service::evaluate::{Authenticity, Rate, Row, SignalReport};
+use crate::service::evaluate::{Authenticity, Coverage, Rate, Row, SignalReport};
 
 /// Side of the diagram, pixels.
 const SIDE: f64 = 220.0;
@@ -55,7 +55,23 @@ pub fn lines(a: &Authenticity) -> Vec<String> {
             auc(s)
         )
     }));
+    out.push("approval up to a risk of     genuine through   altered through   wrong at most (95 %)".to_owned());
+    out.extend(told(&a.coverage).map(|c| {
+        format!(
+            "  {:<26} {:>15}   {:>15}   {:>9.3} ‰",
+            format!("{:.3} ‰", c.largest_risk * 1e3),
+            percent(c.genuine),
+            percent(c.altered),
+            c.bound * 1e3
+        )
+    }));
     out
+}
+
+/// At most a dozen steps, the last of them kept.
+fn told(coverage: &[Coverage]) -> impl Iterator<Item = &Coverage> {
+    let (step, last) = (coverage.len().div_ceil(12).max(1), coverage.len().saturating_sub(1));
+    coverage.iter().enumerate().filter(move |(i, _)| i % step == 0 || *i == last).map(|(_, c)| c)
 }
 
 fn auc(s: &SignalReport) -> String {
@@ -107,8 +123,28 @@ pub fn section(a: &Authenticity, escape: impl Fn(&str) -> String) -> String {
          <th>caught</th><th></th><th>95 %</th><th>by pixels</th><th>by paper</th><th>place hit</th></tr>{rows}</table>\
          <h2>Pixel signals <span class=\"soft\">at their limits of alarm, and over all limits</span></h2>\
          <div class=\"beside\">{}<table><tr><th>signal</th><th>false alarms</th><th></th><th>alarms on altered</th><th></th>\
-         <th>alone</th><th>area</th></tr>{signals}</table></div></section>",
-        diagram(a)
+         <th>alone</th><th>area</th></tr>{signals}</table></div><h2>How far approval could go <span class=\"soft\">share of \
+         approvals that are wrong, at most, with 95 %</span></h2>{}</section>",
+        diagram(a),
+        coverage(&a.coverage)
+    )
+}
+
+fn coverage(steps: &[Coverage]) -> String {
+    let rows: String = told(steps)
+        .map(|c| {
+            format!(
+                "<tr><td>{:.3} ‰</td><td>{}</td><td>{}</td><td>{:.3} ‰</td></tr>",
+                c.largest_risk * 1e3,
+                percent(c.genuine),
+                percent(c.altered),
+                c.bound * 1e3
+            )
+        })
+        .collect();
+    format!(
+        "<table><tr><th>approval up to a risk of</th><th>genuine through</th><th>altered through</th><th>wrong at most</th>\
+         </tr>{rows}</table>"
     )
 }
 

@@ -3,9 +3,10 @@
 //! A paper may be held for reasons that have nothing to do with its alteration, such as blur or its amount. So "caught"
 //! is told apart from "held": caught is what pixels or the paper itself say against it.
 
-use super::{CaseScore, PhotoScore, Rate};
+use super::{CaseScore, PhotoScore, Rate, trials};
 use crate::domain::Decision;
 use crate::domain::pixels::SignalName;
+use crate::models::{Step, steps};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,6 +89,21 @@ pub struct Authenticity {
     pub rows: Vec<Row>,
     /// By signal.
     pub signals: Vec<SignalReport>,
+    /// How far approval could go, and at what risk: rising.
+    pub coverage: Vec<Coverage>,
+}
+
+/// What approving up to some probability would come to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Coverage {
+    /// The largest probability approved.
+    pub largest_risk: f64,
+    /// Share of the genuine cases approved.
+    pub genuine: f64,
+    /// Share of the altered ones approved.
+    pub altered: f64,
+    /// Upper 95 % bound on the share of approvals that are wrong, at the certificate's share of altered papers.
+    pub bound: f64,
 }
 
 /// Counts; `None` if no case is vouched for either way or none was looked at.
@@ -102,12 +118,28 @@ pub fn report(cases: &[CaseScore]) -> Option<Authenticity> {
         groups.entry((attack, case.chain.clone().unwrap_or_else(|| "-".to_owned()))).or_default().push(case);
     }
     let rows = groups.into_iter().map(|((attack, chain), cases)| row(attack, chain, &cases)).collect();
-    Some(Authenticity { rows, signals: SignalName::ALL.map(|name| signal(name, &told)).to_vec() })
+    let coverage = steps(&trials(cases)).iter().map(coverage).collect();
+    Some(Authenticity { rows, signals: SignalName::ALL.map(|name| signal(name, &told)).to_vec(), coverage })
+}
+
+fn coverage(step: &Step) -> Coverage {
+    let share = |k: u64, n: u64| k as f64 / n.max(1) as f64;
+    Coverage {
+        largest_risk: f64::from(step.limit_ppm) / 1e6,
+        genuine: share(step.approved, step.genuine),
+        altered: share(step.missed, step.altered),
+        bound: step.bound(),
+    }
 }
 
 /// Whether pixels or the paper speak against it.
-pub(super) fn is_caught(case: &CaseScore) -> bool {
-    says(case, &BY_PIXELS) || says(case, &BY_PAPER)
+fn is_caught(case: &CaseScore) -> bool {
+    says(case, &BY_PIXELS) || contradicts_itself(case)
+}
+
+/// Whether the paper speaks against itself, or what is known against the paper.
+pub(super) fn contradicts_itself(case: &CaseScore) -> bool {
+    says(case, &BY_PAPER)
 }
 
 fn says(case: &CaseScore, codes: &[&str]) -> bool {
