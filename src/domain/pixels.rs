@@ -70,7 +70,7 @@ pub enum SignalName {
     DoubleJpeg,
     /// Characters that are copies of each other to the noise.
     CopiedGlyphs,
-    /// Characters unlike their own line: ink, edges, noise, height, baseline.
+    /// Characters unlike their own line, or lines unlike those nearby: ink, edges, noise, paper, shape.
     OddInLine,
     /// A picture of a screen or of a print of a photo.
     Recapture,
