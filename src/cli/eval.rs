@@ -155,7 +155,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     let mut gallery = Gallery::default();
     // Cut while the photo is at hand, and only where they are shown.
     let map = |i: usize, worked: Worked| {
-        let score = judge(&labelled[i], &worked);
+        let score = judge(&labelled[i], &worked, &policy);
         let misses = if args.report.is_some() { misses(&score, &worked) } else { Vec::new() };
         (score, misses)
     };
@@ -274,12 +274,15 @@ fn truth(photo: &Path) -> Result<Option<Truth>> {
     Ok(Some(truth))
 }
 
-fn judge(labelled: &Labelled, worked: &Worked) -> CaseScore {
+fn judge(labelled: &Labelled, worked: &Worked, policy: &Policy) -> CaseScore {
     let truth = labelled.truth.as_ref();
     let Record { evidence, verdict, .. } = &worked.record;
+    let photos: Vec<_> = evidence.readings.iter().map(|r| score(&labelled.name, r, truth)).collect();
+    let decisive = |kind| policy.kind(kind).map_or(&[][..], |rules| &rules.decisive);
     CaseScore {
         set: labelled.set.clone(),
-        photos: evidence.readings.iter().map(|r| score(&labelled.name, r, truth)).collect(),
+        misread: photos.iter().zip(&evidence.readings).any(|(photo, r)| photo.misreads(decisive(r.kind))),
+        photos,
         genuine: truth.and_then(Truth::is_untouched),
         attack: truth.and_then(|t| t.attack_told().map(str::to_owned)),
         chain: truth.and_then(|t| t.chain.clone()),

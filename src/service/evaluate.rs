@@ -209,6 +209,11 @@ pub struct SheetScore {
 }
 
 impl PhotoScore {
+    /// Whether one of these fields was read, but not as it is.
+    pub fn misreads(&self, fields: &[FieldName]) -> bool {
+        self.fields.iter().any(|f| f.score == Score::Wrong && fields.contains(&f.field))
+    }
+
     /// Whether the truth tells anything.
     fn labelled(&self) -> bool {
         let page = self.kind.is_some() || !self.fields.is_empty() || self.items.is_some();
@@ -238,6 +243,8 @@ pub struct CaseScore {
     pub decision: Decision,
     /// Codes of its reasons.
     pub reasons: Vec<String>,
+    /// Whether a value that its kind's rules call decisive is not the true one.
+    pub misread: bool,
     /// Whether nothing but the risk or the lot kept it from approval.
     pub else_approved: bool,
     /// What is odd about it, for the risk model; `None` for several documents.
@@ -873,7 +880,7 @@ fn calibration(scores: &[&FieldScore]) -> Calibration {
 pub fn risk_samples(cases: &[CaseScore]) -> Vec<RiskSample> {
     let open = cases.iter().filter(|case| !authenticity::contradicts_itself(case));
     open.filter_map(|case| {
-        let wrong = !case.genuine? || is_misread(case);
+        let wrong = !case.genuine? || case.misread;
         Some(RiskSample { features: case.features.clone()?, wrong })
     })
     .collect()
@@ -886,15 +893,9 @@ pub fn trials(cases: &[CaseScore]) -> Vec<Trial> {
         probability_ppm,
         else_approved: case.else_approved,
         attack: (!genuine).then(|| case.attack.clone().unwrap_or_else(|| "unnamed".to_owned())),
-        misread: is_misread(case),
+        misread: case.misread,
     })
     .collect()
-}
-
-/// Whether a value that the decision turns on is not the true one.
-fn is_misread(case: &CaseScore) -> bool {
-    let fields = case.photos.iter().flat_map(|p| &p.fields);
-    fields.filter(|f| f.field.value_type().is_decisive()).any(|f| f.score == Score::Wrong)
 }
 
 /// What the calibration table is fitted to: every value read whose truth is known, but those of which something other than
@@ -957,6 +958,7 @@ mod tests {
             chain: None,
             decision,
             reasons: vec!["r".to_owned()],
+            misread: false,
             else_approved: decision == Decision::AutoApprove,
             features: None,
             risk_ppm: None,

@@ -269,6 +269,7 @@ fn the_interface_describes_itself() {
             "/v1/claims/{id}",
             "/v1/claims/{id}/photos/{n}/{picture}",
             "/v1/photos:check",
+            "/v1/stats",
         ]
     );
     let form = &document["paths"]["/v1/claims"]["post"]["requestBody"]["content"]["multipart/form-data"];

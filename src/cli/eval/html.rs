@@ -308,6 +308,7 @@ mod tests {
             chain: None,
             decision: Decision::AutoApprove,
             reasons: vec!["all_clear".to_owned()],
+            misread: false,
             else_approved: true,
             features: None,
             risk_ppm: None,

@@ -234,6 +234,7 @@ mod tests {
             chain: Some("png".to_owned()),
             decision,
             reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
+            misread: false,
             else_approved: decision == Decision::AutoApprove,
             features: None,
             risk_ppm: None,
