@@ -196,7 +196,11 @@ impl Rules<'_> {
 
     fn of_finding(&self, code: Code, finding: &Finding) -> Draft {
         let fields: Vec<(String, String)> = finding.fields.iter().map(|name| reasons::field_label(*name)).collect();
-        let (en, zh): (Vec<String>, Vec<String>) = fields.into_iter().unzip();
+        let (mut en, mut zh): (Vec<String>, Vec<String>) = fields.into_iter().unzip();
+        if en.is_empty() {
+            en.push("outside the fields".to_owned());
+            zh.push("字段以外".to_owned());
+        }
         let draft = Draft::of_finding(code, self.document, finding)
             .words("check", reasons::check_label(finding.check))
             .words("field", (en.join(", "), zh.join("、")));

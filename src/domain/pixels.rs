@@ -153,7 +153,7 @@ impl SignalName {
     /// or less. How each was found stands with the signal.
     pub fn alarm(self) -> i32 {
         match self {
-            Self::GlyphGrid => 2_000,
+            Self::GlyphGrid => 2_500,
             Self::DoubleJpeg => 2_000,
             Self::CopiedGlyphs => 3_600,
             Self::OddInLine => 2_300,
