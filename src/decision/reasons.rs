@@ -339,7 +339,6 @@ pub(super) fn feature_label(feature: Feature) -> (String, String) {
         Feature::OddInLine => ("characters differ from their line", "部分字符与同行不一致"),
         Feature::Recapture => ("it may be a picture of a picture", "可能为翻拍"),
         Feature::Unassessed => ("the file allows no look at its history", "文件无法反映图片来历"),
-        Feature::Uncorroborated => ("little on the paper confirms the total", "票面印证合计的信息少"),
         Feature::Unsure => ("a value that decides is not read surely", "关键信息识别把握不足"),
         Feature::NoQr => ("no QR code confirms the print", "没有二维码印证票面"),
         Feature::Blur => ("the print is not sharp", "字迹不够清晰"),

@@ -36,8 +36,6 @@ features! {
     Recapture "recapture";
     /// 1 if neither the JPEG grid nor an earlier save can be looked at.
     Unassessed "unassessed";
-    /// How many of four possible things do not confirm the total.
-    Uncorroborated "uncorroborated";
     /// How far the least sure decisive value is from certain, in tenths.
     Unsure "unsure";
     /// 1 if the kind carries a QR code and none confirms the print.
