@@ -30,14 +30,13 @@ pub fn features(reading: &Reading, findings: &[Finding]) -> Features {
     }
     let assessed = score(SignalName::GlyphGrid).or(score(SignalName::DoubleJpeg)).is_some();
     put(Feature::Unassessed, if assessed { 0 } else { 1_000 });
-    let finding = |check: CheckId| findings.iter().find(|f| f.check == check);
     let decisive = reading.fields.iter().filter(|(name, field)| {
         matches!(name.value_type(), ValueType::Money | ValueType::Date) && field.value.is_some()
     });
     let least = decisive.map(|(_, field)| field.confidence).min().unwrap_or(Bp(0));
     put(Feature::Unsure, u32::from(Bp::ONE.0.saturating_sub(least.0)));
     let carries_qr = reading.kind.is_medical_bill() || reading.kind == crate::domain::DocumentKind::VatInvoice;
-    let qr = finding(CheckId::QrMatchesPrint).is_some_and(|f| f.outcome == Outcome::Pass);
+    let qr = findings.iter().any(|f| f.check == CheckId::QrMatchesPrint && f.outcome == Outcome::Pass);
     put(Feature::NoQr, if carries_qr && !qr { 1_000 } else { 0 });
     let sharpness = reading.quality.sharpness.unwrap_or(Bp(0));
     put(Feature::Blur, u32::from(Bp::ONE.0.saturating_sub(sharpness.0)) / 10);

@@ -44,6 +44,9 @@ pub struct Step {
     pub altered: u64,
     /// Of them approved.
     pub missed: u64,
+    /// The upper 95 % bound that follows, in millionths, rounded up: see [`Step::bound`]. Kept so that a decision needs no
+    /// floats.
+    pub bound_ppm: u32,
 }
 
 /// One family of attacks.
@@ -106,7 +109,7 @@ impl Certificate {
     /// model earned the certificate.
     pub fn step(&self, model: &RiskModel, wrong_approvals_ppm: u32) -> Option<&Step> {
         let mine = self.model == model.hash.to_string();
-        self.steps.iter().rev().find(|step| mine && step.bound() * 1e6 <= f64::from(wrong_approvals_ppm))
+        self.steps.iter().rev().find(|step| mine && step.bound_ppm <= wrong_approvals_ppm)
     }
 
     /// The text of the certificate that these specimens earn.
@@ -125,12 +128,11 @@ impl Certificate {
         );
         // Writing to a string cannot fail.
         for step in &steps {
-            let Step { limit_ppm, genuine, approved, misread, altered, missed } = *step;
+            let Step { limit_ppm, genuine, approved, misread, altered, missed, bound_ppm } = *step;
             let _ = write!(
                 text,
-                "\n# at most {:.0} wrong in a million approved\n[[steps]]\nlimit_ppm = {limit_ppm}\ngenuine = {genuine}\n\
-                 approved = {approved}\nmisread = {misread}\naltered = {altered}\nmissed = {missed}\n",
-                step.bound() * 1e6
+                "\n[[steps]]\nlimit_ppm = {limit_ppm}\ngenuine = {genuine}\napproved = {approved}\nmisread = {misread}\n\
+                 altered = {altered}\nmissed = {missed}\nbound_ppm = {bound_ppm}\n"
             );
         }
         for (family, trials) in families {
@@ -155,14 +157,16 @@ pub fn steps(trials: &[Trial]) -> Vec<Step> {
     let step = |limit_ppm: u32| {
         let count = |of: &dyn Fn(&Trial) -> bool| trials.iter().filter(|t| of(t)).count() as u64;
         let approved = |t: &Trial| t.attack.is_none() && t.is_through(limit_ppm);
-        Step {
+        let counted = Step {
             limit_ppm,
             genuine: count(&|t| t.attack.is_none()),
             approved: count(&approved),
             misread: count(&|t| approved(t) && t.misread),
             altered: count(&|t| t.attack.is_some()),
             missed: count(&|t| t.attack.is_some() && t.is_through(limit_ppm)),
-        }
+            bound_ppm: 0,
+        };
+        Step { bound_ppm: (counted.bound() * 1e6).ceil() as u32, ..counted }
     };
     limits.into_iter().map(step).collect()
 }
@@ -244,7 +248,15 @@ mod tests {
         // At a prevalence of 1 % and half let through, no more than 0.5 % missed makes 1 in 10,000: 736 altered ones, none of
         // them missed, bear that out at 2.5 %.
         assert!((upper(0, 736, 0.025) - 0.005).abs() < 1e-5);
-        let many = Step { limit_ppm: 1, genuine: 1_000_000, approved: 500_000, misread: 0, altered: 780, missed: 0 };
+        let many = Step {
+            limit_ppm: 1,
+            genuine: 1_000_000,
+            approved: 500_000,
+            misread: 0,
+            altered: 780,
+            missed: 0,
+            bound_ppm: 0,
+        };
         assert!(many.bound() > 0.9e-4 && many.bound() < 1.2e-4, "{}", many.bound());
         let none = Step { approved: 0, ..many };
         assert!(none.bound() > 0.9);
@@ -276,5 +288,8 @@ mod tests {
     fn the_embedded_certificate_was_earned_by_the_embedded_model() {
         let certificate = Certificate::parse(EARNED).unwrap();
         assert_eq!(certificate.model, RiskModel::default().hash.to_string());
+        for step in &certificate.steps {
+            assert_eq!(step.bound_ppm, (step.bound() * 1e6).ceil() as u32, "{step:?}");
+        }
     }
 }

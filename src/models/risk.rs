@@ -17,8 +17,8 @@ use std::fmt::Write;
 /// The model in force.
 const FITTED: &str = include_str!("../../models/risk.toml");
 
-/// Share of altered papers among those submitted, in millionths, that probabilities are stated for: 1 in 100, the middle of
-/// what insurers report. The certificate says what other shares would mean.
+/// Share of altered papers among those submitted, in millionths, that probabilities are stated for: 1 in 100, an
+/// assumption that stands beside every bound.
 pub const PREVALENCE_PPM: u32 = 10_000;
 
 /// A validated model.

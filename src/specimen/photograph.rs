@@ -554,32 +554,16 @@ pub(super) fn sensor(light: &[f32], w: u32, h: u32, sigma: f64, seed: u64) -> Rg
 mod tests {
     use super::*;
     use crate::domain::{DocumentKind, FieldName};
-    use crate::specimen::{Face, Mark, Style, Truth};
+    use crate::specimen::{Face, Ledger, Mark, Style, Truth};
     use image::Rgb;
-    use std::collections::BTreeMap;
 
     fn sheet() -> Specimen {
         let mut image = RgbImage::from_pixel(600, 400, Rgb([250, 250, 250]));
         for (x, y) in (300..340).flat_map(|x| (200..220).map(move |y| (x, y))) {
             image.put_pixel(x, y, Rgb([10, 10, 10]));
         }
-        let truth = Truth {
-            kind: DocumentKind::TillReceipt,
-            fields: BTreeMap::new(),
-            items: vec![],
-            genuine: true,
-            altered: vec![[[300.0, 200.0], [340.0, 200.0], [340.0, 220.0], [300.0, 220.0]]],
-            attack: None,
-            tool: None,
-            care: None,
-            chain: None,
-            recapture: None,
-            camera: None,
-            saves: None,
-            same_as: None,
-            corners: None,
-            source: "specimen".to_owned(),
-        };
+        let altered = vec![[[300.0, 200.0], [340.0, 200.0], [340.0, 220.0], [300.0, 220.0]]];
+        let truth = Truth { altered, ..Ledger::new(DocumentKind::TillReceipt, &[]).truth };
         let style = Style { face: Face::Mono, em: 20.0, ink: [0; 3], weight: 0.0 };
         let quad = Quad::rect(300.0, 200.0, 340.0, 220.0);
         let mark = Mark::Field(FieldName::Total);
