@@ -62,6 +62,7 @@ const CHECKS: &[(CheckId, Check)] = &[
     (CheckId::CopiedGlyphs, pixels::copied_glyphs),
     (CheckId::OddInLine, pixels::odd_in_line),
     (CheckId::Recapture, pixels::recapture),
+    (CheckId::LearnedTrace, pixels::learned_trace),
     (CheckId::FileHistory, pixels::file_history),
 ];
 

@@ -593,6 +593,7 @@ mod tests {
             CheckId::CopiedGlyphs,
             CheckId::OddInLine,
             CheckId::Recapture,
+            CheckId::LearnedTrace,
             CheckId::FileHistory,
         ];
         let mut drawn = evidence(vec![bill()]);

@@ -10,15 +10,21 @@ mod glyphs;
 mod grid;
 mod history;
 mod jpeg;
+mod learned;
 mod metadata;
 mod odd;
 mod recapture;
 
 use crate::domain::pixels::{PixelEvidence, Signal, Suspect};
 use crate::domain::{FieldName, Quad, Upload};
+use double_jpeg::Earlier;
+use grid::Grid;
 use image::RgbImage;
+use jpeg::{Jpeg, Plane};
+use learned::Scene;
 
 pub use glyphs::{Glyph, TextLine};
+pub use learned::{CELL, Lesson, Model, ModelFailed, PLANES, STEP, Window, lessons};
 
 /// A photo and its file.
 #[derive(Debug, Clone, Copy)]
@@ -46,32 +52,47 @@ pub struct Print<'a> {
 const SUSPECTS: usize = 12;
 
 /// Looks at a photo with every signal.
-pub fn examine(original: &Original, print: &Print) -> PixelEvidence {
+///
+/// # Errors
+/// If the model could not be run.
+pub fn examine(original: &Original, print: &Print, model: &mut Model) -> Result<PixelEvidence, ModelFailed> {
     let luma = glyphs::luma(original.image);
     let lines = glyphs::lines(&luma, print);
-    let jpeg = jpeg::Jpeg::of(original.bytes, original.image.dimensions());
+    let jpeg = Jpeg::of(original.bytes, original.image.dimensions());
     let upright;
     let plane = match &jpeg {
         Some(jpeg) => &jpeg.plane,
         None => {
-            upright = jpeg::Plane::of(original.image);
+            upright = Plane::of(original.image);
             &upright
         }
     };
     let history = history::of(original, jpeg.as_ref(), plane);
-    let (double, earlier) = double_jpeg::measure(original, jpeg.as_ref(), &lines);
+    let windows = learned::windows(&lines, original.image.dimensions());
+    let mut boxes = Grid::boxes(plane, &lines);
+    boxes.extend(windows.iter().map(|(_, window)| window.stored(plane)));
+    let grid = Grid::of(original, jpeg.as_ref(), plane, &boxes);
+    let earlier = Earlier::of(original, jpeg.as_ref());
+    let scene = Scene {
+        image: original.image,
+        plane,
+        is_jpeg: jpeg.is_some(),
+        earlier: earlier.as_ref().ok(),
+        grid: grid.as_ref().ok(),
+    };
     let nearest = copies::nearest(&luma, &lines);
     let signals = vec![
-        grid::measure(original, jpeg.as_ref(), plane, &lines),
-        double,
+        grid::measure(&grid, plane, &lines),
+        double_jpeg::measure(&earlier, plane, &lines),
         copies::measure(&lines, &nearest),
         odd::measure(original.image, &luma, &lines, &nearest),
         recapture::measure(original, &luma),
+        learned::measure(&scene, &windows, model)?,
     ];
     // Where the traces are too few to speak of single characters, they are too few to tell the quality as well.
-    let earlier_quality = earlier.filter(|_| signals[1].score.is_some());
+    let earlier_quality = earlier.ok().and_then(|e| e.quality).filter(|_| signals[1].score.is_some());
     let history = crate::domain::pixels::History { earlier_quality, ..history };
-    PixelEvidence { history, signals }
+    Ok(PixelEvidence { history, signals })
 }
 
 /// The oddest characters as a signal tells them.

@@ -34,7 +34,7 @@
 //! | [`store`] | verbs over SQLite and content-addressed photos | domain, audit |
 //! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
 //! | [`http`] | routes, problem answers, OpenAPI | domain, service |
-//! | [`cli`] | the commands: puts the product together | domain, vision, decision, models, pipeline, audit, service, http, specimen |
+//! | [`cli`] | the commands: puts the product together | domain, vision, forensics, decision, models, pipeline, audit, service, http, specimen |
 //! | [`specimen`] | the lab: paints, photographs and alters labelled documents | domain |
 //!
 //! `tests/it/floor_plan.rs` reads this table and the sources, and fails on an import that it does not allow. From `domain` to

@@ -21,6 +21,10 @@ pub(super) fn odd_in_line(case: &Case) -> Answer {
     signal(case, SignalName::OddInLine)
 }
 
+pub(super) fn learned_trace(case: &Case) -> Answer {
+    signal(case, SignalName::LearnedTrace)
+}
+
 /// The picture is of the paper itself: not by its pixels a picture of a screen or a print, nor by its file a screenshot.
 pub(super) fn recapture(case: &Case) -> Answer {
     let answer = signal(case, SignalName::Recapture);

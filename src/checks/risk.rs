@@ -24,6 +24,7 @@ pub fn features(reading: &Reading, findings: &[Finding]) -> Features {
         (SignalName::CopiedGlyphs, Feature::CopiedGlyphs),
         (SignalName::OddInLine, Feature::OddInLine),
         (SignalName::Recapture, Feature::Recapture),
+        (SignalName::LearnedTrace, Feature::LearnedTrace),
     ] {
         let share = i64::from(score(name).unwrap_or(0)) * 1000 / i64::from(name.alarm());
         put(feature, share.clamp(0, 1_500) as u32);

@@ -3,6 +3,7 @@
 mod alterations;
 mod gallery;
 mod html;
+mod lessons;
 mod reliability;
 mod table;
 
@@ -63,6 +64,12 @@ pub struct EvalArgs {
     /// Also write the certificate that these photos earn the risk model; use photos it was not fitted to
     #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["fit_calibration", "fit_risk"])]
     certify: Option<PathBuf>,
+    /// Instead of measuring, write into a folder what these photos teach the pixel model
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fit_calibration", "fit_risk", "certify", "report"])]
+    teach_pixels: Option<PathBuf>,
+    /// With --teach-pixels: leave out photos forged with these tools
+    #[arg(long, value_name = "TOOL", value_delimiter = ',', requires = "teach_pixels")]
+    without_tools: Vec<String>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -134,6 +141,11 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
         return Err(usage(format!("{} is not a folder", args.dir.display())));
     }
     let labelled = collect(&args.dir)?;
+    if let Some(folder) = &args.teach_pixels {
+        let count = lessons::write(folder, &labelled, &args.without_tools)?;
+        complain(&format!("{count} lessons written to {}", folder.display()));
+        return Ok(Ending::Done);
+    }
     let policy = args.decision.policy()?;
     // Hours of work are not to end in a folder that does not exist.
     for path in [&args.report, &args.fit_calibration, &args.fit_risk, &args.certify].into_iter().flatten() {
@@ -182,7 +194,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     if let Some(path) = &args.certify {
         let trials = trials(&scores);
         let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
-        let text = models::Certificate::earn(&models::RiskModel::default(), &date, &trials);
+        let text = models::Certificate::earn(models::RiskModel::in_force(), &date, &trials);
         std::fs::write(path, text).with_context(|| path.display().to_string())?;
         complain(&format!("earned on {} photos, written to {}; build again to use it", trials.len(), path.display()));
     }
@@ -288,12 +300,13 @@ fn judge(labelled: &Labelled, worked: &Worked, policy: &Policy) -> CaseScore {
         chain: truth.and_then(|t| t.chain.clone()),
         decision: verdict.decision,
         reasons: verdict.reasons.iter().map(|r| r.code.clone()).collect(),
-        else_approved: verdict.is_else_approved(),
+        held_by: verdict.held_by().map(str::to_owned).collect(),
         features: match (&evidence.readings[..], &verdict.findings[..]) {
             ([reading], [findings]) => Some(pipeline::features(reading, findings)),
             _ => None,
         },
         risk_ppm: verdict.risk.as_ref().map(|risk| risk.probability_ppm),
+        risk_limit_ppm: verdict.risk.as_ref().and_then(|risk| risk.limit_ppm),
         failed: worked.failed.clone(),
         stages: worked.timing.0.clone(),
         wall_us: worked.wall_us,

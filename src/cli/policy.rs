@@ -66,7 +66,7 @@ pub fn run(args: &PolicyArgs) -> Result<Ending> {
 
 /// What the certificate says to a policy's limit on wrong approvals, in lines.
 fn earned(policy: &Policy) -> Vec<String> {
-    let (model, certificate) = (RiskModel::default(), Certificate::default());
+    let (model, certificate) = (RiskModel::in_force(), Certificate::in_force());
     let limit = policy.wrong_approvals_ppm();
     let mut lines = vec![
         String::new(),
@@ -75,7 +75,7 @@ fn earned(policy: &Policy) -> Vec<String> {
             certificate.date, model.hash
         ),
     ];
-    let Some(step) = certificate.step(&model, limit) else {
+    let Some(step) = certificate.step(model, limit) else {
         lines.push(format!("no step keeps to {limit} wrong approvals in a million, so nothing is approved."));
         return lines;
     };

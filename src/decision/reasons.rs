@@ -124,6 +124,9 @@ codes! {
     CharactersOdd "characters_odd"
         "Characters differ from their own line in ink, edges or place ({field})."
         "部分字符（{field}）的墨色、边缘或位置与同行不一致。";
+    CharactersPutIn "characters_put_in"
+        "Characters bear traces that a model has learned from forged bills ({field})."
+        "部分字符（{field}）带有模型从伪造票据中学到的痕迹。";
     PictureOfPicture "picture_of_a_picture"
         "This looks like a picture of a screen or of a printed picture, not of the paper."
         "疑为翻拍屏幕或打印件，而非原始单据。";
@@ -274,6 +277,7 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
         CheckId::CopiedGlyphs => Code::CharactersCopied,
         CheckId::OddInLine => Code::CharactersOdd,
         CheckId::Recapture => Code::PictureOfPicture,
+        CheckId::LearnedTrace => Code::CharactersPutIn,
         CheckId::FileHistory => Code::FileEdited,
         CheckId::Repeat => {
             let told: Vec<Code> = [
@@ -324,6 +328,7 @@ pub(super) fn check_label(check: CheckId) -> (String, String) {
         CheckId::CopiedGlyphs => ("no character is a copy of another", "没有复制的字符"),
         CheckId::OddInLine => ("all characters look like those beside them", "所有字符与同行字符一致"),
         CheckId::Recapture => ("this is a picture of the paper itself", "照片直接拍摄单据原件"),
+        CheckId::LearnedTrace => ("the model finds no characters put in later", "模型未发现后加的字符"),
         CheckId::FileHistory => ("the file does not say that it was edited", "文件信息未显示经过编辑"),
         CheckId::TextLayer => ("the text inside the PDF says what the page shows", "PDF内嵌文字与页面显示一致"),
     };
@@ -338,6 +343,7 @@ pub(super) fn feature_label(feature: Feature) -> (String, String) {
         Feature::CopiedGlyphs => ("characters resemble each other down to the noise", "部分字符连噪点也相似"),
         Feature::OddInLine => ("characters differ from their line", "部分字符与同行不一致"),
         Feature::Recapture => ("it may be a picture of a picture", "可能为翻拍"),
+        Feature::LearnedTrace => ("characters bear traces learned from forged bills", "部分字符带有伪造票据的痕迹"),
         Feature::Unassessed => ("the file allows no look at its history", "文件无法反映图片来历"),
         Feature::Unsure => ("a value that decides is not read surely", "关键信息识别把握不足"),
         Feature::NoQr => ("no QR code confirms the print", "没有二维码印证票面"),

@@ -322,7 +322,7 @@ checks! {
     PolicyPeriod "policy_period"; QrMatchesPrint "qr_matches_print"; QrChecksum "qr_checksum"; Repeat "repeat";
     ClaimName "claim_name"; ClaimAmount "claim_amount"; DocumentsAgree "documents_agree"; NotVoid "not_void";
     TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree"; TextLayer "text_layer"; GlyphGrid "glyph_grid"; DoubleJpeg "double_jpeg";
-    CopiedGlyphs "copied_glyphs"; OddInLine "odd_in_line"; Recapture "recapture"; FileHistory "file_history";
+    CopiedGlyphs "copied_glyphs"; OddInLine "odd_in_line"; Recapture "recapture"; LearnedTrace "learned_trace"; FileHistory "file_history";
 }
 
 /// What a check says.

@@ -74,12 +74,14 @@ pub enum SignalName {
     OddInLine,
     /// A picture of a screen or of a print of a photo.
     Recapture,
+    /// Characters that a model trained on painted forgeries takes for put in later.
+    LearnedTrace,
 }
 
 impl SignalName {
     /// All, in the order they are listed.
-    pub const ALL: [SignalName; 5] =
-        [Self::GlyphGrid, Self::DoubleJpeg, Self::CopiedGlyphs, Self::OddInLine, Self::Recapture];
+    pub const ALL: [SignalName; 6] =
+        [Self::GlyphGrid, Self::DoubleJpeg, Self::CopiedGlyphs, Self::OddInLine, Self::Recapture, Self::LearnedTrace];
 
     /// The name in JSON.
     pub fn as_str(self) -> &'static str {
@@ -89,6 +91,7 @@ impl SignalName {
             Self::CopiedGlyphs => "copied_glyphs",
             Self::OddInLine => "odd_in_line",
             Self::Recapture => "recapture",
+            Self::LearnedTrace => "learned_trace",
         }
     }
 }
@@ -158,6 +161,7 @@ impl SignalName {
             Self::CopiedGlyphs => 3_600,
             Self::OddInLine => 2_300,
             Self::Recapture => 1_000,
+            Self::LearnedTrace => 2_000,
         }
     }
 }
@@ -203,6 +207,11 @@ impl Signal {
             (SignalName::Recapture, Some(true)) => {
                 ("This looks like a picture of a screen or of a printed picture.", "疑为翻拍屏幕或翻拍打印件。")
             }
+            (SignalName::LearnedTrace, Some(true)) => (
+                "Characters bear traces that a model has learned from forged bills.",
+                "部分字符带有模型从伪造票据中学到的痕迹。",
+            ),
+            (SignalName::LearnedTrace, _) => ("The model finds no characters put in later.", "模型未发现后加的字符。"),
             (SignalName::Recapture, _) => ("No trace of a screen or of a printed picture.", "未见翻拍痕迹。"),
         };
         Message { en: en.to_owned(), zh: zh.to_owned() }

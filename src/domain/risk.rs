@@ -34,6 +34,8 @@ features! {
     OddInLine "odd_in_line";
     /// Likewise.
     Recapture "recapture";
+    /// Likewise.
+    LearnedTrace "learned_trace";
     /// 1 if neither the JPEG grid nor an earlier save can be looked at.
     Unassessed "unassessed";
     /// How far the least sure decisive value is from certain, in tenths.

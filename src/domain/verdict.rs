@@ -66,9 +66,10 @@ pub struct Reason {
 const OF_MEASUREMENT: [&str; 3] = ["risk_above_limit", "guarantee_not_earned", "drawn_by_lot"];
 
 impl Verdict {
-    /// Whether it is an approval, or would be one but for the risk or the lot.
-    pub fn is_else_approved(&self) -> bool {
-        self.reasons.iter().all(|r| r.severity != Severity::Blocking || OF_MEASUREMENT.contains(&r.code.as_str()))
+    /// Codes of the reasons that hold it, but for the risk and the lot. Without any it is an approval, or would be one.
+    pub fn held_by(&self) -> impl Iterator<Item = &str> {
+        let blocking = self.reasons.iter().filter(|r| r.severity == Severity::Blocking).map(|r| r.code.as_str());
+        blocking.filter(|code| !OF_MEASUREMENT.contains(code))
     }
 }
 

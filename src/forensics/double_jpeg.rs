@@ -30,51 +30,88 @@ const STRAY: f64 = 0.05;
 /// What one block may say, nat.
 const CLIP: f64 = 4.0;
 
-/// How far each character lacks the earlier save: -log10 of the number of characters that chance lets lack it as much on
-/// such a page; and the quality of the earlier save if there was one.
-pub(super) fn measure(original: &Original, jpeg: Option<&Jpeg>, lines: &[TextLine]) -> (Signal, Option<u8>) {
-    let none = |why| (Signal::not_applicable(NAME, why), None);
-    if original.from_pdf {
-        return none("not_a_photo");
-    }
-    let Some(jpeg) = jpeg else { return none("no_jpeg") };
-    let glyphs: Vec<&Glyph> = lines.iter().flat_map(|line| &line.glyphs).collect();
-    let plane = &jpeg.plane;
-    if plane.width < 64 || plane.height < 64 {
-        return none("too_few_characters");
-    }
-    let (blocks, shifted) = (Blocks::of(plane, 0), Blocks::of(plane, 4));
-    let stories: Vec<Story> =
-        (0..FREQUENCIES).filter_map(|i| Story::of(i, jpeg.table[ZIGZAG[i + 1]], &blocks, &shifted)).collect();
-    if stories.len() < LEAST_FREQUENCIES {
-        return none("no_earlier_save");
-    }
-    let earlier = quality(&stories);
-    if glyphs.len() < LEAST_GLYPHS {
-        return (Signal::not_applicable(NAME, "too_few_characters"), earlier);
-    }
-    let says: Vec<Option<f64>> = blocks
-        .values
-        .iter()
-        .map(|block| {
+/// What every block of a JPEG says of an earlier save on the same grid.
+pub(super) struct Earlier {
+    blocks_across: usize,
+    /// Log-likelihood of saved twice over saved once, nat, at most [`CLIP`] either way; `None` where pixels are clipped.
+    says: Vec<Option<f64>>,
+    /// Quality of the earlier save, if a reference table has its steps.
+    pub(super) quality: Option<u8>,
+}
+
+impl Earlier {
+    /// A stable word for why there is nothing to look at, if so.
+    pub(super) fn of(original: &Original, jpeg: Option<&Jpeg>) -> Result<Self, &'static str> {
+        if original.from_pdf {
+            return Err("not_a_photo");
+        }
+        let Some(jpeg) = jpeg else { return Err("no_jpeg") };
+        let plane = &jpeg.plane;
+        if plane.width < 64 || plane.height < 64 {
+            return Err("too_few_characters");
+        }
+        let (blocks, shifted) = (Blocks::of(plane, 0), Blocks::of(plane, 4));
+        let stories: Vec<Story> =
+            (0..FREQUENCIES).filter_map(|i| Story::of(i, jpeg.table[ZIGZAG[i + 1]], &blocks, &shifted)).collect();
+        if stories.len() < LEAST_FREQUENCIES {
+            return Err("no_earlier_save");
+        }
+        let says = |block: &Option<[f32; FREQUENCIES]>| {
             let block = block.as_ref()?;
             Some(stories.iter().map(|story| story.says(block[story.frequency])).sum::<f64>().clamp(-CLIP, CLIP))
-        })
-        .collect();
+        };
+        let says = blocks.values.iter().map(says).collect();
+        Ok(Self { blocks_across: blocks.across, says, quality: quality(&stories) })
+    }
+
+    /// What the block at a pixel of the stored plane says, in parts of the most that one may say, -1..=1; 0 if nothing.
+    pub(super) fn at(&self, x: usize, y: usize) -> f64 {
+        let across = x / 8;
+        let block = (across < self.blocks_across).then(|| self.says.get(y / 8 * self.blocks_across + across));
+        block.flatten().copied().flatten().unwrap_or(0.0) / CLIP
+    }
+
+    /// Mean of what blocks say within a box, by the area that they share with it; `None` if less than half of it says
+    /// anything.
+    fn mean_within(&self, [l, t, r, b]: [usize; 4]) -> Option<f64> {
+        let (mut sum, mut area) = (0.0, 0.0);
+        for y in t / 8..b.div_ceil(8) {
+            for x in (l / 8..r.div_ceil(8)).filter(|x| *x < self.blocks_across) {
+                let Some(says) = self.says.get(y * self.blocks_across + x).copied().flatten() else { continue };
+                let shared = ((8 * x + 8).min(r) - (8 * x).max(l)) * ((8 * y + 8).min(b) - (8 * y).max(t));
+                sum += says * shared as f64;
+                area += shared as f64;
+            }
+        }
+        (2.0 * area >= ((r - l) * (b - t)) as f64).then(|| sum / area)
+    }
+}
+
+/// How far each character lacks the earlier save: -log10 of the number of characters that chance lets lack it as much on
+/// such a page.
+pub(super) fn measure(earlier: &Result<Earlier, &'static str>, plane: &Plane, lines: &[TextLine]) -> Signal {
+    let earlier = match earlier {
+        Ok(earlier) => earlier,
+        Err(why) => return Signal::not_applicable(NAME, why),
+    };
+    let glyphs: Vec<&Glyph> = lines.iter().flat_map(|line| &line.glyphs).collect();
+    if glyphs.len() < LEAST_GLYPHS {
+        return Signal::not_applicable(NAME, "too_few_characters");
+    }
     let told: Vec<(f64, &Glyph)> =
-        glyphs.iter().filter_map(|glyph| Some((mean_within(&says, &blocks, plane.place(glyph, 0))?, *glyph))).collect();
+        glyphs.iter().filter_map(|glyph| Some((earlier.mean_within(plane.place(glyph, 0))?, *glyph))).collect();
     if told.len() < LEAST_GLYPHS {
-        return (Signal::not_applicable(NAME, "clipped"), earlier);
+        return Signal::not_applicable(NAME, "clipped");
     }
     let mut order: Vec<f64> = told.iter().map(|(v, _)| *v).collect();
     order.sort_by(f64::total_cmp);
     let (low, usual) = (order[order.len() / 10], order[order.len() / 2]);
     if low < LEAST_LOW {
-        return (Signal::not_applicable(NAME, "faint_earlier_save"), earlier);
+        return Signal::not_applicable(NAME, "faint_earlier_save");
     }
     let tests = (told.len() as f64).log10();
     let scores: Vec<_> = told.iter().map(|(v, glyph)| (-tests - log10_tail(*v, low, usual), *glyph, None)).collect();
-    (super::told(NAME, &scores), earlier)
+    super::told(NAME, &scores)
 }
 
 /// Nat a block that nine of ten characters must speak for an earlier save with: less, and its lack tells nothing.
@@ -213,20 +250,6 @@ fn normal(x: f64) -> f64 {
     1.0 / (1.0 + (-1.5976 * x - 0.07056 * x.powi(3)).exp())
 }
 
-/// Mean of what blocks say within a box, by the area that they share with it; `None` if less than half of it says anything.
-fn mean_within(says: &[Option<f64>], blocks: &Blocks, [l, t, r, b]: [usize; 4]) -> Option<f64> {
-    let (mut sum, mut area) = (0.0, 0.0);
-    for y in t / 8..b.div_ceil(8) {
-        for x in (l / 8..r.div_ceil(8)).filter(|x| *x < blocks.across) {
-            let Some(says) = says.get(y * blocks.across + x).copied().flatten() else { continue };
-            let shared = ((8 * x + 8).min(r) - (8 * x).max(l)) * ((8 * y + 8).min(b) - (8 * y).max(t));
-            sum += says * shared as f64;
-            area += shared as f64;
-        }
-    }
-    (2.0 * area >= ((r - l) * (b - t)) as f64).then(|| sum / area)
-}
-
 /// Largest mean difference of the found steps from those of a reference table, as a share of them.
 const LIKE_REFERENCE: f64 = 0.15;
 
@@ -278,8 +301,9 @@ mod tests {
 
     fn told(bytes: &[u8]) -> (Signal, Option<u8>) {
         let image = image::load_from_memory(bytes).unwrap().into_rgb8();
-        let jpeg = Jpeg::of(bytes, image.dimensions());
-        measure(&Original { bytes, from_pdf: false, image: &image }, jpeg.as_ref(), &lines())
+        let jpeg = Jpeg::of(bytes, image.dimensions()).unwrap();
+        let earlier = Earlier::of(&Original { bytes, from_pdf: false, image: &image }, Some(&jpeg));
+        (measure(&earlier, &jpeg.plane, &lines()), earlier.ok().and_then(|e| e.quality))
     }
 
     #[test]

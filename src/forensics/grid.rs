@@ -22,27 +22,61 @@ const MOST_ASTRAY: f64 = 0.3;
 /// has 2.3).
 const FINEST_STEPS: f64 = 2.5;
 
+/// The page's own 8 × 8 grid, and what pixels vote for.
+pub(super) struct Grid {
+    votes: Votes,
+    main: u8,
+    width: usize,
+}
+
+impl Grid {
+    /// Looks within boxes of the stored plane, `[left, top, right, bottom]`; a stable word for why there is nothing to look
+    /// at, if so. `plane` is the JPEG's or, of another upload, the photo's.
+    pub(super) fn of(
+        original: &Original,
+        jpeg: Option<&Jpeg>,
+        plane: &Plane,
+        boxes: &[[usize; 4]],
+    ) -> Result<Self, &'static str> {
+        if original.from_pdf {
+            return Err("not_a_photo");
+        }
+        if jpeg.is_some_and(|jpeg| jpeg.table.iter().map(|q| f64::from(*q)).sum::<f64>() > 64.0 * FINEST_STEPS) {
+            return Err("saved_as_jpeg");
+        }
+        let votes = Votes::of(plane, boxes);
+        let main = votes.main_grid().ok_or("no_jpeg_grid")?;
+        Ok(Self { votes, main, width: plane.width })
+    }
+
+    /// The boxes that [`measure`] needs looked at.
+    pub(super) fn boxes(plane: &Plane, lines: &[TextLine]) -> Vec<[usize; 4]> {
+        lines.iter().flat_map(|line| &line.glyphs).map(|glyph| plane.place(glyph, MARGIN)).collect()
+    }
+
+    /// Whether a pixel of the stored plane votes for another phase than the page's; `None` if for none.
+    pub(super) fn strays(&self, x: usize, y: usize) -> Option<bool> {
+        let phase = *self.votes.phases.get(y * self.width + x)?;
+        (phase < TIE).then_some(phase != self.main)
+    }
+}
+
 /// How far each character's votes stray: -log10 of the number of characters that chance lets stray as far on such a page.
-/// `plane` is the JPEG's or, of another upload, the photo's.
-pub(super) fn measure(original: &Original, jpeg: Option<&Jpeg>, plane: &Plane, lines: &[TextLine]) -> Signal {
-    if original.from_pdf {
-        return Signal::not_applicable(NAME, "not_a_photo");
-    }
-    if jpeg.is_some_and(|jpeg| jpeg.table.iter().map(|q| f64::from(*q)).sum::<f64>() > 64.0 * FINEST_STEPS) {
-        return Signal::not_applicable(NAME, "saved_as_jpeg");
-    }
+pub(super) fn measure(grid: &Result<Grid, &'static str>, plane: &Plane, lines: &[TextLine]) -> Signal {
+    let Grid { votes, main, .. } = match grid {
+        Ok(grid) => grid,
+        Err(why) => return Signal::not_applicable(NAME, why),
+    };
     let glyphs: Vec<&Glyph> = lines.iter().flat_map(|line| &line.glyphs).collect();
     if glyphs.len() < LEAST_GLYPHS {
         return Signal::not_applicable(NAME, "too_few_characters");
     }
-    let votes = Votes::of(plane, &glyphs);
-    let Some(main) = votes.main_grid() else { return Signal::not_applicable(NAME, "no_jpeg_grid") };
     let shares: Vec<f64> = glyphs
         .iter()
         .map(|glyph| {
             let [l, t, r, b] = plane.place(glyph, MARGIN);
             let row = |y: usize| &votes.phases[y * plane.width + l..y * plane.width + r];
-            let others = (t..b).flat_map(row).filter(|phase| **phase < TIE && **phase != main).count();
+            let others = (t..b).flat_map(row).filter(|phase| **phase < TIE && *phase != main).count();
             others as f64 / ((r - l) * (b - t)).max(1) as f64
         })
         .collect();
@@ -75,24 +109,23 @@ const TIE: u8 = 64;
 /// Side of the squares that windows are looked at in.
 const TILE: usize = 32;
 
-/// What every pixel near a character votes for.
+/// What every pixel near a box votes for.
 struct Votes {
     /// The phase, `8 y + x` modulo 8 each, or [`TIE`].
     phases: Vec<u8>,
 }
 
 impl Votes {
-    fn of(plane: &Plane, glyphs: &[&Glyph]) -> Self {
+    fn of(plane: &Plane, boxes: &[[usize; 4]]) -> Self {
         let (w, h) = (plane.width, plane.height);
         let mut best = vec![u16::from(TIE); w * h];
         if w < 16 || h < 16 {
             return Self { phases: vec![TIE; w * h] };
         }
-        // Windows that hold a pixel of a character start up to 7 above and left of it.
+        // Windows that hold a pixel of a box start up to 7 above and left of it.
         let across = w.div_ceil(TILE);
         let mut wanted = vec![false; across * h.div_ceil(TILE)];
-        for glyph in glyphs {
-            let [l, t, r, b] = plane.place(glyph, MARGIN);
+        for [l, t, r, b] in boxes.iter().copied() {
             for y in t.saturating_sub(7) / TILE..=b.saturating_sub(1) / TILE {
                 for x in l.saturating_sub(7) / TILE..=r.saturating_sub(1) / TILE {
                     wanted[y * across + x] = true;
@@ -305,7 +338,9 @@ mod tests {
     }
 
     fn told(image: &RgbImage, lines: &[TextLine]) -> Signal {
-        measure(&Original { bytes: &[], from_pdf: false, image }, None, &Plane::of(image), lines)
+        let (original, plane) = (Original { bytes: &[], from_pdf: false, image }, Plane::of(image));
+        let grid = Grid::of(&original, None, &plane, &Grid::boxes(&plane, lines));
+        measure(&grid, &plane, lines)
     }
 
     #[test]
@@ -328,7 +363,7 @@ mod tests {
         let image = image::DynamicImage::ImageLuma8(noise).into_rgb8();
         assert_eq!(told(&image, &lines).not_applicable.as_deref(), Some("no_jpeg_grid"));
         let pdf = Original { bytes: &[], from_pdf: true, image: &image };
-        assert_eq!(measure(&pdf, None, &Plane::of(&image), &lines).not_applicable.as_deref(), Some("not_a_photo"));
+        assert_eq!(Grid::of(&pdf, None, &Plane::of(&image), &[]).err(), Some("not_a_photo"));
     }
 
     #[test]

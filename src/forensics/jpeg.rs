@@ -39,8 +39,17 @@ impl Plane {
         ]
     }
 
+    /// Where a pixel of the upright photo is stored.
+    pub(super) fn pixel(&self, x: usize, y: usize) -> (usize, usize) {
+        if self.orientation <= 1 {
+            return (x, y);
+        }
+        let [x, y, ..] = self.stored([x, y, x + 1, y + 1]);
+        (x, y)
+    }
+
     /// An upright box as it is stored.
-    fn stored(&self, [l, t, r, b]: [usize; 4]) -> [usize; 4] {
+    pub(super) fn stored(&self, [l, t, r, b]: [usize; 4]) -> [usize; 4] {
         let (w, h) = (self.width, self.height);
         match self.orientation {
             2 => [w.saturating_sub(r), t, w.saturating_sub(l), b],

@@ -9,6 +9,7 @@ use crate::domain::ContentHash;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 /// The certificate in force.
 const EARNED: &str = include_str!("../../models/certificate.toml");
@@ -171,10 +172,12 @@ pub fn steps(trials: &[Trial]) -> Vec<Step> {
     limits.into_iter().map(step).collect()
 }
 
-impl Default for Certificate {
-    /// The embedded `models/certificate.toml`.
-    fn default() -> Self {
-        Self::parse(EARNED).expect("the embedded certificate is valid: a test parses it")
+impl Certificate {
+    /// The embedded `models/certificate.toml`, parsed once: every decision asks for it.
+    pub fn in_force() -> &'static Self {
+        static IN_FORCE: LazyLock<Certificate> =
+            LazyLock::new(|| Certificate::parse(EARNED).expect("the embedded certificate is valid: a test parses it"));
+        &IN_FORCE
     }
 }
 
@@ -264,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_kept_by_the_furthest_step_that_bears_it_out() {
-        let model = RiskModel::default();
+        let model = RiskModel::in_force();
         let trial = |ppm, attack: Option<&str>| Trial {
             probability_ppm: ppm,
             else_approved: true,
@@ -273,11 +276,11 @@ mod tests {
         };
         let mut trials: Vec<Trial> = (0..4_000).map(|i| trial(100 + i % 3 * 100, None)).collect();
         trials.extend((0..1_000).map(|i| trial(if i < 100 { 300 } else { 900_000 }, Some("retype_amount"))));
-        let text = Certificate::earn(&model, "2026-01-01", &trials);
+        let text = Certificate::earn(model, "2026-01-01", &trials);
         let certificate = Certificate::parse(&text).unwrap();
         assert_eq!(certificate.steps.iter().map(|s| s.limit_ppm).collect::<Vec<_>>(), [100, 200, 300]);
         assert_eq!(certificate.families["retype_amount"], Family { n: 1_000, missed: vec![0, 0, 100] });
-        let limit = |ppm| certificate.step(&model, ppm).map(|s| s.limit_ppm);
+        let limit = |ppm| certificate.step(model, ppm).map(|s| s.limit_ppm);
         // One in ten missed at the last step: 1 % × 10 % is more than 1 in 1,000, if little more.
         assert_eq!([limit(10), limit(1_700), limit(5_000)], [None, Some(200), Some(300)]);
         let other = Certificate { model: "another".to_owned(), ..certificate };
@@ -287,7 +290,7 @@ mod tests {
     #[test]
     fn the_embedded_certificate_was_earned_by_the_embedded_model() {
         let certificate = Certificate::parse(EARNED).unwrap();
-        assert_eq!(certificate.model, RiskModel::default().hash.to_string());
+        assert_eq!(certificate.model, RiskModel::in_force().hash.to_string());
         for step in &certificate.steps {
             assert_eq!(step.bound_ppm, (step.bound() * 1e6).ceil() as u32, "{step:?}");
         }

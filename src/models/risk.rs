@@ -13,6 +13,7 @@ use crate::domain::risk::{Contribution, Feature, Features};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 /// The model in force.
 const FITTED: &str = include_str!("../../models/risk.toml");
@@ -132,10 +133,12 @@ impl RiskModel {
     }
 }
 
-impl Default for RiskModel {
-    /// The embedded `models/risk.toml`.
-    fn default() -> Self {
-        Self::parse(FITTED).expect("the embedded model is valid: a test parses it")
+impl RiskModel {
+    /// The embedded `models/risk.toml`, parsed once: every decision asks for it.
+    pub fn in_force() -> &'static Self {
+        static IN_FORCE: LazyLock<RiskModel> =
+            LazyLock::new(|| RiskModel::parse(FITTED).expect("the embedded model is valid: a test parses it"));
+        &IN_FORCE
     }
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
 
-pub use authenticity::{Authenticity, Coverage, Row, SignalReport};
+pub use authenticity::{Ablation, Authenticity, Coverage, Row, SignalReport};
 
 /// What a photo truly shows: the contract's truth file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,6 +32,8 @@ pub struct Truth {
     pub genuine: Option<bool>,
     /// How it was altered.
     pub attack: Option<String>,
+    /// What the forger worked with, if told.
+    pub tool: Option<String>,
     /// Where it was altered.
     pub altered: Vec<Quad<Upload>>,
     /// What its file went through, if told.
@@ -69,6 +71,8 @@ struct TruthFile {
     #[serde(default)]
     attack: Option<String>,
     #[serde(default)]
+    tool: Option<String>,
+    #[serde(default)]
     altered: Vec<Vec<[f64; 2]>>,
     #[serde(default)]
     chain: Option<String>,
@@ -92,6 +96,7 @@ impl Truth {
             items: file.items,
             genuine: file.genuine,
             attack: file.attack,
+            tool: file.tool,
             altered: file.altered.iter().map(|polygon| around(polygon)).collect(),
             chain: file.chain,
             recapture: file.recapture,
@@ -245,12 +250,14 @@ pub struct CaseScore {
     pub reasons: Vec<String>,
     /// Whether a value that its kind's rules call decisive is not the true one.
     pub misread: bool,
-    /// Whether nothing but the risk or the lot kept it from approval.
-    pub else_approved: bool,
+    /// Codes of the reasons that kept it from approval, but for the risk and the lot.
+    pub held_by: Vec<String>,
     /// What is odd about it, for the risk model; `None` for several documents.
     pub features: Option<Features>,
     /// The probability the risk model gave, millionths.
     pub risk_ppm: Option<u32>,
+    /// The largest that was approved, millionths; `None` if nothing was.
+    pub risk_limit_ppm: Option<u32>,
     /// Why the work could not be done, if so.
     pub failed: Option<String>,
     /// Wall time of each stage in microseconds.
@@ -891,7 +898,7 @@ pub fn trials(cases: &[CaseScore]) -> Vec<Trial> {
     let told = cases.iter().filter_map(|case| Some((case, case.genuine?, case.risk_ppm?)));
     told.map(|(case, genuine, probability_ppm)| Trial {
         probability_ppm,
-        else_approved: case.else_approved,
+        else_approved: case.held_by.is_empty(),
         attack: (!genuine).then(|| case.attack.clone().unwrap_or_else(|| "unnamed".to_owned())),
         misread: case.misread,
     })
@@ -959,9 +966,10 @@ mod tests {
             decision,
             reasons: vec!["r".to_owned()],
             misread: false,
-            else_approved: decision == Decision::AutoApprove,
+            held_by: Vec::new(),
             features: None,
             risk_ppm: None,
+            risk_limit_ppm: None,
             failed: None,
             stages: BTreeMap::from([("decode".to_owned(), 1000)]),
             wall_us,

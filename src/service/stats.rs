@@ -18,9 +18,9 @@ impl Service {
 
 /// What the certificate bears out of a policy's limit on wrong approvals. Shares, not per cent.
 fn guarantee(policy: &Policy) -> Value {
-    let (model, certificate) = (RiskModel::default(), Certificate::default());
+    let (model, certificate) = (RiskModel::in_force(), Certificate::in_force());
     let share = |ppm: u32| f64::from(ppm) / 1e6;
-    let step = certificate.step(&model, policy.wrong_approvals_ppm());
+    let step = certificate.step(model, policy.wrong_approvals_ppm());
     let earned = step.map(|step| {
         json!({
             "bound": step.bound(), "confidence": 0.95, "largest_risk_approved": share(step.limit_ppm),

@@ -36,7 +36,7 @@ const FLOORS: &[Floor] = &[
         pure: true,
     },
     Floor { name: "extract", crates: &["regex", "jiff", "serde", "thiserror", "unicode_normalization"], pure: true },
-    Floor { name: "forensics", crates: &["image", "imageproc", "exif", "zune_jpeg"], pure: true },
+    Floor { name: "forensics", crates: &["image", "imageproc", "exif", "zune_jpeg", "thiserror"], pure: true },
     Floor { name: "checks", crates: &["jiff", "unicode_normalization"], pure: true },
     Floor { name: "decision", crates: &["serde", "thiserror", "jiff"], pure: true },
     Floor { name: "pipeline", crates: &["image", "imageproc", "serde", "thiserror"], pure: true },

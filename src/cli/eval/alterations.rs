@@ -1,12 +1,12 @@
 //! How well alterations are seen, as a diagram and two tables.
 
 use super::table::percent;
-use crate::service::evaluate::{Authenticity, Coverage, Rate, Row, SignalReport};
+use crate::service::evaluate::{Ablation, Authenticity, Coverage, Rate, Row, SignalReport};
 
 /// Side of the diagram, pixels.
 const SIDE: f64 = 220.0;
 /// One hue a signal, in their order.
-const HUES: [&str; 5] = ["#2563eb", "#d97706", "#16a34a", "#9333ea", "#dc2626"];
+const HUES: [&str; 6] = ["#2563eb", "#d97706", "#16a34a", "#9333ea", "#dc2626", "#0891b2"];
 
 fn of(rate: &Rate) -> String {
     format!("{} of {}", rate.right, rate.n)
@@ -65,7 +65,26 @@ pub fn lines(a: &Authenticity) -> Vec<String> {
             c.bound * 1e3
         )
     }));
+    if !a.ablation.is_empty() {
+        out.push("through at the risk approved  genuine                altered".to_owned());
+    }
+    out.extend(a.ablation.iter().map(|row| {
+        let (genuine, altered) = (&row.genuine, &row.altered);
+        format!(
+            "  {:<26} {:>12} {}  {:>12} {}",
+            without(row),
+            of(genuine),
+            percent(genuine.share),
+            of(altered),
+            percent(altered.share)
+        )
+    }));
     out
+}
+
+/// What a row of the ablation leaves out.
+fn without(row: &Ablation) -> String {
+    row.without.map_or_else(|| "with every signal".to_owned(), |signal| format!("without {}", signal.as_str()))
 }
 
 /// At most a dozen steps, the last of them kept.
@@ -124,9 +143,33 @@ pub fn section(a: &Authenticity, escape: impl Fn(&str) -> String) -> String {
          <h2>Pixel signals <span class=\"soft\">at their limits of alarm, and over all limits</span></h2>\
          <div class=\"beside\">{}<table><tr><th>signal</th><th>false alarms</th><th></th><th>alarms on altered</th><th></th>\
          <th>alone</th><th>area</th></tr>{signals}</table></div><h2>How far approval could go <span class=\"soft\">share of \
-         approvals that are wrong, at most, with 95 %</span></h2>{}</section>",
+         approvals that are wrong, at most, with 95 %</span></h2>{}{}</section>",
         diagram(a),
-        coverage(&a.coverage)
+        coverage(&a.coverage),
+        ablation(&a.ablation)
+    )
+}
+
+fn ablation(all: &[Ablation]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let rows: String = all
+        .iter()
+        .map(|row| {
+            format!(
+                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                without(row).replace('_', " "),
+                of(&row.genuine),
+                percent(row.genuine.share),
+                of(&row.altered),
+                percent(row.altered.share)
+            )
+        })
+        .collect();
+    format!(
+        "<h2>What each signal does <span class=\"soft\">what would go through at the risk approved, were it not looked at\
+         </span></h2><table><tr><th></th><th>genuine through</th><th></th><th>altered through</th><th></th></tr>{rows}</table>"
     )
 }
 

@@ -6,13 +6,33 @@
 use super::{CaseScore, PhotoScore, Rate, trials};
 use crate::domain::Decision;
 use crate::domain::pixels::SignalName;
-use crate::models::{Step, steps};
+use crate::domain::risk::Feature;
+use crate::models::{RiskModel, Step, steps};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reasons that pixels give.
-const BY_PIXELS: [&str; 6] =
-    ["other_jpeg_grid", "other_saves", "characters_copied", "characters_odd", "picture_of_a_picture", "file_edited"];
+const BY_PIXELS: [&str; 7] = [
+    "other_jpeg_grid",
+    "other_saves",
+    "characters_copied",
+    "characters_odd",
+    "picture_of_a_picture",
+    "characters_put_in",
+    "file_edited",
+];
+
+/// The reason that a signal's alarm gives, and what the risk model counts of it.
+fn effects(signal: SignalName) -> (&'static str, Feature) {
+    match signal {
+        SignalName::GlyphGrid => ("other_jpeg_grid", Feature::GlyphGrid),
+        SignalName::DoubleJpeg => ("other_saves", Feature::DoubleJpeg),
+        SignalName::CopiedGlyphs => ("characters_copied", Feature::CopiedGlyphs),
+        SignalName::OddInLine => ("characters_odd", Feature::OddInLine),
+        SignalName::Recapture => ("picture_of_a_picture", Feature::Recapture),
+        SignalName::LearnedTrace => ("characters_put_in", Feature::LearnedTrace),
+    }
+}
 
 /// Reasons that the paper gives: what it says contradicts itself, or what is known.
 const BY_PAPER: [&str; 24] = [
@@ -91,6 +111,19 @@ pub struct Authenticity {
     pub signals: Vec<SignalReport>,
     /// How far approval could go, and at what risk: rising.
     pub coverage: Vec<Coverage>,
+    /// What would go through without each signal, the whole first; empty if nothing was approved.
+    pub ablation: Vec<Ablation>,
+}
+
+/// What goes through at the risk approved, lot and audit aside, if a signal is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Ablation {
+    /// The one left out; `None` for none.
+    pub without: Option<SignalName>,
+    /// Genuine pictures through.
+    pub genuine: Rate,
+    /// Altered ones.
+    pub altered: Rate,
 }
 
 /// What approving up to some probability would come to.
@@ -119,7 +152,28 @@ pub fn report(cases: &[CaseScore]) -> Option<Authenticity> {
     }
     let rows = groups.into_iter().map(|((attack, chain), cases)| row(attack, chain, &cases)).collect();
     let coverage = steps(&trials(cases)).iter().map(coverage).collect();
-    Some(Authenticity { rows, signals: SignalName::ALL.map(|name| signal(name, &told)).to_vec(), coverage })
+    let signals = SignalName::ALL.map(|name| signal(name, &told)).to_vec();
+    Some(Authenticity { rows, signals, coverage, ablation: ablation(&told) })
+}
+
+/// The model is not fitted anew: this tells what each signal does in the product as it stands.
+fn ablation(cases: &[&CaseScore]) -> Vec<Ablation> {
+    let Some(limit) = cases.iter().find_map(|case| case.risk_limit_ppm) else { return Vec::new() };
+    let model = RiskModel::in_force();
+    let through = |case: &CaseScore, without: Option<SignalName>| {
+        let Some(features) = &case.features else { return false };
+        let (code, feature) = without.map(effects).unzip();
+        let mut features = features.clone();
+        features.0.retain(|f, _| Some(*f) != feature);
+        case.held_by.iter().all(|held| Some(held.as_str()) == code)
+            && model.probability_ppm(model.score(&features).0) <= limit
+    };
+    let rate = |genuine: bool, without| {
+        let of: Vec<_> = cases.iter().filter(|case| case.genuine == Some(genuine)).collect();
+        Rate::of(of.iter().filter(|case| through(case, without)).count(), of.len())
+    };
+    let row = |without| Ablation { without, genuine: rate(true, without), altered: rate(false, without) };
+    std::iter::once(None).chain(SignalName::ALL.map(Some)).map(row).collect()
 }
 
 fn coverage(step: &Step) -> Coverage {
@@ -219,6 +273,7 @@ fn thinned(curve: Vec<[f64; 3]>) -> Vec<[f64; 3]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::risk::Features;
 
     fn case(genuine: bool, decision: Decision, score: i32, reasons: &[&str]) -> CaseScore {
         let photo = PhotoScore {
@@ -235,9 +290,10 @@ mod tests {
             decision,
             reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
             misread: false,
-            else_approved: decision == Decision::AutoApprove,
+            held_by: reasons.iter().filter(|_| decision == Decision::HumanReview).map(|r| (*r).to_owned()).collect(),
             features: None,
             risk_ppm: None,
+            risk_limit_ppm: None,
             failed: None,
             stages: BTreeMap::new(),
             wall_us: 1,
@@ -266,6 +322,27 @@ mod tests {
         assert!((copies.auc.unwrap() - 0.75).abs() < 1e-9, "{:?}", copies.auc);
         let grid = report.signals.iter().find(|s| s.signal == SignalName::GlyphGrid).unwrap();
         assert_eq!((grid.alarms.n, grid.auc, grid.roc.len()), (0, None, 0));
+    }
+
+    #[test]
+    fn without_the_signal_that_held_it_a_picture_goes_through() {
+        let model = RiskModel::in_force();
+        let plain = model.probability_ppm(model.score(&Features::default()).0);
+        let of = |genuine, held: &[&str], features| {
+            let decision = if held.is_empty() { Decision::AutoApprove } else { Decision::HumanReview };
+            let case = case(genuine, decision, 0, held);
+            CaseScore { features: Some(features), risk_limit_ppm: Some(plain), ..case }
+        };
+        let off = Features([(Feature::GlyphGrid, 1_500)].into());
+        let cases = [
+            of(true, &[], Features::default()),
+            of(false, &["other_jpeg_grid"], off.clone()),
+            of(false, &["other_jpeg_grid", "characters_copied"], off),
+        ];
+        let report = report(&cases).unwrap();
+        let altered = |without| report.ablation.iter().find(|a| a.without == without).unwrap().altered.right;
+        assert_eq!((altered(None), altered(Some(SignalName::GlyphGrid))), (0, 1));
+        assert_eq!((altered(Some(SignalName::CopiedGlyphs)), report.ablation[0].genuine.right), (0, 1));
     }
 
     #[test]
