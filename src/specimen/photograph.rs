@@ -563,7 +563,7 @@ mod tests {
             image.put_pixel(x, y, Rgb([10, 10, 10]));
         }
         let altered = vec![[[300.0, 200.0], [340.0, 200.0], [340.0, 220.0], [300.0, 220.0]]];
-        let truth = Truth { altered, ..Ledger::new(DocumentKind::TillReceipt, &[]).truth };
+        let truth = Truth { altered, ..Ledger::new(DocumentKind::TillReceipt, Face::Mono, &[]).truth };
         let style = Style { face: Face::Mono, em: 20.0, ink: [0; 3], weight: 0.0 };
         let quad = Quad::rect(300.0, 200.0, 340.0, 220.0);
         let mark = Mark::Field(FieldName::Total);
