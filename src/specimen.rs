@@ -39,7 +39,7 @@ pub use chain::{Chain, Picture};
 pub use fonts::{Face, FontError, Fonts};
 pub use forge::{forge, forge_field};
 pub use lab::{Order, Take, develop, develop_all};
-pub use photograph::{CameraParams, Curl, CurlAxis, photograph};
+pub use photograph::{CameraParams, Curl, CurlAxis, Pose, View, photograph};
 pub use samples::{write_picture, write_samples};
 pub use sheet::write_sheet;
 
@@ -227,11 +227,9 @@ impl Mark {
 
     fn row_mut(&mut self) -> Option<&mut usize> {
         match self {
-            Self::ItemName(i)
-            | Self::ItemQuantity(i)
-            | Self::ItemPrice(i)
-            | Self::ItemAmount(i)
-            | Self::ItemTax(i) => Some(i),
+            Self::ItemName(i) | Self::ItemQuantity(i) | Self::ItemPrice(i) | Self::ItemAmount(i) | Self::ItemTax(i) => {
+                Some(i)
+            }
             Self::Field(_) | Self::Code => None,
         }
     }
@@ -261,8 +259,8 @@ pub struct Specimen {
     pub truth: Truth,
     /// Where the values are.
     pub places: Vec<Place>,
-    /// Leads from the flat picture to this one; `None` where the sheet is bent, which no such map describes.
-    pub view: Option<Homography<Upload, Upload>>,
+    /// Leads from the flat picture to this one; `None` for a picture of a picture of a bent sheet.
+    pub view: Option<View>,
 }
 
 /// Paints a document flat, as a renderer or a scanner would give it.
@@ -330,7 +328,7 @@ impl Ledger {
     }
 
     fn finish(self, image: RgbImage) -> Specimen {
-        Specimen { image, truth: self.truth, places: self.places, view: Some(Homography::identity()) }
+        Specimen { image, truth: self.truth, places: self.places, view: Some(View::Flat(Homography::identity())) }
     }
 }
 

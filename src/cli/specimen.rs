@@ -3,8 +3,8 @@
 use super::{Ending, usage};
 use crate::service::work::cores;
 use crate::specimen::{
-    Attack, CameraParams, Chain, Curl, CurlAxis, Fonts, MAKERS, Order, PaintSpec, SpecimenKind, Take, develop_all, write_picture,
-    write_samples, write_sheet,
+    Attack, CameraParams, Chain, Curl, CurlAxis, Fonts, MAKERS, Order, PaintSpec, SpecimenKind, Take, develop_all,
+    write_picture, write_samples, write_sheet,
 };
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -139,16 +139,20 @@ fn wanted_layout(number: &str) -> Result<Wanted<u8>, String> {
     match number {
         "all" => Ok(Wanted::All),
         "mixed" => Ok(Wanted::Mixed),
-        _ => number.parse().ok().filter(|n| *n <= most).map(Wanted::One).ok_or_else(|| {
-            format!("none of 0 to {most}, all, mixed")
-        }),
+        _ => number
+            .parse()
+            .ok()
+            .filter(|n| *n <= most)
+            .map(Wanted::One)
+            .ok_or_else(|| format!("none of 0 to {most}, all, mixed")),
     }
 }
 
 fn kind(name: &str) -> Result<SpecimenKind, String> {
-    SpecimenKind::ALL.into_iter().find(|k| k.as_str() == name).ok_or_else(|| {
-        format!("none of {}", SpecimenKind::ALL.map(SpecimenKind::as_str).join(", "))
-    })
+    SpecimenKind::ALL
+        .into_iter()
+        .find(|k| k.as_str() == name)
+        .ok_or_else(|| format!("none of {}", SpecimenKind::ALL.map(SpecimenKind::as_str).join(", ")))
 }
 
 fn maker(number: &str) -> Result<usize, String> {
@@ -251,10 +255,6 @@ fn forgeries(set: &SetArgs, wanted: Wanted<Attack>) -> Result<Vec<Job>> {
             Wanted::All => Attack::ALL.map(|a| (a, format!("_{}", a.as_str()))).to_vec(),
         };
         for (attack, middle) in attacks.into_iter().filter(|(a, _)| a.suits(kind, layout)) {
-            if set.curl.is_some() && attack.in_the_photo() {
-                let name = attack.as_str();
-                return Err(usage(format!("--curl goes with --attack flat_retype or generated, not with {name}")));
-            }
             for (chain, suffix) in chains(set, kind, seed, true) {
                 let stem = format!("{}_{seed:04}{set_in}_altered{middle}{suffix}", kind.as_str());
                 let order = Order { attack: Some(attack), ..order(set, sheet, chain) };
@@ -263,7 +263,9 @@ fn forgeries(set: &SetArgs, wanted: Wanted<Attack>) -> Result<Vec<Job>> {
         }
     }
     if jobs.is_empty() {
-        return Err(usage("no such document prints what the attack is after; see --kind, --layout and --attack".to_owned()));
+        return Err(usage(
+            "no such document prints what the attack is after; see --kind, --layout and --attack".to_owned(),
+        ));
     }
     Ok(jobs)
 }

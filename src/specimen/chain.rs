@@ -154,7 +154,7 @@ fn moved(specimen: Specimen, image: RgbImage, to: &Homography<Upload, Upload>) -
     truth.altered = truth.altered.into_iter().map(corners).collect();
     truth.corners = truth.corners.map(corners);
     places.iter_mut().for_each(|p| p.quad = to.quad(&p.quad));
-    Specimen { image, truth, places, view: view.map(|v| v.then(to)) }
+    Specimen { image, truth, places, view: view.and_then(|v| v.then(to)) }
 }
 
 /// A map that scales by `k`, then moves by `[dx, dy]`.

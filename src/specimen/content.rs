@@ -1,7 +1,7 @@
 //! Made-up content that adds up. Every name says that it is an example; no hospital, shop or person is real.
 
 use super::dice::Dice;
-use crate::domain::identifier::{credit_code_holds, crc16_umts};
+use crate::domain::identifier::{crc16_umts, credit_code_holds};
 use crate::domain::money::to_capital;
 use crate::domain::{DocumentKind, Fen};
 use jiff::{ToSpan, civil::Date};
@@ -301,7 +301,8 @@ const MEDICINES: [(&str, &str, &str, i64); 10] = [
     ("*卫生材料*医用纱布块", "8cm*8cm", "包", 650),
     ("*卫生材料*医用外科口罩", "10只/袋", "袋", 980),
 ];
-const SELLERS: [&str; 4] = ["示例大药房有限公司", "样例医药连锁有限公司", "虚构健康药店有限公司", "范例医疗器械有限公司"];
+const SELLERS: [&str; 4] =
+    ["示例大药房有限公司", "样例医药连锁有限公司", "虚构健康药店有限公司", "范例医疗器械有限公司"];
 const BUYERS: [&str; 2] = ["样例科技有限公司", "示范贸易有限公司"];
 
 /// A made-up credit code of a company in a county that does not exist, with both its check characters right.

@@ -160,7 +160,7 @@ fn head(p: &mut Painter<'_>, invoice: &Invoice, layout: u8) {
             let large = Style { face: Face::Mono, em: 38.0, ink: [70, 60, 60], weight: 0.0 };
             let set = p.canvas.fit(&large, [240.0, 540.0], 70.0, 0.0, code);
             p.ledger.field(F::InvoiceCode, code, code, &set, 70.0);
-            p.say([240.0, 540.0], 112.0, 0.0, "此联不作报销凭证使用");
+            p.say([240.0, 540.0], 112.0, 0.0, "第二联 发票联");
             let end = p.say([1300.0, 1400.0], 70.0, 0.0, "No");
             let set = p.canvas.fit(&large, [end + 12.0, 1690.0], 70.0, 0.0, &invoice.number);
             p.ledger.field(F::InvoiceNumber, &invoice.number, &invoice.number, &set, 70.0);
@@ -229,7 +229,11 @@ fn body(p: &mut Painter<'_>, invoice: &Invoice, layout: u8) -> f64 {
     }
     p.across(table);
     let heads = ["项目名称", "规格型号", "单 位", "数 量", "单 价", "金 额", "税率", "税 额"];
-    let heads = if layout == 0 { ["项目名称", "规格型号", "单位", "数量", "单价", "金额", "税率/征收率", "税额"] } else { heads };
+    let heads = if layout == 0 {
+        ["项目名称", "规格型号", "单位", "数量", "单价", "金额", "税率/征收率", "税额"]
+    } else {
+        heads
+    };
     for (i, text) in heads.iter().enumerate() {
         p.say([COLUMNS[i] + 6.0, COLUMNS[i + 1] - 6.0], table + 32.0, 0.5, text);
     }
@@ -264,7 +268,9 @@ fn body(p: &mut Painter<'_>, invoice: &Invoice, layout: u8) -> f64 {
     p.across(words_top);
     let y = words_top + 42.0;
     p.say([90.0, 470.0], y, 0.0, "价税合计（大写）");
-    let end = p.say([490.0, 530.0], y, 0.0, "⊗");
+    // The Chinese faces lack this sign.
+    let cross = Style { face: Face::Sans, ..p.form };
+    let end = p.canvas.fit(&cross, [490.0, 530.0], y, 0.0, "⊗").end;
     let words = invoice.words();
     p.value([end + 6.0, 1180.0], y, 0.0, F::TotalInWords, &words, &words);
     let end = p.say([1240.0, 1390.0], y, 0.0, "（小写）");

@@ -123,7 +123,8 @@ pub(super) fn paint(list: &List, seed: u64, layout: u8, fonts: &Fonts) -> Specim
     };
     let base = row * 0.5 + f64::from(data.em) * 0.36;
     let cell = |c: usize| [sheet.columns[c] + 10.0, sheet.columns[c + 1] - 10.0];
-    let anchors = if sheet.rules == Rules::Grid { [0.0, 0.5, 0.5, 0.5, 1.0, 1.0] } else { [0.0, 0.0, 0.5, 1.0, 1.0, 1.0] };
+    let anchors =
+        if sheet.rules == Rules::Grid { [0.0, 0.5, 0.5, 0.5, 1.0, 1.0] } else { [0.0, 0.0, 0.5, 1.0, 1.0, 1.0] };
     for (c, text) in ["项目名称", "规格", "单位", "数量", "单价", "金额"].iter().enumerate() {
         let anchor = if sheet.rules == Rules::Grid { 0.5 } else { anchors[c] };
         canvas.fit(&data, cell(c), head + base, anchor, text);
