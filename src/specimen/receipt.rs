@@ -222,7 +222,8 @@ fn slip(receipt: &Receipt, seed: u64, layout: u8, fonts: &Fonts) -> Specimen {
         _ => [left + wide * 0.2, right],
     };
     let big = Style { em: em * 1.2, ..bold };
-    let currency = dice.pick(&["", "RM ", "$"]);
+    // No dollars: beside them 07/09 would be read month first, and truly be ambiguous.
+    let currency = dice.pick(&["", "RM ", "RM"]);
     let words = match layout {
         1 => ["SUB TOTAL", "GST 6%", "ROUNDING", "GRAND TOTAL", "CASH", "CHANGE"],
         2 => ["Subtotal", "Tax (6%)", "Rounding", "Total", "Cash", "Change"],
