@@ -1,6 +1,6 @@
 //! The lab: labelled synthetic documents. Paint one flat, photograph it as a phone would, forge it.
 //!
-//! `bill` and `receipt` paint; `wear` and `photograph` make a photo of it; `camera` saves it; `attack` edits the saved
+//! `bill`, `receipt`, `invoice` and `list` paint; `wear` and `photograph` make a photo of it; `camera` saves it; `attack` edits the saved
 //! photo's pixels with the acts of `retouch`, after `revise` said what must be printed; `chain` is what befalls the
 //! file; `lab` does all of this for one [`Order`], and many orders on all cores. `forge` is the older attack, done to
 //! the flat picture before it is photographed.
@@ -21,7 +21,9 @@ mod content;
 mod dice;
 mod fonts;
 mod forge;
+mod invoice;
 mod lab;
+mod list;
 mod photograph;
 mod receipt;
 mod retouch;
@@ -37,12 +39,13 @@ pub use chain::{Chain, Picture};
 pub use fonts::{Face, FontError, Fonts};
 pub use forge::{forge, forge_field};
 pub use lab::{Order, Take, develop, develop_all};
-pub use photograph::{CameraParams, Curl, CurlAxis, photograph};
+pub use photograph::{CameraParams, Curl, CurlAxis, Pose, View, photograph};
 pub use samples::{write_picture, write_samples};
 pub use sheet::write_sheet;
 
 use crate::domain::{DocumentKind, FieldName, Homography, Quad, Upload};
 use canvas::Bounds;
+use dice::Dice;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,11 +60,16 @@ pub enum SpecimenKind {
     InpatientBill,
     /// An English till receipt.
     TillReceipt,
+    /// 增值税发票, electronic or on paper.
+    VatInvoice,
+    /// 费用清单.
+    ExpenseList,
 }
 
 impl SpecimenKind {
     /// All of them.
-    pub const ALL: [SpecimenKind; 3] = [Self::OutpatientBill, Self::InpatientBill, Self::TillReceipt];
+    pub const ALL: [SpecimenKind; 5] =
+        [Self::OutpatientBill, Self::InpatientBill, Self::TillReceipt, Self::VatInvoice, Self::ExpenseList];
 
     /// The name used for folders and on the command line.
     pub fn as_str(self) -> &'static str {
@@ -69,6 +77,30 @@ impl SpecimenKind {
             Self::OutpatientBill => "outpatient_bill",
             Self::InpatientBill => "inpatient_bill",
             Self::TillReceipt => "till_receipt",
+            Self::VatInvoice => "vat_invoice",
+            Self::ExpenseList => "expense_list",
+        }
+    }
+
+    /// How many layouts it has; they are counted from 0.
+    pub fn layouts(self) -> u8 {
+        match self {
+            Self::OutpatientBill | Self::InpatientBill | Self::TillReceipt => 4,
+            Self::VatInvoice | Self::ExpenseList => 3,
+        }
+    }
+
+    /// The seed's choice of a layout.
+    pub fn layout(self, seed: u64) -> u8 {
+        Dice::new(seed, &format!("layout of {}", self.as_str())).between(0, i64::from(self.layouts()) - 1) as u8
+    }
+
+    /// Whether a QR code is printed in this layout.
+    pub fn has_code(self, layout: u8) -> bool {
+        match self {
+            Self::OutpatientBill | Self::InpatientBill => bill::has_code(layout),
+            Self::VatInvoice => true,
+            Self::TillReceipt | Self::ExpenseList => false,
         }
     }
 
@@ -78,6 +110,8 @@ impl SpecimenKind {
             Self::OutpatientBill => DocumentKind::MedicalOutpatientBill,
             Self::InpatientBill => DocumentKind::MedicalInpatientBill,
             Self::TillReceipt => DocumentKind::TillReceipt,
+            Self::VatInvoice => DocumentKind::VatInvoice,
+            Self::ExpenseList => DocumentKind::ExpenseList,
         }
     }
 }
@@ -87,8 +121,17 @@ impl SpecimenKind {
 pub struct PaintSpec {
     /// Which document.
     pub kind: SpecimenKind,
-    /// Decides content, layout and type.
+    /// Decides content and type.
     pub seed: u64,
+    /// Which of the kind's layouts; those beyond [`SpecimenKind::layouts`] are the last.
+    pub layout: u8,
+}
+
+impl PaintSpec {
+    /// The kind's first layout, which is that of `samples/`.
+    pub fn first(kind: SpecimenKind, seed: u64) -> Self {
+        Self { kind, seed, layout: 0 }
+    }
 }
 
 /// One row of the truth.
@@ -115,6 +158,12 @@ pub struct Truth {
     pub fields: BTreeMap<FieldName, Option<String>>,
     /// The rows, in the order of the national list or of the receipt.
     pub items: Vec<TruthItem>,
+    /// Which layout of its kind it is set in.
+    #[serde(default)]
+    pub layout: u8,
+    /// The face its values are set in: the name of a [`Face`].
+    #[serde(default)]
+    pub font: String,
     /// Whether nothing was altered.
     pub genuine: bool,
     /// Where it was altered, corners in pixels of the picture.
@@ -160,10 +209,30 @@ pub enum Mark {
     ItemName(usize),
     /// How many of what a row has, and their price where that is printed with it, counted likewise.
     ItemQuantity(usize),
+    /// The price of one of a row, counted likewise.
+    ItemPrice(usize),
     /// The amount of a row, counted likewise.
     ItemAmount(usize),
+    /// The tax on a row, counted likewise.
+    ItemTax(usize),
     /// The QR code; its text is the payload.
     Code,
+}
+
+impl Mark {
+    /// The row it belongs to.
+    pub fn row(mut self) -> Option<usize> {
+        self.row_mut().copied()
+    }
+
+    fn row_mut(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::ItemName(i) | Self::ItemQuantity(i) | Self::ItemPrice(i) | Self::ItemAmount(i) | Self::ItemTax(i) => {
+                Some(i)
+            }
+            Self::Field(_) | Self::Code => None,
+        }
+    }
 }
 
 /// Where a value is printed.
@@ -190,19 +259,25 @@ pub struct Specimen {
     pub truth: Truth,
     /// Where the values are.
     pub places: Vec<Place>,
-    /// Leads from the flat picture to this one; `None` where the sheet is bent, which no such map describes.
-    pub view: Option<Homography<Upload, Upload>>,
+    /// Leads from the flat picture to this one; `None` for a picture of a picture of a bent sheet.
+    pub view: Option<View>,
 }
 
 /// Paints a document flat, as a renderer or a scanner would give it.
 pub fn paint(spec: &PaintSpec, fonts: &Fonts) -> Specimen {
-    match spec.kind {
-        SpecimenKind::TillReceipt => receipt::paint(&content::receipt(spec.seed), spec.seed, fonts),
-        kind => {
-            let kind = kind.document_kind();
-            bill::paint(kind, &content::bill(kind, spec.seed), spec.seed, fonts)
+    let seed = spec.seed;
+    let layout = spec.layout.min(spec.kind.layouts() - 1);
+    let kind = spec.kind.document_kind();
+    let mut specimen = match spec.kind {
+        SpecimenKind::TillReceipt => receipt::paint(&content::receipt(seed), seed, layout, fonts),
+        SpecimenKind::VatInvoice => invoice::paint(&content::invoice(seed, layout > 0), seed, layout, fonts),
+        SpecimenKind::ExpenseList => list::paint(&content::list(seed), seed, layout, fonts),
+        SpecimenKind::OutpatientBill | SpecimenKind::InpatientBill => {
+            bill::paint(kind, &content::bill(kind, seed), seed, layout, fonts)
         }
-    }
+    };
+    specimen.truth.layout = layout;
+    specimen
 }
 
 /// Keeps what is printed while it is printed, so that the truth cannot differ from the paper.
@@ -212,11 +287,13 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn new(kind: DocumentKind, absent: &[FieldName]) -> Self {
+    fn new(kind: DocumentKind, font: Face, absent: &[FieldName]) -> Self {
         let truth = Truth {
             kind,
             fields: absent.iter().map(|f| (*f, None)).collect(),
             items: Vec::new(),
+            layout: 0,
+            font: font.as_str().to_owned(),
             genuine: true,
             altered: Vec::new(),
             corners: None,
@@ -251,7 +328,7 @@ impl Ledger {
     }
 
     fn finish(self, image: RgbImage) -> Specimen {
-        Specimen { image, truth: self.truth, places: self.places, view: Some(Homography::identity()) }
+        Specimen { image, truth: self.truth, places: self.places, view: Some(View::Flat(Homography::identity())) }
     }
 }
 
@@ -259,6 +336,13 @@ impl Ledger {
 pub(crate) mod tests {
     use super::*;
     use crate::domain::Fen;
+    use crate::domain::identifier::crc16_umts;
+
+    /// Every layout of every kind.
+    pub(super) fn every_layout(seed: u64) -> impl Iterator<Item = PaintSpec> {
+        let of = move |kind: SpecimenKind| (0..kind.layouts()).map(move |layout| PaintSpec { kind, seed, layout });
+        SpecimenKind::ALL.into_iter().flat_map(of)
+    }
 
     /// The fonts, or `None` with a word on stderr where they are not installed.
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
@@ -276,8 +360,8 @@ pub(crate) mod tests {
     #[test]
     fn a_seed_gives_the_same_picture_and_every_place_is_inside() {
         let Some(fonts) = fonts() else { return };
-        for kind in SpecimenKind::ALL {
-            let spec = PaintSpec { kind, seed: 11 };
+        for spec in every_layout(11) {
+            let kind = spec.kind;
             let flat = paint(&spec, &fonts);
             assert!(flat == paint(&spec, &fonts), "{kind:?} differs from itself");
             let forged = forge(&flat, 3, &fonts);
@@ -295,11 +379,16 @@ pub(crate) mod tests {
     fn what_is_printed_says_what_is_true() {
         let Some(fonts) = fonts() else { return };
         for seed in 0..6 {
-            for kind in SpecimenKind::ALL {
-                let s = paint(&PaintSpec { kind, seed }, &fonts);
+            for spec in every_layout(seed) {
+                let (kind, s) = (spec.kind, paint(&spec, &fonts));
+                assert_eq!(s.truth.layout, spec.layout);
                 let money = |f: FieldName| Fen::parse(s.truth.fields[&f].as_deref().unwrap()).unwrap().0;
                 let items: i64 = s.truth.items.iter().map(|i| Fen::parse(&i.amount).unwrap().0).sum();
-                let base = if kind == SpecimenKind::TillReceipt { FieldName::Subtotal } else { FieldName::Total };
+                let base = match kind {
+                    SpecimenKind::TillReceipt => FieldName::Subtotal,
+                    SpecimenKind::VatInvoice => FieldName::AmountWithoutTax,
+                    _ => FieldName::Total,
+                };
                 assert_eq!(items, money(base));
                 for p in &s.places {
                     if let Mark::Field(f) = p.mark {
@@ -318,8 +407,8 @@ pub(crate) mod tests {
     fn the_code_says_what_is_printed() {
         let Some(fonts) = fonts() else { return };
         for seed in 0..3 {
-            for kind in [SpecimenKind::OutpatientBill, SpecimenKind::InpatientBill] {
-                let flat = paint(&PaintSpec { kind, seed }, &fonts);
+            for spec in every_layout(seed).filter(|s| s.kind.has_code(s.layout)) {
+                let flat = paint(&spec, &fonts);
                 let photo = photograph(&flat, seed, &CameraParams::default());
                 for picture in [&flat.image, &photo.image] {
                     let mut grey = rqrr::PreparedImage::prepare_from_greyscale(
@@ -330,10 +419,19 @@ pub(crate) mod tests {
                     let payloads: Vec<_> =
                         grey.detect_grids().iter().filter_map(|g| g.decode().ok()).map(|(_, text)| text).collect();
                     let field = |name| flat.truth.fields[&name].clone().unwrap();
-                    let parts = [FieldName::BillCode, FieldName::BillNumber, FieldName::CheckCode].map(field);
                     let day = field(FieldName::IssueDate).replace('-', "");
-                    let tail = format!("{},{day},{}", parts.join(","), field(FieldName::Total));
-                    assert!(payloads.len() == 1 && payloads[0].ends_with(&tail), "seed {seed}: {payloads:?} {tail}");
+                    assert_eq!(payloads.len(), 1, "{spec:?}");
+                    let has = |part: &str| assert!(payloads[0].contains(part), "{spec:?}: {payloads:?} lacks {part}");
+                    if spec.kind == SpecimenKind::VatInvoice {
+                        has(&format!(",{},", field(FieldName::InvoiceNumber)));
+                        has(&format!(",{day},"));
+                        let (before, crc) = payloads[0].rsplit_once(',').unwrap();
+                        let sums = [before.to_owned(), format!("{before},")].map(|t| crc16_umts(t.as_bytes()));
+                        assert!(sums.map(|s| format!("{s:04X}")).contains(&crc.to_owned()), "{payloads:?}");
+                    } else {
+                        let parts = [FieldName::BillCode, FieldName::BillNumber, FieldName::CheckCode].map(field);
+                        has(&format!("{},{day},{}", parts.join(","), field(FieldName::Total)));
+                    }
                 }
             }
         }
@@ -343,13 +441,13 @@ pub(crate) mod tests {
     fn values_of_one_paper_do_not_overlap() {
         let Some(fonts) = fonts() else { return };
         for seed in 0..12 {
-            for kind in SpecimenKind::ALL {
-                let s = paint(&PaintSpec { kind, seed }, &fonts);
+            for spec in every_layout(seed) {
+                let s = paint(&spec, &fonts);
                 for (i, a) in s.places.iter().enumerate() {
                     for b in &s.places[i + 1..] {
                         let (p, q) = (a.quad.bounds(), b.quad.bounds());
                         let apart = p.2 <= q.0 || q.2 <= p.0 || p.3 <= q.1 || q.3 <= p.1;
-                        assert!(apart, "seed {seed}: {:?} and {:?} overlap", a.text, b.text);
+                        assert!(apart, "{spec:?}: {:?} and {:?} overlap", a.text, b.text);
                     }
                 }
             }

@@ -3,8 +3,8 @@
 use super::{Ending, usage};
 use crate::service::work::cores;
 use crate::specimen::{
-    Attack, CameraParams, Chain, Curl, CurlAxis, Fonts, MAKERS, Order, SpecimenKind, Take, develop_all, write_picture,
-    write_samples, write_sheet,
+    Attack, CameraParams, Chain, Curl, CurlAxis, Fonts, MAKERS, Order, PaintSpec, SpecimenKind, Take, develop_all,
+    write_picture, write_samples, write_sheet,
 };
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -81,6 +81,12 @@ struct SetArgs {
     /// How many of each kind
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u64,
+    /// Which kind of document, by name; without it every kind
+    #[arg(long, value_name = "NAME", value_parser = kind)]
+    kind: Option<SpecimenKind>,
+    /// How it is set: the number of one of the kind's layouts, `all` for one file of each, or `mixed` for the seed's choice
+    #[arg(long, value_name = "N", default_value = "mixed", value_parser = wanted_layout)]
+    layout: Wanted<u8>,
     /// How careless the photographer is: 0 holds the phone well, 3 leaves a person barely able to read
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=3))]
     severity: u8,
@@ -128,6 +134,27 @@ fn wanted_attack(name: &str) -> Result<Wanted<Attack>, String> {
     wanted(name, &Attack::ALL, Attack::as_str)
 }
 
+fn wanted_layout(number: &str) -> Result<Wanted<u8>, String> {
+    let most = SpecimenKind::ALL.map(SpecimenKind::layouts).into_iter().max().unwrap_or(1) - 1;
+    match number {
+        "all" => Ok(Wanted::All),
+        "mixed" => Ok(Wanted::Mixed),
+        _ => number
+            .parse()
+            .ok()
+            .filter(|n| *n <= most)
+            .map(Wanted::One)
+            .ok_or_else(|| format!("none of 0 to {most}, all, mixed")),
+    }
+}
+
+fn kind(name: &str) -> Result<SpecimenKind, String> {
+    SpecimenKind::ALL
+        .into_iter()
+        .find(|k| k.as_str() == name)
+        .ok_or_else(|| format!("none of {}", SpecimenKind::ALL.map(SpecimenKind::as_str).join(", ")))
+}
+
 fn maker(number: &str) -> Result<usize, String> {
     let most = MAKERS.len() - 1;
     number.parse().ok().filter(|n| *n <= most).ok_or_else(|| format!("not between 0 and {most}"))
@@ -162,16 +189,31 @@ struct Job {
     order: Order,
 }
 
-/// Every kind with every seed of the set, in the order in which they are written.
-fn sheets(set: &SetArgs) -> impl Iterator<Item = (SpecimenKind, u64)> {
-    (set.seed..set.seed.saturating_add(set.count)).flat_map(|seed| SpecimenKind::ALL.map(|kind| (kind, seed)))
+/// Every sheet of the set, in the order in which they are written, each with what its layout adds to the file's name.
+/// A kind that has not got the layout asked for is left out.
+fn sheets(set: &SetArgs) -> Vec<(PaintSpec, String)> {
+    let kinds: Vec<_> = SpecimenKind::ALL.into_iter().filter(|k| set.kind.is_none_or(|wanted| wanted == *k)).collect();
+    let mut sheets = Vec::new();
+    for seed in set.seed..set.seed.saturating_add(set.count) {
+        for &kind in &kinds {
+            let of = |layout| PaintSpec { kind, seed, layout };
+            match set.layout {
+                Wanted::One(layout) if layout >= kind.layouts() => {}
+                Wanted::One(layout) => sheets.push((of(layout), String::new())),
+                Wanted::Mixed => sheets.push((of(kind.layout(seed)), String::new())),
+                Wanted::All => sheets.extend((0..kind.layouts()).map(|n| (of(n), format!("_layout{n}")))),
+            }
+        }
+    }
+    sheets
 }
 
-fn order(set: &SetArgs, kind: SpecimenKind, seed: u64, chain: Chain) -> Order {
+fn order(set: &SetArgs, sheet: PaintSpec, chain: Chain) -> Order {
+    let PaintSpec { kind, seed, layout } = sheet;
     let axis = if set.rolled { CurlAxis::Horizontal } else { CurlAxis::Vertical };
     let curl = set.curl.map(|sag| Curl { axis, sag });
     let camera = CameraParams { curl, ..CameraParams::careless(set.severity) };
-    Order { kind, seed, attack: None, chain, maker: set.camera, camera, take: Take::First }
+    Order { kind, seed, layout, attack: None, chain, maker: set.camera, camera, take: Take::First }
 }
 
 /// The chains for one sheet, each with what it adds to the file's name.
@@ -185,10 +227,11 @@ fn chains(set: &SetArgs, kind: SpecimenKind, seed: u64, forged: bool) -> Vec<(Ch
 
 fn photographs(set: &SetArgs, again: bool) -> Vec<Job> {
     let mut jobs = Vec::new();
-    for (kind, seed) in sheets(set) {
+    for (sheet, set_in) in sheets(set) {
+        let PaintSpec { kind, seed, .. } = sheet;
         for (chain, suffix) in chains(set, kind, seed, false) {
-            let stem = format!("{}_{seed:04}_photo{suffix}", kind.as_str());
-            let order = order(set, kind, seed, chain);
+            let stem = format!("{}_{seed:04}{set_in}_photo{suffix}", kind.as_str());
+            let order = order(set, sheet, chain);
             if again {
                 jobs.extend(Take::AGAIN.map(|take| Job {
                     stem: format!("{stem}_again_{}", take.as_str()),
@@ -204,23 +247,25 @@ fn photographs(set: &SetArgs, again: bool) -> Vec<Job> {
 
 fn forgeries(set: &SetArgs, wanted: Wanted<Attack>) -> Result<Vec<Job>> {
     let mut jobs = Vec::new();
-    for (kind, seed) in sheets(set) {
+    for (sheet, set_in) in sheets(set) {
+        let PaintSpec { kind, seed, layout } = sheet;
         let attacks: Vec<(Attack, String)> = match wanted {
             Wanted::One(attack) => vec![(attack, String::new())],
-            Wanted::Mixed => vec![(Attack::mixed(kind, seed), String::new())],
+            Wanted::Mixed => vec![(Attack::mixed(kind, layout, seed), String::new())],
             Wanted::All => Attack::ALL.map(|a| (a, format!("_{}", a.as_str()))).to_vec(),
         };
-        for (attack, middle) in attacks.into_iter().filter(|(a, _)| a.suits(kind.document_kind())) {
-            if set.curl.is_some() && attack.in_the_photo() {
-                let name = attack.as_str();
-                return Err(usage(format!("--curl goes with --attack flat_retype or generated, not with {name}")));
-            }
+        for (attack, middle) in attacks.into_iter().filter(|(a, _)| a.suits(kind, layout)) {
             for (chain, suffix) in chains(set, kind, seed, true) {
-                let stem = format!("{}_{seed:04}_altered{middle}{suffix}", kind.as_str());
-                let order = Order { attack: Some(attack), ..order(set, kind, seed, chain) };
+                let stem = format!("{}_{seed:04}{set_in}_altered{middle}{suffix}", kind.as_str());
+                let order = Order { attack: Some(attack), ..order(set, sheet, chain) };
                 jobs.push(Job { stem, same_as: None, order });
             }
         }
+    }
+    if jobs.is_empty() {
+        return Err(usage(
+            "no such document prints what the attack is after; see --kind, --layout and --attack".to_owned(),
+        ));
     }
     Ok(jobs)
 }
@@ -228,9 +273,8 @@ fn forgeries(set: &SetArgs, wanted: Wanted<Attack>) -> Result<Vec<Job>> {
 fn write_set(set: &SetArgs, jobs: &[Job], fonts: &Fonts) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(&set.out).with_context(|| set.out.display().to_string())?;
     let orders: Vec<Order> = jobs.iter().map(|j| j.order).collect();
-    let written = Mutex::new(vec![Vec::new(); jobs.len()]);
+    let written: Mutex<Vec<Vec<PathBuf>>> = Mutex::new(vec![Vec::new(); jobs.len()]);
     develop_all(&orders, set.threads.unwrap_or_else(cores), fonts, |i, picture| {
-        // What offers nothing to an attack is left out.
         let Some(mut picture) = picture else { return Ok(()) };
         picture.truth.same_as.clone_from(&jobs[i].same_as);
         let paths = write_picture(&set.out.join(&jobs[i].stem), &picture)?;
@@ -238,5 +282,9 @@ fn write_set(set: &SetArgs, jobs: &[Job], fonts: &Fonts) -> Result<Vec<PathBuf>>
         Ok(())
     })
     .with_context(|| set.out.display().to_string())?;
-    Ok(written.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).concat())
+    let written = written.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for (job, _) in jobs.iter().zip(&written).filter(|(_, paths)| paths.is_empty()) {
+        writeln!(std::io::stderr(), "{}: left out, it offers nothing to the attack", job.stem)?;
+    }
+    Ok(written.concat())
 }

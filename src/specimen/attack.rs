@@ -5,7 +5,7 @@ use super::dice::Dice;
 use super::forge::{amount_of, other_amount};
 use super::retouch::{self, Blend, Ink, Mask, Paper, Region};
 use super::revise::Revision;
-use super::{Face, Fonts, Mark, Place, Specimen, content};
+use super::{Face, Fonts, Mark, Place, Specimen, SpecimenKind, View, content};
 use crate::domain::document::ValueType;
 use crate::domain::{DocumentKind, Fen, FieldName, Homography, Upload};
 use image::RgbImage;
@@ -72,9 +72,13 @@ impl Attack {
         }
     }
 
-    /// Whether a document of this kind prints what the attack is after.
-    pub fn suits(self, kind: DocumentKind) -> bool {
-        !(kind == DocumentKind::TillReceipt && matches!(self, Self::EditName | Self::EditNumber | Self::QrReplaced))
+    /// Whether a document of this kind and layout prints what the attack is after.
+    pub fn suits(self, kind: SpecimenKind, layout: u8) -> bool {
+        match self {
+            Self::EditName | Self::EditNumber => kind != SpecimenKind::TillReceipt,
+            Self::QrReplaced => kind.has_code(layout),
+            _ => true,
+        }
     }
 
     /// Whether it is done to the photo's file, rather than before there is one.
@@ -122,8 +126,8 @@ impl Tool {
     }
 }
 
-/// Forges a photo in its own pixels. `None` if it offers nothing to this attack: a bent sheet, no such print, an attack
-/// that is not made in the photo. `donor` is asked, once, for the photo of another paper of the same kind.
+/// Forges a photo in its own pixels. `None` if it offers nothing to this attack: no such print, an attack that is not
+/// made in the photo. `donor` is asked, once, for the photo of another paper of the same kind.
 ///
 /// What comes back differs from `photo` inside `truth.altered` only.
 pub(super) fn attack(
@@ -134,9 +138,13 @@ pub(super) fn attack(
     donor: impl FnOnce() -> Option<Specimen>,
 ) -> Option<Specimen> {
     let mut dice = Dice::new(seed, attack.as_str());
-    let view = photo.view?;
+    let sheet = photo.view?;
+    // Where the first edit will be is not known yet; each region takes the map near it.
+    let view = sheet.near([0.0, 0.0, 1.0, 1.0])?;
     let hand = Hand::draw(&mut dice, attack.tools());
-    let mut editor = Editor { before: photo, out: photo.clone(), view, back: view.inverse()?, hand, dice, fonts };
+    let boxes = photo.places.iter().map(|p| sheet.flat(&p.quad)).collect::<Option<_>>()?;
+    let back = view.inverse()?;
+    let mut editor = Editor { before: photo, out: photo.clone(), sheet, boxes, view, back, hand, dice, fonts };
     match attack {
         Attack::RetypeAmount => editor.retype_amount(),
         Attack::RetypeAll => editor.retype_all(),
@@ -191,6 +199,10 @@ impl Hand {
 struct Editor<'a> {
     before: &'a Specimen,
     out: Specimen,
+    sheet: View,
+    /// The box of each place on the flat sheet.
+    boxes: Vec<Bounds>,
+    /// The map near the region being edited, and back.
     view: Homography<Upload, Upload>,
     back: Homography<Upload, Upload>,
     hand: Hand,
@@ -202,15 +214,11 @@ struct Editor<'a> {
 const MARGIN: f64 = 2.5;
 
 impl Editor<'_> {
-    /// The box of a place on the flat sheet.
-    fn flat(&self, place: &Place) -> Bounds {
-        let (left, top, right, bottom) = self.back.quad(&place.quad).bounds();
-        [left, top, right, bottom]
-    }
-
     /// The region of the photo that shows a box of the flat sheet; noted as altered.
     fn region(&mut self, [left, top, right, bottom]: Bounds) -> Option<Region> {
         let [l, t, r, b] = [left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN];
+        self.view = self.sheet.near([l, t, r, b])?;
+        self.back = self.view.inverse()?;
         let (w, h) = (f64::from(self.out.image.width()), f64::from(self.out.image.height()));
         let corners = [[l, t], [r, t], [r, b], [l, b]].map(|c| {
             let [x, y] = self.view.apply(c);
@@ -238,7 +246,7 @@ impl Editor<'_> {
             // Nobody is after the rounding of a few cents.
             Mark::Field(f) => f.value_type() == ValueType::Money && f != FieldName::Rounding,
             Mark::ItemAmount(_) => true,
-            Mark::ItemName(_) | Mark::ItemQuantity(_) | Mark::Code => false,
+            _ => false,
         };
         let places = self.before.places.iter().enumerate();
         let printed = places.filter(|(_, p)| money(p) && amount_of(&p.text).is_some_and(|(_, v)| v.0 > 0));
@@ -291,7 +299,7 @@ impl Editor<'_> {
         let place = self.place_of(Mark::Field(FieldName::IssueDate))?;
         let printed = &self.before.places[place].text;
         let date: Date = self.before.truth.fields.get(&FieldName::IssueDate)?.as_deref()?.parse().ok()?;
-        let formats = ["%Y-%m-%d", "%Y%m%d", "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y"];
+        let formats = ["%Y-%m-%d", "%Y年%m月%d日", "%Y%m%d", "%d/%m/%Y", "%d-%m-%Y", "%d %b %Y"];
         let set = |date: Date, format: &str| date.strftime(format).to_string().to_uppercase();
         let format = formats.into_iter().find(|f| set(date, f) == *printed)?;
         let new = content::later(date, self.dice.pick(&[-60, -30, -14, -9, -3, 2, 5, 10, 28, 31, 61]));
@@ -301,7 +309,8 @@ impl Editor<'_> {
     }
 
     fn edit_name(&mut self) -> Option<()> {
-        let place = self.place_of(Mark::Field(FieldName::PayerName))?;
+        let names = [FieldName::PayerName, FieldName::BuyerName, FieldName::PatientName];
+        let place = names.into_iter().find_map(|f| self.place_of(Mark::Field(f)))?;
         let old = &self.before.places[place].text;
         let mut name = content::person(&mut self.dice);
         while name == *old {
@@ -317,6 +326,8 @@ impl Editor<'_> {
             FieldName::BillNumber,
             FieldName::BillNumber,
             FieldName::BillCode,
+            FieldName::InvoiceNumber,
+            FieldName::InvoiceCode,
             FieldName::BusinessSerial,
             FieldName::OutpatientNumber,
             FieldName::AdmissionNumber,
@@ -357,7 +368,7 @@ impl Editor<'_> {
     /// Replaces a print by another text.
     fn retype(&mut self, place: usize, text: &str) -> Option<()> {
         let old = &self.before.places[place];
-        let [left, top, right, bottom] = self.flat(old);
+        let [left, top, right, bottom] = self.boxes[place];
         let style = self.style(&old.style);
         // The characters that differ, if only they are replaced; each keeps the room it had.
         let cells = self.cells(old);
@@ -418,11 +429,7 @@ impl Editor<'_> {
         if self.hand.same_face {
             return *old;
         }
-        let face = match old.face {
-            Face::Mono => Face::Sans,
-            Face::MonoBold | Face::Song => Face::Hei,
-            Face::Hei | Face::Kai | Face::Sans => Face::Song,
-        };
+        let face = old.face.mistaken_for();
         let weight = if face == Face::Song { 0.5 } else { 0.0 };
         Style { face, em: old.em * self.dice.real(0.95, 1.05) as f32, weight, ..*old }
     }
@@ -528,12 +535,13 @@ impl Editor<'_> {
         self.out.places[target].text = text;
         // Subpixel copies fit the perspective; plain ones keep the pixels.
         let resampled = self.hand.warped && self.dice.chance(0.4);
-        let (blend, view, before) = (self.blend(), self.view, self.before);
+        let (blend, before) = (self.blend(), self.before);
         for ([i, p], [j, q]) in chosen {
             let (to, from) = (&places[i], &places[j]);
+            let view = self.sheet.near(self.boxes[j])?;
             let ([left, right], [source_left, source_right]) = (cells[i][p].1, cells[j][q].1);
-            let [_, top, _, bottom] = self.flat(to);
-            let [_, source_top, _, source_bottom] = self.flat(from);
+            let [_, top, _, bottom] = self.boxes[i];
+            let [_, source_top, _, source_bottom] = self.boxes[j];
             let rise = to.origin[1] - from.origin[1];
             let hole = [
                 left + MARGIN - 0.5,
@@ -588,7 +596,7 @@ impl Editor<'_> {
     }
 
     fn splice(&mut self, donor: &Specimen) -> Option<()> {
-        let (view, back) = (donor.view?, donor.view?.inverse()?);
+        let theirs = donor.view?;
         let places = &self.before.places;
         // Amounts of another value that fill the same room.
         let mut pairs: Vec<(usize, usize)> = Vec::new();
@@ -618,8 +626,9 @@ impl Editor<'_> {
         self.out.places[target].text.clone_from(&from.text);
 
         let offset = [from.origin[0] - to.origin[0], from.origin[1] - to.origin[1]];
-        let (l, t, r, b) = back.quad(&from.quad).bounds();
-        let hole = around(self.flat(to), [l - offset[0], t - offset[1], r - offset[0], b - offset[1]]);
+        let [l, t, r, b] = theirs.flat(&from.quad)?;
+        let view = theirs.near([l, t, r, b])?;
+        let hole = around(self.boxes[target], [l - offset[0], t - offset[1], r - offset[0], b - offset[1]]);
         let region = self.region(hole)?;
         let gain = if self.hand.shaded {
             let corners = [[l, t], [r, t], [r, b], [l, b]].map(|c| view.apply(c));
@@ -646,7 +655,7 @@ impl Editor<'_> {
             let Mark::Field(field) = places[place].mark else { return None };
             self.out.truth.fields.insert(field, None);
             self.out.places.remove(place);
-            return self.wipe(self.flat(&places[place]));
+            return self.wipe(self.boxes[place]);
         }
         // Not the last row: the paper would be no bill any more.
         let rows = self.before.truth.items.len();
@@ -656,9 +665,9 @@ impl Editor<'_> {
         if self.dice.chance(0.4) {
             revision.follow(Fen(-amount.0));
         }
-        let of_row =
-            |p: &&Place| [Mark::ItemName(row), Mark::ItemQuantity(row), Mark::ItemAmount(row)].contains(&p.mark);
-        let mut boxes: Vec<Bounds> = places.iter().filter(of_row).map(|p| self.flat(p)).collect();
+        let of_row = |p: &&Place| p.mark.row() == Some(row);
+        let printed = places.iter().zip(&self.boxes).filter(|(p, _)| of_row(p));
+        let mut boxes: Vec<Bounds> = printed.map(|(_, b)| *b).collect();
         if self.dice.chance(0.5) {
             boxes = boxes.into_iter().reduce(around).into_iter().collect();
         }
@@ -668,9 +677,8 @@ impl Editor<'_> {
         }
         self.out.places.retain(|p| !of_row(&p));
         for place in &mut self.out.places {
-            match &mut place.mark {
-                Mark::ItemName(i) | Mark::ItemQuantity(i) | Mark::ItemAmount(i) if *i > row => *i -= 1,
-                _ => {}
+            if let Some(i) = place.mark.row_mut().filter(|i| **i > row) {
+                *i -= 1;
             }
         }
         Some(())
@@ -685,7 +693,7 @@ impl Editor<'_> {
 
     fn qr_replaced(&mut self) -> Option<()> {
         let place = self.place_of(Mark::Code)?;
-        let payload = content::bill(self.before.truth.kind, self.dice.bits()).qr();
+        let payload = content::payload(self.before.truth.kind, self.before.truth.layout, self.dice.bits())?;
         self.draw_code(place, &payload)?;
         self.out.places[place].text = payload;
         Some(())
@@ -694,7 +702,7 @@ impl Editor<'_> {
     fn draw_code(&mut self, place: usize, payload: &str) -> Option<()> {
         let code = QrCode::with_error_correction_level(payload, EcLevel::M).ok()?;
         let dark: Vec<bool> = code.to_colors().into_iter().map(|c| c == Color::Dark).collect();
-        let hole = self.flat(&self.before.places[place]);
+        let hole = self.boxes[place];
         let mask = Mask::code(hole, code.width(), &dark);
         let region = self.region(hole)?;
         self.replace(&region, &mask, [(hole[0] + hole[2]) / 2.0, (hole[1] + hole[3]) / 2.0]);
@@ -732,11 +740,12 @@ fn around(a: Bounds, b: Bounds) -> Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::specimen::{CameraParams, PaintSpec, SpecimenKind, paint, photograph, tests::fonts};
+    use crate::specimen::{CameraParams, Curl, CurlAxis, PaintSpec, paint, photograph, tests::fonts};
 
     fn photo(kind: SpecimenKind, seed: u64, fonts: &Fonts) -> Specimen {
         let camera = CameraParams { long_side: 1000, ..CameraParams::default() };
-        photograph(&paint(&PaintSpec { kind, seed }, fonts), seed, &camera)
+        let layout = (seed % u64::from(kind.layouts())) as u8;
+        photograph(&paint(&PaintSpec { kind, seed, layout }, fonts), seed, &camera)
     }
 
     fn inside([x, y]: [f64; 2], quad: &[[f64; 2]; 4]) -> bool {
@@ -751,9 +760,9 @@ mod tests {
         let Some(fonts) = fonts() else { return };
         for kind in SpecimenKind::ALL {
             let before = photo(kind, 4, &fonts);
-            for a in Attack::ALL.into_iter().filter(|a| a.in_the_photo() && a.suits(before.truth.kind)) {
+            for a in Attack::ALL.into_iter().filter(|a| a.in_the_photo() && a.suits(kind, before.truth.layout)) {
                 for seed in 0..4 {
-                    let forge = || attack(&before, a, seed, &fonts, || Some(photo(kind, 77 + seed, &fonts)));
+                    let forge = || attack(&before, a, seed, &fonts, || Some(photo(kind, 76 + 12 * seed, &fonts)));
                     let name = format!("{} on {} with seed {seed}", a.as_str(), kind.as_str());
                     // A donor may have no amount that fits.
                     let Some(after) = forge() else {
@@ -796,6 +805,18 @@ mod tests {
                 let parts = [FieldName::Subtotal, FieldName::Tax, FieldName::Rounding].map(money);
                 assert_eq!(parts.iter().sum::<i64>(), money(FieldName::Total));
                 assert_eq!(money(FieldName::Cash) - money(FieldName::Change), money(FieldName::Total));
+            } else if kind == SpecimenKind::VatInvoice {
+                assert_eq!(items, money(FieldName::AmountWithoutTax));
+                assert_eq!(items + money(FieldName::Tax), money(FieldName::Total));
+                let taxes: i64 = after
+                    .places
+                    .iter()
+                    .filter(|p| matches!(p.mark, Mark::ItemTax(_)))
+                    .map(|p| Fen::parse(&p.text).unwrap().0)
+                    .sum();
+                assert_eq!(taxes, money(FieldName::Tax));
+            } else if kind == SpecimenKind::ExpenseList {
+                assert_eq!(items, money(FieldName::Total));
             } else {
                 assert_eq!(items, money(FieldName::Total));
                 let words = crate::domain::money::parse_capital(&field(FieldName::TotalInWords)).unwrap();
@@ -807,8 +828,9 @@ mod tests {
                     FieldName::CashPayment,
                 ];
                 assert_eq!(payers.map(money).iter().sum::<i64>(), money(FieldName::Total));
-                let code = after.places.iter().find(|p| p.mark == Mark::Code).unwrap();
-                assert!(code.text.ends_with(&format!(",{}", field(FieldName::Total))));
+                let code = after.places.iter().find(|p| p.mark == Mark::Code);
+                assert_eq!(code.is_some(), kind.has_code(after.truth.layout));
+                assert!(code.is_none_or(|c| c.text.ends_with(&format!(",{}", field(FieldName::Total)))));
             }
             if kind == SpecimenKind::InpatientBill {
                 let [deposit, top_up, refund] = [FieldName::Deposit, FieldName::TopUp, FieldName::Refund].map(money);
@@ -818,11 +840,35 @@ mod tests {
     }
 
     #[test]
-    fn a_bent_sheet_is_not_edited() {
+    fn a_bent_sheet_is_edited_where_the_truth_says() {
         let Some(fonts) = fonts() else { return };
-        let flat = paint(&PaintSpec { kind: SpecimenKind::TillReceipt, seed: 1 }, &fonts);
-        let curl = crate::specimen::Curl { axis: crate::specimen::CurlAxis::Horizontal, sag: 0.1 };
-        let bent = photograph(&flat, 1, &CameraParams { long_side: 800, curl: Some(curl), ..CameraParams::default() });
-        assert!(attack(&bent, Attack::RetypeAmount, 1, &fonts, || None).is_none());
+        for (axis, sag) in [(CurlAxis::Horizontal, 0.1), (CurlAxis::Vertical, -0.08)] {
+            let curl = Some(Curl { axis, sag });
+            let bent = |seed| {
+                let flat = paint(&PaintSpec::first(SpecimenKind::OutpatientBill, seed), &fonts);
+                photograph(&flat, seed, &CameraParams { long_side: 1000, curl, ..CameraParams::default() })
+            };
+            let before = bent(1);
+            for a in Attack::ALL.into_iter().filter(|a| a.in_the_photo()) {
+                let Some(after) = attack(&before, a, 1, &fonts, || Some(bent(77))) else {
+                    assert_eq!(a, Attack::Splice, "{} did nothing", a.as_str());
+                    continue;
+                };
+                for ((x, y, old), new) in before.image.enumerate_pixels().zip(after.image.pixels()) {
+                    let p = [f64::from(x) + 0.5, f64::from(y) + 0.5];
+                    let said = after.truth.altered.iter().any(|q| inside(p, q));
+                    assert!(old == new || said, "{}: {x},{y} was altered unsaid", a.as_str());
+                }
+                // Where it says so, print lies: the middle of the first place that changed is in what was altered.
+                let changed = before.places.iter().zip(&after.places).find(|(b, a)| b.text != a.text);
+                if let Some((place, _)) = changed.filter(|_| a != Attack::Erase) {
+                    let (l, t, r, b) = place.quad.bounds();
+                    let near = |q: &[[f64; 2]; 4]| {
+                        q.iter().any(|c| c[0] > l - 9.0 && c[0] < r + 9.0 && c[1] > t - 9.0 && c[1] < b + 9.0)
+                    };
+                    assert!(after.truth.altered.iter().any(near), "{}", a.as_str());
+                }
+            }
+        }
     }
 }

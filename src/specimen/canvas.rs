@@ -3,6 +3,7 @@
 use super::fonts::{Face, Fonts};
 use ab_glyph::{Font, PxScale, ScaleFont};
 use image::{Rgb, RgbImage};
+use qrcode::{Color, EcLevel, QrCode};
 
 /// How a text is set.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +54,9 @@ impl<'f> Canvas<'f> {
 
     /// Sets a text from `x` on a baseline; hands back the box around its ink.
     pub(super) fn text(&mut self, style: &Style, x: f64, baseline: f64, text: &str) -> Bounds {
+        if style.face == Face::Needle {
+            return self.dots(style, x, baseline, text);
+        }
         let mut pen = x as f32;
         let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
         for c in text.chars() {
@@ -80,6 +84,56 @@ impl<'f> Canvas<'f> {
         if bounds[0].is_finite() { bounds } else { [x, baseline - 1.0, x + 1.0, baseline] }
     }
 
+    /// Sets a text as a needle printer does: round dots on a grid, some pins striking more weakly than others.
+    fn dots(&mut self, style: &Style, x: f64, baseline: f64, text: &str) -> Bounds {
+        // Pins of the printing head, and the share of a grid cell that a stroke must cover for a pin to strike.
+        const PINS: f32 = 24.0;
+        const STRIKES: f32 = 0.36;
+        let pitch = f64::from(style.em / PINS);
+        // 0.2 mm of needle on a pitch of 0.14 mm, and the ink's own spread.
+        let radius = pitch * 0.72;
+        let mut pen = x;
+        let mut bounds = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+        for c in text.chars() {
+            let (font, id) = self.fonts.glyph(style.face, c);
+            let at = id.with_scale_and_position(px_scale(font, PINS), ab_glyph::point(0.0, 0.0));
+            if let Some(outline) = font.outline_glyph(at) {
+                let b = outline.px_bounds();
+                let mut struck = Vec::new();
+                outline.draw(|dx, dy, coverage| {
+                    if coverage > STRIKES {
+                        struck.push([f64::from(b.min.x) + f64::from(dx), f64::from(b.min.y) + f64::from(dy)]);
+                    }
+                });
+                for [i, j] in struck {
+                    // The same pin strikes the same row all along the line, so its weakness runs through it.
+                    let pin = smooth_noise(j * 3.7, baseline * 0.013, 0x24) * 0.34;
+                    let blow = smooth_noise(pen + i * 1.9, j * 2.3, 0x17) * 0.18;
+                    let [cx, cy] = [pen + (i + 0.5) * pitch, baseline + (j + 0.5) * pitch];
+                    self.dot([cx, cy], radius, style.ink, (1.0 - pin - blow) as f32);
+                    bounds = [
+                        bounds[0].min(cx - radius),
+                        bounds[1].min(cy - radius),
+                        bounds[2].max(cx + radius),
+                        bounds[3].max(cy + radius),
+                    ];
+                }
+            }
+            pen += f64::from(self.advance(style, c));
+        }
+        if bounds[0].is_finite() { bounds } else { [x, baseline - 1.0, x + 1.0, baseline] }
+    }
+
+    fn dot(&mut self, [cx, cy]: [f64; 2], radius: f64, ink: [u8; 3], opacity: f32) {
+        for y in (cy - radius).floor() as i64..=(cy + radius) as i64 {
+            for x in (cx - radius).floor() as i64..=(cx + radius) as i64 {
+                let away = (x as f64 + 0.5 - cx).hypot(y as f64 + 0.5 - cy);
+                let cover = (radius + 0.5 - away).clamp(0.0, 1.0) as f32;
+                self.ink(x, y, ink, cover * opacity);
+            }
+        }
+    }
+
     /// Sets a text between `left` and `right`, smaller if it would not fit. `anchor`: 0 left, 0.5 centred, 1 right.
     pub(super) fn fit(&mut self, style: &Style, [left, right]: [f64; 2], base: f64, anchor: f64, text: &str) -> Set {
         let mut style = *style;
@@ -99,6 +153,24 @@ impl<'f> Canvas<'f> {
                 self.ink(x, y, ink, (cover(x, left, right) * cover(y, top, bottom)) as f32);
             }
         }
+    }
+
+    /// A QR code by its top right corner, at most `size` wide and high, each module a whole number of pixels; `None` if
+    /// the payload is too long for any code.
+    pub(super) fn code(&mut self, [right, top]: [f64; 2], size: f64, payload: &str, style: &Style) -> Option<Set> {
+        let code = QrCode::with_error_correction_level(payload, EcLevel::M).ok()?;
+        let ink = [10, 10, 12];
+        let n = code.width();
+        let module = (size / n as f64).floor().max(2.0);
+        let [x0, y0] = [(right - module * n as f64).floor(), top.floor()];
+        for (i, colour) in code.to_colors().into_iter().enumerate() {
+            if colour == Color::Dark {
+                let [x, y] = [x0 + (i % n) as f64 * module, y0 + (i / n) as f64 * module];
+                self.fill([x, y, x + module, y + module], ink);
+            }
+        }
+        let [x1, y1] = [x0 + module * n as f64, y0 + module * n as f64];
+        Some(Set { bounds: [x0, y0, x1, y1], start: x0, end: x1, style: Style { ink, ..*style } })
     }
 
     /// A horizontal or vertical rule of this thickness, centred on the line between two points.
@@ -252,7 +324,12 @@ impl Wear {
 
 /// Value noise in 0..=1: random values at whole coordinates, blended smoothly between them.
 pub(super) fn smooth_noise(x: f64, y: f64, seed: u64) -> f64 {
-    let (ix, iy) = (x.floor(), y.floor());
+    let floor = |v: f64| {
+        // `f64::floor` is a call where the processor is not known to have it.
+        let cut = v as i64 as f64;
+        if cut > v { cut - 1.0 } else { cut }
+    };
+    let (ix, iy) = (floor(x), floor(y));
     let ease = |t: f64| t * t * (3.0 - 2.0 * t);
     let (fx, fy) = (ease(x - ix), ease(y - iy));
     let at = |dx: i64, dy: i64| {

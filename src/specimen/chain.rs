@@ -154,7 +154,7 @@ fn moved(specimen: Specimen, image: RgbImage, to: &Homography<Upload, Upload>) -
     truth.altered = truth.altered.into_iter().map(corners).collect();
     truth.corners = truth.corners.map(corners);
     places.iter_mut().for_each(|p| p.quad = to.quad(&p.quad));
-    Specimen { image, truth, places, view: view.map(|v| v.then(to)) }
+    Specimen { image, truth, places, view: view.and_then(|v| v.then(to)) }
 }
 
 /// A map that scales by `k`, then moves by `[dx, dy]`.
@@ -329,7 +329,7 @@ mod tests {
     fn every_chain_says_what_it_did_and_moves_places_along() {
         let Some(fonts) = fonts() else { return };
         let camera = CameraParams { long_side: 1200, ..CameraParams::default() };
-        let flat = paint(&PaintSpec { kind: SpecimenKind::OutpatientBill, seed: 3 }, &fonts);
+        let flat = paint(&PaintSpec::first(SpecimenKind::OutpatientBill, 3), &fonts);
         let mut photo = photograph(&flat, 3, &camera);
         let code = photo.places.iter().find(|p| p.mark == crate::specimen::Mark::Code).unwrap().quad.to_px();
         // The code is dark on the whole, what lies left of it is not.

@@ -1,6 +1,7 @@
 //! Made-up content that adds up. Every name says that it is an example; no hospital, shop or person is real.
 
 use super::dice::Dice;
+use crate::domain::identifier::{crc16_umts, credit_code_holds};
 use crate::domain::money::to_capital;
 use crate::domain::{DocumentKind, Fen};
 use jiff::{ToSpan, civil::Date};
@@ -254,6 +255,236 @@ impl Bill {
     }
 }
 
+/// A line of a VAT invoice: price × quantity = net, tax = net × rate to the nearest fen.
+pub(super) struct Goods {
+    pub(super) name: String,
+    pub(super) model: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) quantity: i64,
+    pub(super) price: Fen,
+    pub(super) net: Fen,
+    pub(super) tax: Fen,
+}
+
+/// A VAT invoice: Σ net + Σ tax = total.
+pub(super) struct Invoice {
+    pub(super) province: &'static str,
+    /// Code and check code of the older invoices; 数电票 have neither.
+    pub(super) codes: Option<[String; 2]>,
+    pub(super) number: String,
+    pub(super) issued: Date,
+    pub(super) buyer: String,
+    pub(super) buyer_tax_id: Option<String>,
+    pub(super) seller: String,
+    pub(super) seller_tax_id: String,
+    pub(super) goods: Vec<Goods>,
+    /// Percent, the same for all lines.
+    pub(super) rate: i64,
+    pub(super) net: Fen,
+    pub(super) tax: Fen,
+    pub(super) total: Fen,
+    pub(super) issuer: String,
+    pub(super) reviewer: String,
+    pub(super) cashier: String,
+}
+
+/// Category and name, model, unit, price in fen.
+const MEDICINES: [(&str, &str, &str, i64); 10] = [
+    ("*化学药品制剂*示例西林胶囊", "0.25g*24粒", "盒", 1_850),
+    ("*化学药品制剂*样例洛芬缓释片", "0.3g*20片", "盒", 2_460),
+    ("*化学药品制剂*范例沙坦片", "80mg*7片", "盒", 3_275),
+    ("*中成药*虚构感冒颗粒", "10g*9袋", "盒", 1_980),
+    ("*中成药*示范清热口服液", "10ml*10支", "盒", 2_890),
+    ("*中成药*样品止咳糖浆", "120ml", "瓶", 1_540),
+    ("*医疗仪器器械*电子体温计", "MT-01", "支", 3_900),
+    ("*医疗仪器器械*上臂式血压计", "BP-10", "台", 19_800),
+    ("*卫生材料*医用纱布块", "8cm*8cm", "包", 650),
+    ("*卫生材料*医用外科口罩", "10只/袋", "袋", 980),
+];
+const SELLERS: [&str; 4] =
+    ["示例大药房有限公司", "样例医药连锁有限公司", "虚构健康药店有限公司", "范例医疗器械有限公司"];
+const BUYERS: [&str; 2] = ["样例科技有限公司", "示范贸易有限公司"];
+
+/// A made-up credit code of a company in a county that does not exist, with both its check characters right.
+fn credit_code(region: &str, dice: &mut Dice) -> String {
+    const ALPHABET: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
+    let stem = format!("91{region}0199MA{}", dice.digits(6));
+    let ends = ALPHABET.chars().flat_map(|a| ALPHABET.chars().map(move |b| [a, b]));
+    ends.map(|[a, b]| format!("{stem}{a}{b}")).find(|code| credit_code_holds(code)).unwrap_or(stem)
+}
+
+/// The content of a VAT invoice: an older one, with code and check code, or a 数电票.
+pub(super) fn invoice(seed: u64, older: bool) -> Invoice {
+    let mut dice = Dice::new(seed, "invoice");
+    let (region, province) = dice.pick(&PROVINCES);
+    let issued = issue_day(&mut dice);
+    let rate = dice.pick(&[13, 13, 3, 1]);
+    let n = dice.between(2, 5) as usize;
+    let goods: Vec<Goods> = dice
+        .choose(&MEDICINES, n)
+        .into_iter()
+        .map(|(name, model, unit, price)| {
+            let quantity = dice.pick(&[1, 1, 2, 3, 4]);
+            let price = Fen(price + dice.between(-9, 9) * 10);
+            let net = Fen(price.0 * quantity);
+            Goods { name: name.to_owned(), model, unit, quantity, price, net, tax: Fen((net.0 * rate + 50) / 100) }
+        })
+        .collect();
+    let net = Fen(goods.iter().map(|g| g.net.0).sum());
+    let tax = Fen(goods.iter().map(|g| g.tax.0).sum());
+    let company = dice.chance(0.3);
+    let year = issued.strftime("%y");
+    let [serial, batch, check] = [10, 8, 20].map(|n| dice.digits(n));
+    Invoice {
+        province,
+        // 0, region, year, batch, 11 for the electronic plain invoice.
+        codes: older.then(|| [format!("0{region}00{year}001{}", "11"), check]),
+        number: if older { batch } else { format!("{year}{region}299999{serial}") },
+        issued,
+        buyer: if company { dice.pick(&BUYERS).to_owned() } else { person(&mut dice) },
+        buyer_tax_id: company.then(|| credit_code(region, &mut dice)),
+        seller: format!("{}{}", dice.pick(&TOWNS), dice.pick(&SELLERS)),
+        seller_tax_id: credit_code(region, &mut dice),
+        goods,
+        rate,
+        net,
+        tax,
+        total: Fen(net.0 + tax.0),
+        issuer: person(&mut dice),
+        reviewer: person(&mut dice),
+        cashier: person(&mut dice),
+    }
+}
+
+impl Invoice {
+    /// The total in capital characters, with the 圆 that invoices have.
+    pub(super) fn words(&self) -> String {
+        to_capital(self.total).replace('元', "圆")
+    }
+
+    /// The payload of the invoice's QR code, after published samples.
+    pub(super) fn qr(&self) -> String {
+        let [code, check] = self.codes.as_ref().map_or(["", ""], |codes| codes.each_ref().map(String::as_str));
+        let kind = if self.codes.is_some() { "10" } else { "32" };
+        let day = self.issued.strftime("%Y%m%d");
+        recoded(&format!("01,{kind},{code},{},,{day},{check},", self.number), self.net, self.total)
+    }
+}
+
+/// A payload with another amount: the net one for the older kinds, the total for 数电票, and its checksum anew.
+pub(super) fn recoded(payload: &str, net: Fen, total: Fen) -> String {
+    let mut parts: Vec<String> = payload.split(',').map(str::to_owned).collect();
+    let amount = if parts.get(1).is_some_and(|kind| kind == "32") { total } else { net };
+    if let Some(part) = parts.get_mut(4) {
+        *part = amount.to_string();
+    }
+    parts.truncate(7);
+    let mut text = parts.join(",");
+    // With an empty check code the comma before the checksum is part of what is summed.
+    let empty = text.ends_with(',');
+    if empty {
+        text.push(',');
+    }
+    let sum = crc16_umts(text.as_bytes());
+    if !empty {
+        text.push(',');
+    }
+    format!("{text}{sum:04X}")
+}
+
+/// The payload of another paper of this kind and layout, if it carries a code.
+pub(super) fn payload(kind: DocumentKind, layout: u8, seed: u64) -> Option<String> {
+    match kind {
+        DocumentKind::MedicalOutpatientBill | DocumentKind::MedicalInpatientBill => Some(bill(kind, seed).qr()),
+        DocumentKind::VatInvoice => Some(invoice(seed, layout > 0).qr()),
+        _ => None,
+    }
+}
+
+/// A line of a list of expenses: price × quantity = amount.
+pub(super) struct Expense {
+    pub(super) name: &'static str,
+    pub(super) model: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) quantity: i64,
+    pub(super) price: Fen,
+    pub(super) amount: Fen,
+}
+
+/// A hospital's list of what a stay cost.
+pub(super) struct List {
+    pub(super) hospital: String,
+    pub(super) patient: String,
+    pub(super) sex: &'static str,
+    pub(super) age: i64,
+    pub(super) admission_number: String,
+    pub(super) department: &'static str,
+    pub(super) admitted: Date,
+    pub(super) discharged: Date,
+    pub(super) printed: Date,
+    pub(super) lines: Vec<Expense>,
+    pub(super) total: Fen,
+}
+
+/// Name, model, unit, price in fen.
+const EXPENSES: [(&str, &str, &str, i64); 22] = [
+    ("普通床位费", "三人间", "日", 4_000),
+    ("住院诊查费", "", "日", 1_500),
+    ("二级护理", "", "日", 1_800),
+    ("静脉输液", "", "组", 1_200),
+    ("静脉采血", "", "次", 450),
+    ("血常规检验", "五分类", "次", 2_000),
+    ("肝功能检验", "", "项", 6_800),
+    ("肾功能检验", "", "项", 4_200),
+    ("尿液分析", "", "次", 1_500),
+    ("十二导联心电图", "", "次", 2_600),
+    ("胸部正侧位摄片", "", "次", 7_800),
+    ("腹部彩色超声", "", "次", 12_000),
+    ("头颅平扫", "", "次", 18_600),
+    ("示例西林注射剂", "1.0g", "支", 1_165),
+    ("样例唑钠注射剂", "40mg", "支", 2_340),
+    ("范例洛尔片", "25mg*20片", "盒", 1_990),
+    ("虚构他汀片", "20mg*7片", "盒", 3_160),
+    ("氯化钠注射液", "250ml", "袋", 380),
+    ("葡萄糖注射液", "500ml", "袋", 420),
+    ("一次性注射器", "20ml", "支", 120),
+    ("一次性输液器", "带针", "套", 360),
+    ("医用敷料", "10cm*10cm", "片", 1_250),
+];
+
+/// The content of a list of expenses.
+pub(super) fn list(seed: u64) -> List {
+    let mut dice = Dice::new(seed, "list");
+    let (_, province) = dice.pick(&PROVINCES);
+    let (hospital, _) = dice.pick(&HOSPITALS);
+    let printed = issue_day(&mut dice);
+    let discharged = later(printed, -dice.between(0, 2));
+    let days = dice.between(2, 9);
+    let n = dice.between(10, 18) as usize;
+    let lines: Vec<Expense> = dice
+        .choose(&EXPENSES, n)
+        .into_iter()
+        .map(|(name, model, unit, price)| {
+            let quantity = if unit == "日" { days } else { dice.between(1, 6) };
+            let price = Fen(price + dice.between(0, 9) * 10);
+            Expense { name, model, unit, quantity, price, amount: Fen(price.0 * quantity) }
+        })
+        .collect();
+    List {
+        hospital: format!("{province}{}{hospital}", dice.pick(&TOWNS)),
+        patient: person(&mut dice),
+        sex: dice.pick(&["男", "女"]),
+        age: dice.between(18, 84),
+        admission_number: format!("ZY{}", dice.digits(8)),
+        department: dice.pick(&DEPARTMENTS),
+        admitted: later(discharged, -days),
+        discharged,
+        printed,
+        total: Fen(lines.iter().map(|l| l.amount.0).sum()),
+        lines,
+    }
+}
+
 const SHOPS: [(&str, [&str; 3]); 4] = [
     ("EXAMPLE CORNER MART", ["12 SAMPLE STREET,", "TAMAN CONTOH,", "99000 EXAMPLETON"]),
     ("SPECIMEN PHARMACY", ["LOT 7, JALAN CONTOH 3,", "PLACEHOLDER PARK,", "99010 SAMPLE TOWN"]),
@@ -364,6 +595,31 @@ mod tests {
             assert_eq!(r.cash.0 - r.change.0, r.total.0, "seed {seed}");
             assert!(r.rounding.0.abs() <= 2 && r.total.0 % 5 == 0 && r.change.0 >= 0 && r.total.0 < 300_000);
         }
+    }
+
+    #[test]
+    fn invoices_and_lists_add_up() {
+        for seed in 0..200 {
+            for older in [false, true] {
+                let i = invoice(seed, older);
+                assert_eq!(i.net.0 + i.tax.0, i.total.0, "seed {seed}");
+                assert!(i.goods.iter().all(|g| g.net.0 == g.price.0 * g.quantity), "seed {seed}");
+                assert_eq!(i.goods.iter().map(|g| g.tax.0).sum::<i64>(), i.tax.0, "seed {seed}");
+                assert!(i.total.0 < 300_000 && i.number.len() == if older { 8 } else { 20 }, "seed {seed}");
+                assert!(i.codes.iter().all(|[code, check]| code.len() == 12 && check.len() == 20));
+                assert!(credit_code_holds(&i.seller_tax_id) && i.buyer_tax_id.iter().all(|c| credit_code_holds(c)));
+                assert_eq!(recoded(&i.qr(), i.net, i.total), i.qr(), "a payload coded anew is the same");
+            }
+            let l = list(seed);
+            assert_eq!(l.lines.iter().map(|e| e.price.0 * e.quantity).sum::<i64>(), l.total.0, "seed {seed}");
+            assert!(l.admitted < l.discharged && l.discharged <= l.printed, "seed {seed}");
+        }
+        // Published payloads, for the checksum's two forms.
+        let whole = |net, total, text: &str| recoded(text, Fen(net), Fen(total));
+        let old = "01,10,044001500111,81966722,173.79,20170524,17884534745749991611";
+        assert_eq!(whole(17_379, 0, old), format!("{old},BE2D"));
+        let new = "01,32,,24312000000136634917,0.01,20240514,";
+        assert_eq!(whole(0, 1, new), format!("{new},1DD6"));
     }
 
     #[test]

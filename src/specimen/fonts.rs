@@ -21,16 +21,62 @@ pub enum Face {
     Mono,
     /// Fixed pitch, bold.
     MonoBold,
+    /// A second sans-serif Chinese type, narrower and of even weight.
+    MicroHei,
+    /// Latin with serifs, as office printers set it.
+    Serif,
+    /// Narrow Latin sans-serif.
+    Narrow,
+    /// Fixed pitch, after Courier.
+    Courier,
+    /// Fixed pitch, after Courier, bold.
+    CourierBold,
+    /// The dots of a 24-pin needle printer: Song for Chinese, fixed pitch for Latin. It has no file of its own.
+    Needle,
+}
+
+impl Face {
+    /// The stable name, written to the truth.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kai => "kai",
+            Self::Song => "song",
+            Self::Hei => "hei",
+            Self::Sans => "sans",
+            Self::Mono => "mono",
+            Self::MonoBold => "mono_bold",
+            Self::MicroHei => "micro_hei",
+            Self::Serif => "serif",
+            Self::Narrow => "narrow",
+            Self::Courier => "courier",
+            Self::CourierBold => "courier_bold",
+            Self::Needle => "needle",
+        }
+    }
+
+    /// The face an editor's hand takes for what was set in this one when it has not got it.
+    pub(super) fn mistaken_for(self) -> Self {
+        match self {
+            Self::Mono | Self::Courier | Self::Serif | Self::Narrow => Self::Sans,
+            Self::MonoBold | Self::CourierBold | Self::Song => Self::Hei,
+            Self::Hei | Self::MicroHei | Self::Kai | Self::Sans | Self::Needle => Self::Song,
+        }
+    }
 }
 
 /// Face, file name, Debian package.
-const FACES: [(Face, &str, &str); 6] = [
+const FACES: [(Face, &str, &str); 11] = [
     (Face::Kai, "gkai00mp.ttf", "fonts-arphic-gkai00mp"),
     (Face::Song, "gbsn00lp.ttf", "fonts-arphic-gbsn00lp"),
     (Face::Hei, "wqy-zenhei.ttc", "fonts-wqy-zenhei"),
     (Face::Sans, "DejaVuSans.ttf", "fonts-dejavu-core"),
     (Face::Mono, "DejaVuSansMono.ttf", "fonts-dejavu-core"),
     (Face::MonoBold, "DejaVuSansMono-Bold.ttf", "fonts-dejavu-core"),
+    (Face::Serif, "DejaVuSerif.ttf", "fonts-dejavu-core"),
+    (Face::MicroHei, "wqy-microhei.ttc", "fonts-wqy-microhei"),
+    (Face::Narrow, "LiberationSansNarrow-Regular.ttf", "fonts-liberation"),
+    (Face::Courier, "LiberationMono-Regular.ttf", "fonts-liberation"),
+    (Face::CourierBold, "LiberationMono-Bold.ttf", "fonts-liberation"),
 ];
 
 /// Why the fonts could not be used.
@@ -100,7 +146,11 @@ impl Fonts {
 
     /// The glyph of a character in `face`, or in [`Face::Hei`] where `face` has none.
     pub(super) fn glyph(&self, face: Face, c: char) -> (&FontVec, GlyphId) {
-        let font = self.font(face);
+        let font = match face {
+            Face::Needle if c.is_ascii() => self.font(Face::Mono),
+            Face::Needle => self.font(Face::Song),
+            _ => self.font(face),
+        };
         match font.glyph_id(c) {
             GlyphId(0) => {
                 let hei = self.font(Face::Hei);
@@ -127,7 +177,8 @@ mod tests {
         let message = Fonts::find(Some(dir.path())).err().unwrap().to_string();
         assert!(
             message.contains(
-                "apt-get install fonts-arphic-gkai00mp fonts-arphic-gbsn00lp fonts-wqy-zenhei fonts-dejavu-core"
+                "apt-get install fonts-arphic-gkai00mp fonts-arphic-gbsn00lp fonts-wqy-zenhei fonts-dejavu-core \
+                 fonts-wqy-microhei fonts-liberation"
             ),
             "{message}"
         );

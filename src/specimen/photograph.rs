@@ -142,14 +142,59 @@ pub fn photograph(flat: &Specimen, seed: u64, camera: &CameraParams) -> Specimen
     truth.corners = Some(corners.map(rounded));
     let quad = |q: &Quad<Upload>| Quad::from_px(q.to_px().map(seen));
     let places = flat.places.iter().map(|p| Place { quad: quad(&p.quad), ..p.clone() }).collect();
-    let view = camera.curl.is_none().then(|| flat.view.map(|v| v.then(&there))).flatten();
+    let view = match camera.curl {
+        None => flat.view.and_then(|v| v.then(&there)),
+        Some(_) => (flat.view == Some(View::Flat(Homography::identity()))).then_some(View::Bent(pose)),
+    };
     Specimen { image, truth, places, view }
+}
+
+/// How a picture shows the flat sheet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum View {
+    /// The sheet is flat.
+    Flat(Homography<Upload, Upload>),
+    /// The sheet is bent, and this is the camera's own picture of it.
+    Bent(Pose),
+}
+
+impl View {
+    /// The view of a picture that shows this one by `to`.
+    pub(super) fn then(self, to: &Homography<Upload, Upload>) -> Option<Self> {
+        match self {
+            Self::Flat(view) => Some(Self::Flat(view.then(to))),
+            Self::Bent(_) => None,
+        }
+    }
+
+    /// The map near a box of the flat sheet (left, top, right, bottom): of a bent sheet the one that is right at its
+    /// corners.
+    pub(super) fn near(self, [left, top, right, bottom]: [f64; 4]) -> Option<Homography<Upload, Upload>> {
+        match self {
+            Self::Flat(view) => Some(view),
+            Self::Bent(pose) => {
+                let corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
+                Homography::between(corners, corners.map(|c| pose.seen(c)))
+            }
+        }
+    }
+
+    /// The box on the flat sheet of what is seen in a quadrilateral.
+    pub(super) fn flat(self, quad: &Quad<Upload>) -> Option<[f64; 4]> {
+        let quad = match self {
+            Self::Flat(view) => view.inverse()?.quad(quad),
+            Self::Bent(pose) => Quad::from_px(quad.to_px().map(|c| pose.on_sheet(c))),
+        };
+        let (left, top, right, bottom) = quad.bounds();
+        Some([left, top, right, bottom])
+    }
 }
 
 /// How the sheet lies before a pinhole camera about 1.2 sheet lengths away.
 ///
 /// In between stands space: pixels of the sheet from its middle, the third axis away from the camera.
-struct Pose {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pose {
     /// Width and height of the sheet.
     sheet: [f64; 2],
     bend: Option<Bend>,
@@ -236,7 +281,7 @@ impl Pose {
 }
 
 /// A part of a cylinder whose two ends lie where the flat sheet's plane is.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Bend {
     /// Which coordinate runs across the axis.
     across: usize,
@@ -563,7 +608,7 @@ mod tests {
             image.put_pixel(x, y, Rgb([10, 10, 10]));
         }
         let altered = vec![[[300.0, 200.0], [340.0, 200.0], [340.0, 220.0], [300.0, 220.0]]];
-        let truth = Truth { altered, ..Ledger::new(DocumentKind::TillReceipt, &[]).truth };
+        let truth = Truth { altered, ..Ledger::new(DocumentKind::TillReceipt, Face::Mono, &[]).truth };
         let style = Style { face: Face::Mono, em: 20.0, ink: [0; 3], weight: 0.0 };
         let quad = Quad::rect(300.0, 200.0, 340.0, 220.0);
         let mark = Mark::Field(FieldName::Total);
@@ -571,7 +616,7 @@ mod tests {
             image,
             truth,
             places: vec![Place { mark, text: "1.00".into(), quad, style, origin: [300.0, 220.0] }],
-            view: Some(Homography::identity()),
+            view: Some(View::Flat(Homography::identity())),
         }
     }
 

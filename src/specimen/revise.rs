@@ -1,7 +1,7 @@
 //! What a paper would have to say after an amount on it changed: every print that must follow, and the truth.
 
 use super::forge::amount_of;
-use super::{Mark, Place, Truth};
+use super::{Mark, Place, Truth, content};
 use crate::domain::money::to_capital;
 use crate::domain::{DocumentKind, Fen, FieldName};
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ impl<'a> Revision<'a> {
             }
             Mark::ItemName(i) => self.item(i, |item| item.name = value.to_owned()),
             Mark::ItemAmount(i) => self.item(i, |item| item.amount = value.to_owned()),
-            Mark::ItemQuantity(_) | Mark::Code => {}
+            Mark::ItemQuantity(_) | Mark::ItemPrice(_) | Mark::ItemTax(_) | Mark::Code => {}
         }
         self.texts.insert(place, text);
     }
@@ -70,6 +70,12 @@ impl<'a> Revision<'a> {
             let text = format!("{before} x {}", Fen(amount.0 / quantity.max(1)));
             self.text(i, text, "");
         }
+        if let Some(quantity) = quantity {
+            self.amount(Mark::ItemPrice(row), Fen(amount.0 / quantity.max(1)));
+        }
+        if let Some((_, tax)) = self.place(Mark::ItemTax(row)).and_then(|i| amount_of(&self.places[i].text)) {
+            self.amount(Mark::ItemTax(row), Fen(tax.0 + self.tax_on(delta).0));
+        }
         self.follow(delta);
     }
 
@@ -77,6 +83,7 @@ impl<'a> Revision<'a> {
     pub(super) fn follow(&mut self, delta: Fen) {
         match self.truth.kind {
             DocumentKind::TillReceipt => self.follow_receipt(delta),
+            DocumentKind::VatInvoice => self.follow_invoice(delta),
             _ => self.follow_bill(delta),
         }
     }
@@ -94,6 +101,31 @@ impl<'a> Revision<'a> {
         let cash = if cash.0 >= total { cash.0 } else { (total + 4_999) / 5_000 * 5_000 };
         self.amount(field(FieldName::Cash), Fen(cash));
         self.amount(field(FieldName::Change), Fen(cash - total));
+    }
+
+    /// What the printed rate, the same for all rows, takes from an amount.
+    fn tax_on(&self, amount: Fen) -> Fen {
+        let net = self.figure(FieldName::AmountWithoutTax).map_or(1, |v| v.0.max(1));
+        let tax = self.figure(FieldName::Tax).map_or(0, |v| v.0);
+        let percent = (tax * 100 + net / 2) / net;
+        Fen((amount.0 * percent + 50 * amount.0.signum()) / 100)
+    }
+
+    fn follow_invoice(&mut self, delta: Fen) {
+        let figures = [FieldName::AmountWithoutTax, FieldName::Tax].map(|f| self.figure(f));
+        let [Some(net), Some(tax)] = figures else { return };
+        let (net, tax) = (Fen(net.0 + delta.0), Fen(tax.0 + self.tax_on(delta).0));
+        let total = Fen(net.0 + tax.0);
+        self.amount(Mark::Field(FieldName::AmountWithoutTax), net);
+        self.amount(Mark::Field(FieldName::Tax), tax);
+        self.amount(Mark::Field(FieldName::Total), total);
+        if let Some(i) = self.place(Mark::Field(FieldName::TotalInWords)) {
+            let words = to_capital(total).replace('元', "圆");
+            self.text(i, words.clone(), &words);
+        }
+        if let Some(i) = self.place(Mark::Code) {
+            self.text(i, content::recoded(&self.places[i].text, net, total), "");
+        }
     }
 
     fn follow_bill(&mut self, delta: Fen) {

@@ -48,6 +48,10 @@ fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     fs::write(path, text)
 }
 
+/// The kinds that `samples/` holds.
+const SAMPLED: [SpecimenKind; 3] =
+    [SpecimenKind::OutpatientBill, SpecimenKind::InpatientBill, SpecimenKind::TillReceipt];
+
 /// Makes the altered copy's photo another photo than the genuine one's.
 const ALTERED: u64 = 0x5eed;
 
@@ -65,10 +69,10 @@ pub fn write_samples(out: &Path, seed: u64, fonts: &Fonts) -> io::Result<Vec<Pat
     refuse_others(out)?;
     let camera = CameraParams::default();
     let mut written = Vec::new();
-    for kind in SpecimenKind::ALL {
+    for kind in SAMPLED {
         let folder = out.join(kind.as_str());
         fs::create_dir_all(&folder)?;
-        let flat = paint(&PaintSpec { kind, seed }, fonts);
+        let flat = paint(&PaintSpec::first(kind, seed), fonts);
         let forged = forge_field(&flat, FieldName::Total, seed, fonts)
             .ok_or_else(|| io::Error::other("a specimen without a total"))?;
         let photo = photograph(&flat, photo_seed(kind, seed), &camera);
@@ -139,8 +143,8 @@ In each:
   Of a photo `corners` gives the sheet's corners.
 - `claim.json`: a claim that the genuine paper bears out.
 
-Painting needs the Debian packages fonts-arphic-gkai00mp, fonts-arphic-gbsn00lp, fonts-wqy-zenhei and
-fonts-dejavu-core; using the samples needs none.
+Painting needs the Debian packages fonts-arphic-gkai00mp, fonts-arphic-gbsn00lp, fonts-wqy-zenhei, fonts-dejavu-core,
+fonts-wqy-microhei and fonts-liberation; using the samples needs none.
 ";
 
 #[cfg(test)]
@@ -150,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_projects_own_photos_tell_their_sheets() {
-        for kind in SpecimenKind::ALL {
+        for kind in SAMPLED {
             for view in ["photo", "altered"] {
                 let path = Path::new("samples").join(kind.as_str()).join(view).with_extension("truth.json");
                 let truth: Truth = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();

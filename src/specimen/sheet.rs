@@ -24,10 +24,12 @@ pub fn write_sheet(out: &Path, seed: u64, threads: usize, fonts: &Fonts) -> io::
         .map(|i| {
             let kind = SpecimenKind::ALL[i as usize % SpecimenKind::ALL.len()];
             let seed = seed + i;
+            let layout = kind.layout(seed);
             Order {
                 kind,
                 seed,
-                attack: (i % 2 == 1).then(|| Attack::mixed(kind, seed)).filter(|a| a.in_the_photo()),
+                layout,
+                attack: (i % 2 == 1).then(|| Attack::mixed(kind, layout, seed)).filter(|a| a.in_the_photo()),
                 chain: if i % 3 == 2 { Chain::mixed(kind, seed, false) } else { Chain::Camera },
                 maker: None,
                 camera: CameraParams::careless((i % 3) as u8),
