@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod doctor;
 mod eval;
+mod gate;
 mod places;
 mod policy;
 mod replay;
@@ -54,6 +55,7 @@ enum Command {
     Eval(eval::EvalArgs),
     Replay(replay::ReplayArgs),
     Audit(audit::AuditArgs),
+    Gate(gate::GateArgs),
     Policy(policy::PolicyArgs),
     Specimen(specimen::SpecimenArgs),
     Show(show::ShowArgs),
@@ -146,6 +148,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Gate(args) => gate::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Specimen(args) => specimen::run(&args),
         Command::Show(args) => show::run(&args),

@@ -9,8 +9,8 @@ mod reasons;
 use crate::domain::document::ValueType;
 use crate::domain::risk::Risk;
 use crate::domain::{
-    CheckId, Day, Decision, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Outcome, Reading, Reason, Severity,
-    Verdict, money,
+    CheckId, Day, Decision, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Gate, Outcome, Reading, Reason,
+    Severity, Verdict, money,
 };
 use policy::KindRules;
 pub use policy::Policy;
@@ -106,6 +106,9 @@ fn whole_claim(policy: &Policy, evidence: &Evidence, reasons: &mut Reasons) {
     // What failed is in the evidence; it may name machines or libraries, so the sentence does not repeat it.
     if !evidence.facts.failures.is_empty() {
         reasons.block(Draft::new(Code::ProcessingFailed));
+    }
+    if evidence.facts.gate == Gate::Closed {
+        reasons.block(Draft::new(Code::ApprovalClosed));
     }
     let limit = policy.amount_limit();
     let total = claim_total(evidence);
@@ -454,6 +457,19 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_approved_while_the_gate_is_closed() {
+        let mut evidence = evidence(vec![bill()]);
+        evidence.facts.lot = Some(0);
+        assert!(!serde_json::to_string(&evidence).unwrap().contains("gate"), "an open gate leaves no trace");
+        evidence.facts.gate = Gate::Closed;
+        let verdict = judge(&evidence);
+        assert_eq!((verdict.decision, blocking(&verdict)), (Decision::HumanReview, vec!["approval_closed"]));
+        assert!(verdict.is_else_approved() && !verdict.is_sample_of_approvals());
+        let again: Evidence = serde_json::from_slice(&canonical_json(&evidence)).unwrap();
+        assert_eq!(judge(&again), verdict);
+    }
+
+    #[test]
     fn nothing_is_review() {
         let empty = evidence(vec![]);
         let verdict = judge(&empty);
@@ -597,6 +613,8 @@ mod tests {
         ];
         let mut drawn = evidence(vec![bill()]);
         drawn.facts.lot = Some(0);
+        reached.extend(judge(&drawn).reasons.into_iter().map(|r| r.code));
+        drawn.facts.gate = Gate::Closed;
         reached.extend(judge(&drawn).reasons.into_iter().map(|r| r.code));
         for risk in [risk(2, Some(1)), risk(0, None)] {
             let evidence = evidence(vec![bill()]);

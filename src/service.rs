@@ -10,6 +10,7 @@
 mod audit;
 pub mod check;
 pub mod evaluate;
+mod gate;
 pub mod intake;
 mod known;
 pub mod pictures;
@@ -18,6 +19,7 @@ mod stats;
 pub mod work;
 
 pub use audit::AuditReport;
+pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
 pub use pictures::{Picture, PictureKind};
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
@@ -27,7 +29,7 @@ use crate::decision::{Policy, policy::PolicyError};
 use crate::domain::result::{Timing, result_json};
 use crate::domain::{ClaimId, Record};
 use crate::pipeline::ReadError;
-pub use crate::store::ClaimState;
+pub use crate::store::{AuditedOutcome, ClaimState};
 use crate::store::{Blobs, ClaimRow, Store, StoreError};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -44,6 +46,9 @@ pub enum ServiceError {
     /// The request cannot be accepted as it is; no claim was made.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The outcome or the reopening cannot be recorded.
+    #[error(transparent)]
+    Gate(#[from] GateRefusal),
     /// There is no room; try again later.
     #[error("too much work is waiting")]
     Busy,

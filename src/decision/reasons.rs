@@ -135,6 +135,9 @@ codes! {
     GuaranteeNotEarned "guarantee_not_earned"
         "No measurement bears out the policy's limit on wrong approvals, so a person decides."
         "现有测量结果不足以支持政策规定的误通过上限，转人工处理。";
+    ApprovalClosed "approval_closed"
+        "Automatic approval is closed, since too many approvals that people looked at were wrong; a person decides."
+        "抽查发现误通过过多，自动通过已关闭，转人工处理。";
     DrawnByLot "drawn_by_lot"
         "Drawn by lot: a share of the claims that would be approved is looked at by a person."
         "随机抽查：部分可自动通过的案件由人工复核。";

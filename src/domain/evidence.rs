@@ -1,6 +1,7 @@
 //! Everything a decision may use, and nothing else: readings, facts looked up, the claim.
 
 use super::document::{DocumentKind, Field, FieldName, Item};
+use super::gate::Gate;
 use super::id::ContentHash;
 use super::pixels::PixelEvidence;
 use super::shape::{FixedHomography, Quad, Upload};
@@ -276,6 +277,9 @@ pub struct Facts {
     /// a person instead, so that approvals are known to be right. `None` in stateless runs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lot: Option<u16>,
+    /// Whether automatic approval was open. Open in stateless runs.
+    #[serde(skip_serializing_if = "Gate::is_open", default)]
+    pub gate: Gate,
     /// Why the work could not be done, if so (timeout, model failure); always ends in review.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failures: Vec<String>,

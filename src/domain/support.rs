@@ -174,6 +174,7 @@ pub(crate) fn evidence(readings: Vec<Reading>) -> Evidence {
         repeats_searched: false,
         repeats: vec![],
         lot: None,
+        gate: Gate::Open,
         failures: vec![],
     };
     Evidence { claim: None, readings, facts }

@@ -63,12 +63,23 @@ pub struct Reason {
 }
 
 /// Codes of the reasons that measurement may change, whatever the paper says.
-const OF_MEASUREMENT: [&str; 3] = ["risk_above_limit", "guarantee_not_earned", "drawn_by_lot"];
+const OF_MEASUREMENT: [&str; 4] = ["risk_above_limit", "guarantee_not_earned", "approval_closed", DRAWN_BY_LOT];
+
+const DRAWN_BY_LOT: &str = "drawn_by_lot";
 
 impl Verdict {
-    /// Whether it is an approval, or would be one but for the risk or the lot.
+    /// Whether it is an approval, or would be one but for the risk, the gate or the lot.
     pub fn is_else_approved(&self) -> bool {
-        self.reasons.iter().all(|r| r.severity != Severity::Blocking || OF_MEASUREMENT.contains(&r.code.as_str()))
+        self.is_approved_but_for(&OF_MEASUREMENT)
+    }
+
+    /// Whether it is an approval, or would be one but for the lot: a person who looks at it tells how good approvals are.
+    pub fn is_sample_of_approvals(&self) -> bool {
+        self.is_approved_but_for(&[DRAWN_BY_LOT])
+    }
+
+    fn is_approved_but_for(&self, codes: &[&str]) -> bool {
+        self.reasons.iter().all(|r| r.severity != Severity::Blocking || codes.contains(&r.code.as_str()))
     }
 }
 

@@ -4,11 +4,11 @@
 //! failure among the facts, and so ends in review, never in approval and never in a lost claim.
 
 use super::intake::{Submission, documents};
-use super::{Service, ServiceError, off_thread, pictures};
+use super::{Service, ServiceError, gate, off_thread, pictures};
 use crate::decision::Policy;
 use crate::domain::record::RECORD_SCHEMA;
 use crate::domain::result::Timing;
-use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Reading, Record, Versions};
+use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Gate, Reading, Record, Versions};
 use crate::models::Calibration;
 use crate::pipeline::{Pictures, ReadError, ReadOutcome, Reader, judge};
 use crate::store::{Job, PhotoRow, StoreError};
@@ -94,6 +94,7 @@ pub fn stateless_facts(now: Timestamp) -> Facts {
         repeats_searched: false,
         repeats: Vec::new(),
         lot: None,
+        gate: Gate::Open,
         failures: Vec::new(),
     }
 }
@@ -369,9 +370,10 @@ impl Service {
         facts.lot = Some(lot(id));
         facts.repeats = decision.repeats(&read.readings).await?;
         facts.failures = std::mem::take(&mut read.failures);
-        let evidence = Evidence { claim: job.claim, readings: read.readings, facts };
         let decided_at = stamp(Timestamp::now());
         let policy = &self.0.policy;
+        facts.gate = gate::settle(&mut decision.gate(), policy, &decided_at).await?.state;
+        let evidence = Evidence { claim: job.claim, readings: read.readings, facts };
         let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &evidence))) else {
             decision.fail(&decided_at, "judging_panicked").await?;
             return Ok(Ended::Failed);
