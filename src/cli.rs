@@ -83,6 +83,26 @@ struct EngineArgs {
     onnxruntime: Option<PathBuf>,
 }
 
+/// Who is asked about the issuers of documents. Without these nobody is, and nothing goes over the network.
+#[derive(Debug, Clone, Args)]
+struct IssuerArgs {
+    /// List of known issuers, CSV with the header name,aliases,credit_code,level,nature,province
+    #[arg(long, value_name = "FILE", env = "CLAIMLENS_ISSUERS", help_heading = "Issuers")]
+    issuers: Option<PathBuf>,
+    /// Also ask this address about each issuer and document, by POST of JSON
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CLAIMLENS_ISSUER_VERIFIER",
+        hide_env_values = true,
+        help_heading = "Issuers"
+    )]
+    issuer_verifier: Option<String>,
+    /// Ask it so many times a minute at most; what is beyond goes to a person
+    #[arg(long, value_name = "N", default_value_t = 60, help_heading = "Issuers")]
+    issuer_quota: u32,
+}
+
 /// How to decide, and as of when.
 #[derive(Debug, Clone, Args)]
 struct DecisionArgs {

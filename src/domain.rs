@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod gate;
 pub mod id;
 pub mod identifier;
+pub mod issuer;
 pub mod likeness;
 pub mod money;
 pub mod pixels;

@@ -12,6 +12,7 @@ pub mod check;
 pub mod evaluate;
 mod gate;
 pub mod intake;
+pub mod issuers;
 mod known;
 pub mod pictures;
 pub mod replay;
@@ -21,6 +22,7 @@ pub mod work;
 pub use audit::AuditReport;
 pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
+pub use issuers::{Issuers, Registry, Verifier};
 pub use pictures::{Picture, PictureKind};
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
 pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, decide_stateless};
@@ -96,6 +98,8 @@ pub struct ServiceConfig {
     pub policy: String,
     /// How a reader is made.
     pub load_reader: LoadReader,
+    /// Who is asked about issuers. Nobody by default.
+    pub issuers: Arc<Issuers>,
     /// Limits on what comes in.
     pub intake: IntakeLimits,
     /// Limits on the work.
@@ -105,7 +109,8 @@ pub struct ServiceConfig {
 impl ServiceConfig {
     /// With default limits.
     pub fn new(data: PathBuf, policy: String, load_reader: LoadReader) -> Self {
-        Self { data, policy, load_reader, intake: IntakeLimits::default(), work: WorkLimits::default() }
+        let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
+        Self { data, policy, load_reader, issuers: Arc::default(), intake, work }
     }
 }
 
@@ -166,6 +171,7 @@ struct Inner {
     records: Records,
     policy: Policy,
     readers: ReaderPool,
+    issuers: Arc<Issuers>,
     intake: IntakeLimits,
     work: WorkLimits,
     /// Jobs belong to the runtime the service was opened on: those of HTTP workers end before the work does.
@@ -217,6 +223,7 @@ impl Service {
             uploads: Arc::new(Semaphore::new(config.intake.uploads)),
             probes: Arc::new(Semaphore::new(config.work.readers)),
             readers,
+            issuers: config.issuers,
             intake: config.intake,
             work: config.work,
             runtime: tokio::runtime::Handle::current(),

@@ -3,6 +3,7 @@
 use super::document::{DocumentKind, Field, FieldName, Item};
 use super::gate::Gate;
 use super::id::ContentHash;
+use super::issuer::IssuerFact;
 use super::pixels::PixelEvidence;
 use super::shape::{FixedHomography, Quad, Upload};
 use super::text::Bp;
@@ -280,6 +281,9 @@ pub struct Facts {
     /// Whether automatic approval was open. Open in stateless runs.
     #[serde(skip_serializing_if = "Gate::is_open", default)]
     pub gate: Gate,
+    /// What was said of who issued the documents; empty where nobody was to be asked.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub issuers: Vec<IssuerFact>,
     /// Why the work could not be done, if so (timeout, model failure); always ends in review.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failures: Vec<String>,
@@ -327,6 +331,7 @@ checks! {
     ClaimName "claim_name"; ClaimAmount "claim_amount"; DocumentsAgree "documents_agree"; NotVoid "not_void";
     TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree"; TextLayer "text_layer"; GlyphGrid "glyph_grid"; DoubleJpeg "double_jpeg";
     CopiedGlyphs "copied_glyphs"; OddInLine "odd_in_line"; Recapture "recapture"; FileHistory "file_history";
+    IssuerRegistered "issuer_registered";
 }
 
 /// What a check says.

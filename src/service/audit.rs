@@ -233,7 +233,9 @@ fn decided_while_closed(entries: &[Entry]) -> HashSet<u64> {
         match entry.kind.as_str() {
             kind::GATE_CLOSED => closed = true,
             kind::GATE_REOPENED => closed = false,
-            kind::DECIDED if closed => drop(out.insert(entry.seq)),
+            kind::DECIDED if closed => {
+                out.insert(entry.seq);
+            }
             _ => {}
         }
     }

@@ -220,7 +220,7 @@ impl Records {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::audit::FaultKind;
     use crate::domain::FieldName::IssuerName;
@@ -229,7 +229,7 @@ mod tests {
     use crate::domain::support::receipt;
     use crate::domain::{Bp, ContentHash, Decision, Reading, Record};
     use crate::pipeline::{ReadError, ReadOutcome};
-    use crate::service::{ReadPhotos, ReplayFrom, ReplayOf, Service, ServiceConfig, Submission, Upload};
+    use crate::service::{Issuers, ReadPhotos, ReplayFrom, ReplayOf, Service, ServiceConfig, Submission, Upload};
     use std::collections::BTreeMap;
     use std::path::Path;
     use std::sync::Arc;
@@ -258,12 +258,18 @@ mod tests {
 
     /// At most 2 % wrong, of which the certificate bears out less than 1 %.
     async fn open(data: &Path) -> Service {
-        let load: crate::service::LoadReader = Arc::new(|| Ok(Box::new(Receipts(BTreeMap::new())) as _));
-        let policy = Policy::default().text().replace("wrong_approvals_ppm = 10000", "wrong_approvals_ppm = 20000");
-        Service::open(ServiceConfig::new(data.to_owned(), policy, load)).await.unwrap()
+        open_with(data, Issuers::default()).await
     }
 
-    async fn decide(service: &Service, n: u64) -> (ClaimId, Record) {
+    pub(in crate::service) async fn open_with(data: &Path, issuers: Issuers) -> Service {
+        let load: crate::service::LoadReader = Arc::new(|| Ok(Box::new(Receipts(BTreeMap::new())) as _));
+        let policy = Policy::default().text().replace("wrong_approvals_ppm = 10000", "wrong_approvals_ppm = 20000");
+        let config = ServiceConfig { issuers: Arc::new(issuers), ..ServiceConfig::new(data.to_owned(), policy, load) };
+        Service::open(config).await.unwrap()
+    }
+
+    /// Decides on the receipt of `SHOP n`.
+    pub(in crate::service) async fn decide(service: &Service, n: u64) -> (ClaimId, Record) {
         let photos = vec![Upload { name: format!("{n}"), bytes: n.to_le_bytes().to_vec() }];
         let now = Some("2024-06-01T02:00:00Z".parse().unwrap());
         let decided = service.submit_and_wait(Submission { claim: None, photos, now }).await.unwrap();

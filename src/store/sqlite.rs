@@ -1001,6 +1001,7 @@ mod tests {
             repeats,
             lot: None,
             gate: crate::domain::Gate::Open,
+            issuers: Vec::new(),
             failures: Vec::new(),
         };
         Record {
