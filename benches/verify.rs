@@ -4,6 +4,7 @@ use claimlens::decision::Policy;
 use claimlens::domain::FieldName;
 use claimlens::models::Manifest;
 use claimlens::pipeline::{Reader, ReaderConfig};
+use claimlens::service::Issuers;
 use claimlens::service::work::{cores, decide_stateless};
 use claimlens::vision::Limits;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -16,7 +17,7 @@ fn verify(c: &mut Criterion) {
     let reader =
         Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads: cores(), calibrated: true })
             .expect("`make setup` ran");
-    let policy = Policy::default();
+    let (policy, issuers) = (Policy::default(), Issuers::default());
     let now = "2026-07-01T04:00:00Z".parse().expect("a time");
     let mut group = c.benchmark_group("verify/photo");
     group.sample_size(10);
@@ -25,10 +26,10 @@ fn verify(c: &mut Criterion) {
             |name: &str| std::fs::read(format!("samples/{sample}/{name}")).expect("the samples lie in the project");
         let truth: serde_json::Value = serde_json::from_slice(&read("photo.truth.json")).expect("a truth file");
         let photos = [(format!("{sample}.jpg"), read("photo.jpg"))];
-        let (record, ..) = decide_stateless(&reader, &policy, None, &photos, &Limits::default(), now);
+        let (record, ..) = decide_stateless(&reader, &policy, &issuers, None, &photos, &Limits::default(), now);
         assert_eq!(record.evidence.readings[0].value(FieldName::Total), truth["fields"]["total"].as_str(), "{sample}");
         group.bench_function(sample, |b| {
-            b.iter(|| decide_stateless(&reader, &policy, None, &photos, &Limits::default(), now))
+            b.iter(|| decide_stateless(&reader, &policy, &issuers, None, &photos, &Limits::default(), now))
         });
     }
     group.finish();

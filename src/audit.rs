@@ -37,7 +37,16 @@ pub mod kind {
     pub const DECIDED: &str = "decision";
     /// No decision could be made; the claim waits for a person.
     pub const FAILED: &str = "claim_failed";
+    /// A person said whether approving the claim was right.
+    pub const OUTCOME: &str = "outcome";
+    /// Automatic approval was closed by what people said.
+    pub const GATE_CLOSED: &str = "gate_closed";
+    /// Automatic approval was opened again by a person.
+    pub const GATE_REOPENED: &str = "gate_reopened";
 }
+
+/// The subject of entries that speak of no claim but of the approval gate.
+pub const GATE: &str = "gate";
 
 /// One entry as stored. Hashes are 64 lower-case hex digits; kept as text so that a damaged one can still be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +57,7 @@ pub struct Entry {
     pub at: String,
     /// One of [`kind`].
     pub kind: String,
-    /// The claim it speaks of.
+    /// The claim it speaks of, or [`GATE`].
     pub subject: String,
     /// Canonical JSON of hashes.
     pub payload: String,
@@ -175,6 +184,21 @@ pub fn failed_payload(code: &str) -> String {
     text(&json!({ "code": code }))
 }
 
+/// The payload of [`kind::OUTCOME`]: right or wrong, the source, and who said so, salted like the claim.
+pub fn outcome_payload(salt: &[u8], [outcome, source, by]: [&str; 3]) -> String {
+    text(&json!({ "outcome": outcome, "source": source, "by": salted(salt, by) }))
+}
+
+/// The payload of [`kind::GATE_CLOSED`]: outcomes, the wrong ones among them, the bound and its limit in millionths.
+pub fn closed_payload([audited, wrong, bound_ppm, limit_ppm]: [Option<i64>; 4]) -> String {
+    text(&json!({ "audited": audited, "wrong": wrong, "bound_ppm": bound_ppm, "limit_ppm": limit_ppm }))
+}
+
+/// The payload of [`kind::GATE_REOPENED`]. Who and why may be personal data: only their salted hashes enter the log.
+pub fn reopened_payload(salt: &[u8], by: &str, why: &str) -> String {
+    text(&json!({ "by": salted(salt, by), "why": salted(salt, why) }))
+}
+
 fn text(value: &serde_json::Value) -> String {
     String::from_utf8(canonical_json(value)).expect("JSON is UTF-8")
 }
@@ -253,6 +277,15 @@ pub enum FaultKind {
     /// The fingerprints by which repeats are found contradict the record.
     #[error("the fingerprints for finding repeats contradict the record")]
     FingerprintsDiffer,
+    /// What a person said of an approval is missing, added, or not what was logged.
+    #[error("the audited outcome is not the one that was logged")]
+    OutcomeAltered,
+    /// A closing or reopening of automatic approval is missing, added, or not what was logged.
+    #[error("what is stored about the approval gate is not what was logged")]
+    GateAltered,
+    /// The decision was made as if the gate were open while it was closed, or the other way round.
+    #[error("the decision took the approval gate for what it was not")]
+    GateOverlooked,
     /// A stored policy does not match its hash, or one that a record names is gone.
     #[error("the policy decided by is altered or missing")]
     PolicyAltered,

@@ -9,6 +9,7 @@ mod across;
 mod arithmetic;
 mod dates;
 mod identifiers;
+mod issuers;
 mod pixels;
 mod qr;
 mod reading;
@@ -64,6 +65,7 @@ const CHECKS: &[(CheckId, Check)] = &[
     (CheckId::Recapture, pixels::recapture),
     (CheckId::LearnedTrace, pixels::learned_trace),
     (CheckId::FileHistory, pixels::file_history),
+    (CheckId::IssuerRegistered, issuers::issuer_registered),
 ];
 
 /// Every check on every document: one list of findings a document, each list in the order of the table.

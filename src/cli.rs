@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod doctor;
 mod eval;
+mod gate;
 mod places;
 mod policy;
 mod replay;
@@ -54,6 +55,7 @@ enum Command {
     Eval(eval::EvalArgs),
     Replay(replay::ReplayArgs),
     Audit(audit::AuditArgs),
+    Gate(gate::GateArgs),
     Policy(policy::PolicyArgs),
     Specimen(specimen::SpecimenArgs),
     Show(show::ShowArgs),
@@ -79,6 +81,26 @@ struct EngineArgs {
     /// The ONNX Runtime library [default: the pinned one in native/ here or beside the program]
     #[arg(long, value_name = "FILE", env = "CLAIMLENS_ONNXRUNTIME", hide_env_values = true, help_heading = "Engines")]
     onnxruntime: Option<PathBuf>,
+}
+
+/// Who is asked about the issuers of documents. Without these nobody is, and nothing goes over the network.
+#[derive(Debug, Clone, Args)]
+struct IssuerArgs {
+    /// List of known issuers, CSV with the header name,aliases,credit_code,level,nature,province
+    #[arg(long, value_name = "FILE", env = "CLAIMLENS_ISSUERS", help_heading = "Issuers")]
+    issuers: Option<PathBuf>,
+    /// Also ask this address about each issuer and document, by POST of JSON
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CLAIMLENS_ISSUER_VERIFIER",
+        hide_env_values = true,
+        help_heading = "Issuers"
+    )]
+    issuer_verifier: Option<String>,
+    /// Ask it so many times a minute at most; what is beyond goes to a person
+    #[arg(long, value_name = "N", default_value_t = 60, help_heading = "Issuers")]
+    issuer_quota: u32,
 }
 
 /// How to decide, and as of when.
@@ -146,6 +168,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Gate(args) => gate::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Specimen(args) => specimen::run(&args),
         Command::Show(args) => show::run(&args),

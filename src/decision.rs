@@ -9,8 +9,8 @@ mod reasons;
 use crate::domain::document::ValueType;
 use crate::domain::risk::Risk;
 use crate::domain::{
-    CheckId, Day, Decision, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Outcome, Reading, Reason, Severity,
-    Verdict, money,
+    CheckId, Day, Decision, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Gate, Outcome, Reading, Reason,
+    Severity, Verdict, money,
 };
 use policy::KindRules;
 pub use policy::Policy;
@@ -107,6 +107,9 @@ fn whole_claim(policy: &Policy, evidence: &Evidence, reasons: &mut Reasons) {
     if !evidence.facts.failures.is_empty() {
         reasons.block(Draft::new(Code::ProcessingFailed));
     }
+    if evidence.facts.gate == Gate::Closed {
+        reasons.block(Draft::new(Code::ApprovalClosed));
+    }
     let limit = policy.amount_limit();
     let total = claim_total(evidence);
     let asked = evidence.claim.as_ref().and_then(|claim| claim.amount.as_deref()).and_then(Fen::parse);
@@ -142,6 +145,7 @@ struct Rules<'a> {
 impl Rules<'_> {
     fn evaluate(&self, reasons: &mut Reasons) {
         self.checks(reasons);
+        self.issuer(reasons);
         if self.reading.unreadable.is_some() {
             // Nothing was read: every other rule would only repeat that.
             reasons.block(self.draft(Code::PhotoUnreadable));
@@ -192,6 +196,24 @@ impl Rules<'_> {
         if relied_on.into_iter().any(|check| !self.findings.iter().any(|finding| finding.check == *check)) {
             reasons.block(self.draft(Code::ProcessingFailed));
         }
+    }
+
+    /// What is open about the issuer. Its failures are those of a check like any other.
+    fn issuer(&self, reasons: &mut Reasons) {
+        let required = self.policy.needs_known_issuer();
+        let finding = self.findings.iter().find(|finding| finding.check == CheckId::IssuerRegistered);
+        let why = finding.and_then(|finding| finding.detail.get("why")).map_or("", String::as_str);
+        let (code, blocks) = match (finding.map_or(Outcome::NotApplicable, |finding| finding.outcome), why) {
+            (Outcome::Inconclusive, "unknown") => (Code::IssuerUnknown, required),
+            (Outcome::Inconclusive, "unclear") => (Code::IssuerUnclear, required),
+            (Outcome::Inconclusive, "conflict") => (Code::IssuerUnclear, true),
+            (Outcome::Inconclusive, _) => (Code::IssuerUnanswered, true),
+            // Nobody was asked.
+            (Outcome::NotApplicable, _) if required => (Code::IssuerUnanswered, true),
+            _ => return,
+        };
+        let draft = finding.map_or_else(|| self.draft(code), |finding| self.of_finding(code, finding));
+        if blocks { reasons.block(draft) } else { reasons.tell(draft) }
     }
 
     fn of_finding(&self, code: Code, finding: &Finding) -> Draft {
@@ -365,8 +387,9 @@ mod tests {
     use super::*;
     use crate::checks;
     use crate::domain::FieldName::*;
+    use crate::domain::issuer::{IssuerFact, IssuerOutcome, PaperAnswer};
     use crate::domain::risk::{Contribution, DocumentRisk, Feature};
-    use crate::domain::support::{bill, claim, evidence, inpatient, invoice, reading, receipt, repeat};
+    use crate::domain::support::{bill, claim, evidence, inpatient, invoice, issuer_fact, reading, receipt, repeat};
     use crate::domain::{Bp, Claim, ContentHash, Message, RepeatKind, RetakeAdvice, canonical_json};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -454,6 +477,38 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_that_is_not_known_is_told_or_blocks_as_the_policy_says() {
+        let required =
+            Policy::default().text().replace("issuer_registry = \"optional\"", "issuer_registry = \"required\"");
+        let policies = [Policy::default(), Policy::parse(&required).unwrap()];
+        for (fact, wanted) in [
+            (Some(IssuerOutcome::Matched), ["", ""]),
+            (Some(IssuerOutcome::Unknown), ["", "issuer_unknown"]),
+            (Some(IssuerOutcome::Unclear), ["", "issuer_unclear"]),
+            (Some(IssuerOutcome::Unanswered), ["issuer_unanswered", "issuer_unanswered"]),
+            (None, ["", "issuer_unanswered"]),
+        ] {
+            let mut evidence = evidence(vec![bill()]);
+            evidence.facts.issuers = fact.map(issuer_fact).into_iter().collect();
+            let by = |policy| blocking(&decide(policy, &evidence, checks::run(&evidence), low())).join(",");
+            assert_eq!([by(&policies[0]), by(&policies[1])], wanted, "{fact:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_approved_while_the_gate_is_closed() {
+        let mut evidence = evidence(vec![bill()]);
+        evidence.facts.lot = Some(0);
+        assert!(!serde_json::to_string(&evidence).unwrap().contains("gate"), "an open gate leaves no trace");
+        evidence.facts.gate = Gate::Closed;
+        let verdict = judge(&evidence);
+        assert_eq!((verdict.decision, blocking(&verdict)), (Decision::HumanReview, vec!["approval_closed"]));
+        assert!(verdict.is_else_approved() && !verdict.is_sample_of_approvals());
+        let again: Evidence = serde_json::from_slice(&canonical_json(&evidence)).unwrap();
+        assert_eq!(judge(&again), verdict);
+    }
+
+    #[test]
     fn nothing_is_review() {
         let empty = evidence(vec![]);
         let verdict = judge(&empty);
@@ -502,6 +557,11 @@ mod tests {
         let mut bare_receipt = receipt().without(Cash).without(Subtotal);
         bare_receipt.items.clear();
         let unread = Reading::unreadable("x", ContentHash([3; 32]), "not a picture".into());
+        let issued = |fact: IssuerFact| {
+            let mut evidence = one(bill());
+            evidence.facts.issuers.push(fact);
+            evidence
+        };
         let layered =
             |total: &str| Reading { text_layer: Some(format!("11060124 0012345678 2024-05-12 {total}")), ..bill() };
         vec![
@@ -554,6 +614,13 @@ mod tests {
             ("marked_void", one(bill().line("电子票据冲红"))),
             ("total_contradicted", one(bill().set(Total, "320.60"))),
             ("text_layer_differs", one(layered("玖佰元整 900.00"))),
+            ("issuer_mismatched", issued(issuer_fact(IssuerOutcome::Mismatched))),
+            (
+                "document_forged",
+                issued(IssuerFact { paper: Some(PaperAnswer::Forged), ..issuer_fact(IssuerOutcome::Matched) }),
+            ),
+            ("issuer_unclear", issued(IssuerFact { conflict: true, ..issuer_fact(IssuerOutcome::Matched) })),
+            ("issuer_unanswered", issued(issuer_fact(IssuerOutcome::Unanswered))),
             ("check_unclear", one(layered("900.00"))),
         ]
     }
@@ -598,6 +665,9 @@ mod tests {
         ];
         let mut drawn = evidence(vec![bill()]);
         drawn.facts.lot = Some(0);
+        reached.extend(judge(&drawn).reasons.into_iter().map(|r| r.code));
+        drawn.facts.gate = Gate::Closed;
+        drawn.facts.issuers.push(issuer_fact(IssuerOutcome::Unknown));
         reached.extend(judge(&drawn).reasons.into_iter().map(|r| r.code));
         for risk in [risk(2, Some(1)), risk(0, None)] {
             let evidence = evidence(vec![bill()]);

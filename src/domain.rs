@@ -6,8 +6,10 @@
 pub mod date;
 pub mod document;
 pub mod evidence;
+pub mod gate;
 pub mod id;
 pub mod identifier;
+pub mod issuer;
 pub mod likeness;
 pub mod money;
 pub mod pixels;
@@ -26,6 +28,7 @@ pub use evidence::{
     CheckId, Claim, Evidence, Facts, Finding, Insured, Outcome, PolicyTerm, QrCode, Quality, Reading, Repeat,
     RepeatKind, RetakeAdvice, Support,
 };
+pub use gate::Gate;
 pub use id::{ClaimId, ContentHash};
 pub use money::Fen;
 pub use record::{Record, Versions, canonical_json};

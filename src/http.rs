@@ -8,6 +8,7 @@ mod claims;
 mod documents;
 mod error;
 mod form;
+mod gate;
 mod ops;
 mod request;
 pub mod server;
@@ -29,6 +30,9 @@ use utoipa::OpenApi;
         claims::submit,
         claims::list,
         claims::get,
+        gate::outcome,
+        gate::get,
+        gate::reopen,
         documents::picture,
         check::check,
         ops::root,
@@ -45,10 +49,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
     config
         .app_data(web::QueryConfig::default().error_handler(|_, _| ApiError::BadQuery.into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NotFound.into()))
+        .app_data(gate::json())
         .service(resource("/v1/claims").get(claims::list).post(claims::submit))
         .service(resource("/v1/claims/{id}").get(claims::get))
+        .service(resource("/v1/claims/{id}/outcome").post(gate::outcome))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
         .service(resource("/v1/photos:check").post(check::check))
+        .service(resource("/v1/gate").get(gate::get))
+        .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/v1/stats").get(ops::stats))

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use calibration::{Calibration, CalibrationError, Sample};
-pub use certificate::{Certificate, CertificateError, Family, Step, Trial, steps, upper};
+pub use certificate::{Certificate, CertificateError, Family, Step, Trial, steps, upper, upper_is_above};
 pub use risk::{PREVALENCE_PPM, RiskModel, RiskModelError, RiskSample};
 
 /// Name of the manifest in the models folder.

@@ -10,7 +10,9 @@
 mod audit;
 pub mod check;
 pub mod evaluate;
+mod gate;
 pub mod intake;
+pub mod issuers;
 mod known;
 pub mod pictures;
 pub mod replay;
@@ -18,7 +20,9 @@ mod stats;
 pub mod work;
 
 pub use audit::AuditReport;
+pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
+pub use issuers::{Issuers, Registry, Verifier};
 pub use pictures::{Picture, PictureKind};
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
 pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, decide_stateless};
@@ -27,7 +31,7 @@ use crate::decision::{Policy, policy::PolicyError};
 use crate::domain::result::{Timing, result_json};
 use crate::domain::{ClaimId, Record};
 use crate::pipeline::ReadError;
-pub use crate::store::ClaimState;
+pub use crate::store::{AuditedOutcome, ClaimState};
 use crate::store::{Blobs, ClaimRow, Store, StoreError};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -44,6 +48,9 @@ pub enum ServiceError {
     /// The request cannot be accepted as it is; no claim was made.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The outcome or the reopening cannot be recorded.
+    #[error(transparent)]
+    Gate(#[from] GateRefusal),
     /// There is no room; try again later.
     #[error("too much work is waiting")]
     Busy,
@@ -91,6 +98,8 @@ pub struct ServiceConfig {
     pub policy: String,
     /// How a reader is made.
     pub load_reader: LoadReader,
+    /// Who is asked about issuers. Nobody by default.
+    pub issuers: Arc<Issuers>,
     /// Limits on what comes in.
     pub intake: IntakeLimits,
     /// Limits on the work.
@@ -100,7 +109,8 @@ pub struct ServiceConfig {
 impl ServiceConfig {
     /// With default limits.
     pub fn new(data: PathBuf, policy: String, load_reader: LoadReader) -> Self {
-        Self { data, policy, load_reader, intake: IntakeLimits::default(), work: WorkLimits::default() }
+        let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
+        Self { data, policy, load_reader, issuers: Arc::default(), intake, work }
     }
 }
 
@@ -161,6 +171,7 @@ struct Inner {
     records: Records,
     policy: Policy,
     readers: ReaderPool,
+    issuers: Arc<Issuers>,
     intake: IntakeLimits,
     work: WorkLimits,
     /// Jobs belong to the runtime the service was opened on: those of HTTP workers end before the work does.
@@ -212,6 +223,7 @@ impl Service {
             uploads: Arc::new(Semaphore::new(config.intake.uploads)),
             probes: Arc::new(Semaphore::new(config.work.readers)),
             readers,
+            issuers: config.issuers,
             intake: config.intake,
             work: config.work,
             runtime: tokio::runtime::Handle::current(),

@@ -3,13 +3,15 @@
 //! There is one backend, SQLite in WAL mode with `synchronous=FULL`: a commit that returned survives a power cut.
 
 pub mod blobs;
+pub mod gate;
 pub mod sqlite;
 
 use crate::audit::Fault;
 use crate::domain::{Claim, ClaimId, ContentHash};
 
 pub use blobs::{BlobState, Blobs};
-pub use sqlite::Store;
+pub use gate::{AuditedOutcome, Standing};
+pub use sqlite::{Snapshot, Store};
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +191,8 @@ pub struct RawClaim {
     pub photos: Vec<RawPhoto>,
     /// Decisions in order.
     pub decisions: Vec<RawDecision>,
+    /// What a person said of it.
+    pub outcome: Option<gate::RawOutcome>,
     /// Fingerprints, sorted by document.
     pub fingerprints: Vec<Fingerprint>,
 }

@@ -27,6 +27,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Measure reading and deciding on labelled photos
 #[derive(Debug, Args)]
@@ -158,6 +159,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     let shop = Shop {
         reader: ReaderConfig { calibrated: args.fit_calibration.is_none(), ..args.engines.reader() },
         policy: &policy,
+        issuers: Arc::default(),
         now: args.decision.now(),
         jobs: args.jobs,
         noun: "photos",

@@ -1,17 +1,19 @@
 //! Where things are: models, the inference library, the photos that a path stands for.
 
-use super::{DecisionArgs, EngineArgs, usage};
+use super::{DecisionArgs, EngineArgs, IssuerArgs, usage};
 use crate::decision::Policy;
 use crate::domain::Claim;
 use crate::models::Manifest;
 use crate::pipeline::ReaderConfig;
 use crate::service::work::cores;
+use crate::service::{Issuers, Registry, Verifier};
 use crate::vision::Limits;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Extensions that a picture goes by. Whether one can be read is the decoder's affair, not the name's.
 pub const PICTURES: &[&str] =
@@ -55,6 +57,20 @@ impl EngineArgs {
             threads: cores(),
             calibrated: true,
         }
+    }
+}
+
+impl IssuerArgs {
+    /// Who is asked; a bad list is wrong usage, with every fault told.
+    pub fn issuers(&self) -> Result<Arc<Issuers>> {
+        let read = |path: &PathBuf| {
+            let bytes = fs::read(path).map_err(|e| usage(format!("{}: {e}", path.display())))?;
+            Registry::parse(&bytes).map_err(|e| usage(format!("{}: {e}", path.display())))
+        };
+        let ask = |url: &String| Verifier::new(url, self.issuer_quota).map_err(|e| usage(e.to_string()));
+        let registry = self.issuers.as_ref().map(read).transpose()?;
+        let verifier = self.issuer_verifier.as_ref().map(ask).transpose()?;
+        Ok(Arc::new(Issuers { registry, verifier }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::places::{photo_bytes, policy_or_default};
 use super::workers::{Case, Shop, Worked, failed, progress};
-use super::{Ending, EngineArgs, complain, usage};
+use super::{Ending, EngineArgs, IssuerArgs, complain, usage};
 use crate::http::server::bind;
 use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
@@ -40,6 +40,8 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     #[command(flatten)]
+    issuers: IssuerArgs,
+    #[command(flatten)]
     engines: EngineArgs,
 }
 
@@ -51,6 +53,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     let policy = policy_or_default(args.policy.as_deref())?;
     let load = load_reader(args.engines.reader());
     let mut config = ServiceConfig::new(args.data.clone(), policy.text().to_owned(), load);
+    config.issuers = args.issuers.issuers()?;
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }
@@ -127,6 +130,7 @@ pub fn recorded<T>(
     let mut config =
         ServiceConfig::new(data.to_owned(), shop.policy.text().to_owned(), load_reader(shop.reader.clone()));
     config.work.readers = 1;
+    config.issuers = shop.issuers.clone();
     on_runtime(async {
         let service = Service::open(config).await?;
         let bar = progress(cases.len(), shop.noun);

@@ -3,7 +3,7 @@
 use super::places::{photos, read_claim};
 use super::show::{Lang, Paint, render};
 use super::workers::{Case, Shop, Worked, work};
-use super::{DecisionArgs, Ending, EngineArgs, Lines, complain, usage};
+use super::{DecisionArgs, Ending, EngineArgs, IssuerArgs, Lines, complain, usage};
 use crate::domain::result::result_json;
 use crate::pipeline::{heatmap, overlay};
 use anyhow::{Context, Result};
@@ -51,6 +51,8 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[command(flatten)]
+    issuers: IssuerArgs,
+    #[command(flatten)]
     engines: EngineArgs,
 }
 
@@ -70,6 +72,7 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
     let shop = Shop {
         reader: args.engines.reader(),
         policy: &policy,
+        issuers: args.issuers.issuers()?,
         now: args.decision.now(),
         jobs: args.jobs,
         noun: "photos",

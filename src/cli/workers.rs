@@ -8,6 +8,7 @@ use crate::domain::{
     Claim, ContentHash, Decision, Evidence, Message, Reading, Reason, Record, Severity, Verdict, Versions,
 };
 use crate::pipeline::{Pictures, Reader, ReaderConfig};
+use crate::service::Issuers;
 use crate::service::work::{build, cores, decide_stateless, stateless_facts};
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 /// Photos that are decided together.
@@ -48,6 +49,8 @@ pub struct Shop<'a> {
     pub reader: ReaderConfig,
     /// The policy to decide by.
     pub policy: &'a Policy,
+    /// Who is asked about issuers.
+    pub issuers: Arc<Issuers>,
     /// The time to decide as of.
     pub now: Timestamp,
     /// How many cases at once; 0 means as many as there are cores.
@@ -139,8 +142,8 @@ fn attempt(shop: &Shop<'_>, case: &Case, reader: &Reader) -> Result<Worked, Stri
         photos.push((path.display().to_string(), bytes));
     }
     let done = catch_unwind(AssertUnwindSafe(|| {
-        let (policy, limits) = (shop.policy, &shop.reader.limits);
-        decide_stateless(reader, policy, case.claim.as_ref(), &photos, limits, shop.now)
+        let (policy, issuers, limits) = (shop.policy, &shop.issuers, &shop.reader.limits);
+        decide_stateless(reader, policy, issuers, case.claim.as_ref(), &photos, limits, shop.now)
     }));
     let Ok((record, timing, pictures)) = done else {
         return Err("the program failed on it; this is a fault of ours, please report it".to_owned());

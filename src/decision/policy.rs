@@ -28,6 +28,7 @@ pub struct Policy {
     guard_band: Bp,
     wrong_approvals_ppm: u32,
     review_share: Bp,
+    needs_known_issuer: bool,
     min_kind_confidence: Bp,
     min_required_confidence: Bp,
     must_not_fail: Vec<CheckId>,
@@ -83,6 +84,7 @@ impl Policy {
         let guard_band = top.share("guard_band");
         let wrong_approvals_ppm = top.integer("wrong_approvals_ppm", 1, 1_000_000) as u32;
         let review_share = top.share("review_share");
+        let needs_known_issuer = top.needs_known_issuer();
         let min_kind_confidence = top.share("min_kind_confidence");
         let min_required_confidence = top.share("min_required_confidence");
         let must_not_fail = top.checks("must_not_fail");
@@ -110,6 +112,7 @@ impl Policy {
             guard_band,
             wrong_approvals_ppm,
             review_share,
+            needs_known_issuer,
             min_kind_confidence,
             min_required_confidence,
             must_not_fail,
@@ -147,6 +150,11 @@ impl Policy {
     /// Share of would-be approvals that go to a person by lot.
     pub fn review_share(&self) -> Bp {
         self.review_share
+    }
+
+    /// Whether issuers must be known to the registry or the verifier, and one of the two be asked.
+    pub fn needs_known_issuer(&self) -> bool {
+        self.needs_known_issuer
     }
 
     /// How clear the kind must be, without the guard band.
@@ -239,6 +247,19 @@ impl Section<'_> {
             None => {}
         }
         false
+    }
+
+    /// The one key that may be missing: policies from before there were registries are kept with their decisions.
+    fn needs_known_issuer(&mut self) -> bool {
+        match self.table.remove("issuer_registry") {
+            None => false,
+            Some(Value::String(s)) if s == "optional" => false,
+            Some(Value::String(s)) if s == "required" => true,
+            Some(_) => {
+                self.fault("issuer_registry", "must be \"optional\" or \"required\"");
+                true
+            }
+        }
     }
 
     fn money(&mut self, key: &str) -> Fen {
@@ -339,6 +360,7 @@ mod tests {
         let broken = DEFAULT
             .replace("\"3000.00\"", "3000.0")
             .replace("max_documents = 10", "max_documents = 0")
+            .replace("issuer_registry = \"optional\"", "issuer_registry = \"maybe\"")
             .replace("guard_band = 100", "guard_band = 2000\nspeed = 9")
             .replace("\"not_void\", ", "\"not_void\", \"not_void\", \"magic\", ")
             .replace("min_sharpness = 2500", "")
@@ -349,6 +371,7 @@ mod tests {
         for wanted in [
             "amount_limit: must be an amount in quotes such as \"3000.00\"",
             "max_documents: must be a whole number from 1 to 1000",
+            "issuer_registry: must be \"optional\" or \"required\"",
             "speed: unknown",
             "must_not_fail: \"not_void\" is listed twice",
             "must_not_fail: there is no check \"magic\"",
@@ -368,6 +391,13 @@ mod tests {
     fn unknown_documents_cannot_be_made_approvable() {
         let with = format!("{DEFAULT}\n[kinds.unknown]\napprovable = true\n");
         assert_eq!(Policy::parse(&with).unwrap_err().0, ["kinds.unknown: unknown"]);
+    }
+
+    #[test]
+    fn a_policy_from_before_there_were_registries_is_still_valid() {
+        let old = DEFAULT.replace("issuer_registry = \"optional\"", "");
+        assert!(old != DEFAULT && !Policy::parse(&old).unwrap().needs_known_issuer());
+        assert!(Policy::parse(&DEFAULT.replace("\"optional\"", "\"required\"")).unwrap().needs_known_issuer());
     }
 
     #[test]

@@ -131,6 +131,17 @@ codes! {
         "This looks like a picture of a screen or of a printed picture, not of the paper."
         "疑为翻拍屏幕或打印件，而非原始单据。";
     FileEdited "file_edited" "The file itself says that it was edited or generated." "文件信息显示图片经过编辑或由程序生成。";
+    IssuerMismatched "issuer_mismatched"
+        "The social credit code on the paper is registered to another issuer than the one it names."
+        "票面统一社会信用代码登记在其他单位名下。";
+    DocumentForged "document_forged" "The issuer verifier says that this paper was not issued so." "开票核验结果显示该单据并非如此开具。";
+    IssuerUnknown "issuer_unknown"
+        "The issuer is not known to the registry."
+        "开票单位未在登记名录中。";
+    IssuerUnclear "issuer_unclear"
+        "It could not be told for certain which registered issuer this is, or answers about it contradict each other."
+        "开票单位与登记名录不能确定对应，或查询结果互相矛盾。";
+    IssuerUnanswered "issuer_unanswered" "No answer was to be had on who issued the paper." "未能得到开票单位的核验结果。";
     // What all of it together says.
     RiskAboveLimit "risk_above_limit"
         "Taken together, the chance that approving this is wrong is {risk}, above the limit of {limit}; most of it because {most}."
@@ -138,6 +149,9 @@ codes! {
     GuaranteeNotEarned "guarantee_not_earned"
         "No measurement bears out the policy's limit on wrong approvals, so a person decides."
         "现有测量结果不足以支持政策规定的误通过上限，转人工处理。";
+    ApprovalClosed "approval_closed"
+        "Automatic approval is closed, since too many approvals that people looked at were wrong; a person decides."
+        "抽查发现误通过过多，自动通过已关闭，转人工处理。";
     DrawnByLot "drawn_by_lot"
         "Drawn by lot: a share of the claims that would be approved is looked at by a person."
         "随机抽查：部分可自动通过的案件由人工复核。";
@@ -279,6 +293,10 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
         CheckId::Recapture => Code::PictureOfPicture,
         CheckId::LearnedTrace => Code::CharactersPutIn,
         CheckId::FileHistory => Code::FileEdited,
+        CheckId::IssuerRegistered => match finding.detail.get("why").map(String::as_str) {
+            Some("forged") => Code::DocumentForged,
+            _ => Code::IssuerMismatched,
+        },
         CheckId::Repeat => {
             let told: Vec<Code> = [
                 ("same_bytes", Code::SeenBeforeSameBytes),
@@ -330,6 +348,7 @@ pub(super) fn check_label(check: CheckId) -> (String, String) {
         CheckId::Recapture => ("this is a picture of the paper itself", "照片直接拍摄单据原件"),
         CheckId::LearnedTrace => ("the model finds no characters put in later", "模型未发现后加的字符"),
         CheckId::FileHistory => ("the file does not say that it was edited", "文件信息未显示经过编辑"),
+        CheckId::IssuerRegistered => ("the issuer is a known one", "开票单位在登记名录中"),
         CheckId::TextLayer => ("the text inside the PDF says what the page shows", "PDF内嵌文字与页面显示一致"),
     };
     (en.to_owned(), zh.to_owned())

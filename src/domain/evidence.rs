@@ -1,7 +1,9 @@
 //! Everything a decision may use, and nothing else: readings, facts looked up, the claim.
 
 use super::document::{DocumentKind, Field, FieldName, Item};
+use super::gate::Gate;
 use super::id::ContentHash;
+use super::issuer::IssuerFact;
 use super::pixels::PixelEvidence;
 use super::shape::{FixedHomography, Quad, Upload};
 use super::text::Bp;
@@ -276,6 +278,12 @@ pub struct Facts {
     /// a person instead, so that approvals are known to be right. `None` in stateless runs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lot: Option<u16>,
+    /// Whether automatic approval was open. Open in stateless runs.
+    #[serde(skip_serializing_if = "Gate::is_open", default)]
+    pub gate: Gate,
+    /// What was said of who issued the documents; empty where nobody was to be asked.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub issuers: Vec<IssuerFact>,
     /// Why the work could not be done, if so (timeout, model failure); always ends in review.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub failures: Vec<String>,
@@ -323,6 +331,7 @@ checks! {
     ClaimName "claim_name"; ClaimAmount "claim_amount"; DocumentsAgree "documents_agree"; NotVoid "not_void";
     TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree"; TextLayer "text_layer"; GlyphGrid "glyph_grid"; DoubleJpeg "double_jpeg";
     CopiedGlyphs "copied_glyphs"; OddInLine "odd_in_line"; Recapture "recapture"; LearnedTrace "learned_trace"; FileHistory "file_history";
+    IssuerRegistered "issuer_registered";
 }
 
 /// What a check says.

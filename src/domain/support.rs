@@ -174,6 +174,8 @@ pub(crate) fn evidence(readings: Vec<Reading>) -> Evidence {
         repeats_searched: false,
         repeats: vec![],
         lot: None,
+        gate: Gate::Open,
+        issuers: vec![],
         failures: vec![],
     };
     Evidence { claim: None, readings, facts }
@@ -196,4 +198,19 @@ pub(crate) fn claim() -> Claim {
 /// The first document was seen in `claim`.
 pub(crate) fn repeat(kind: RepeatKind, claim: &str, distance: u32) -> Repeat {
     Repeat { document: 0, kind, claim: claim.to_owned(), other_document: 0, sha256: ContentHash([1; 32]), distance }
+}
+
+/// What a registry says of the first document.
+pub(crate) fn issuer_fact(outcome: issuer::IssuerOutcome) -> issuer::IssuerFact {
+    issuer::IssuerFact {
+        document: 0,
+        source: issuer::IssuerSource::Registry,
+        outcome,
+        paper: None,
+        conflict: false,
+        registry: None,
+        level: None,
+        nature: None,
+        province: None,
+    }
 }

@@ -63,13 +63,23 @@ pub struct Reason {
 }
 
 /// Codes of the reasons that measurement may change, whatever the paper says.
-const OF_MEASUREMENT: [&str; 3] = ["risk_above_limit", "guarantee_not_earned", "drawn_by_lot"];
+const OF_MEASUREMENT: [&str; 4] = ["risk_above_limit", "guarantee_not_earned", "approval_closed", DRAWN_BY_LOT];
+
+const DRAWN_BY_LOT: &str = "drawn_by_lot";
 
 impl Verdict {
-    /// Codes of the reasons that hold it, but for the risk and the lot. Without any it is an approval, or would be one.
+    /// Codes of the reasons that hold it, but for the risk, the gate and the lot. Without any it is an approval, or would be one.
     pub fn held_by(&self) -> impl Iterator<Item = &str> {
-        let blocking = self.reasons.iter().filter(|r| r.severity == Severity::Blocking).map(|r| r.code.as_str());
-        blocking.filter(|code| !OF_MEASUREMENT.contains(code))
+        self.blocked_by().filter(|code| !OF_MEASUREMENT.contains(code))
+    }
+
+    /// Whether it is an approval, or would be one but for the lot: a person who looks at it tells how good approvals are.
+    pub fn is_sample_of_approvals(&self) -> bool {
+        self.blocked_by().all(|code| code == DRAWN_BY_LOT)
+    }
+
+    fn blocked_by(&self) -> impl Iterator<Item = &str> {
+        self.reasons.iter().filter(|r| r.severity == Severity::Blocking).map(|r| r.code.as_str())
     }
 }
 

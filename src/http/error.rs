@@ -3,7 +3,7 @@
 
 use super::request;
 use crate::domain::{RetakeAdvice, result};
-use crate::service::{Refusal, ServiceError};
+use crate::service::{GateRefusal, Refusal, ServiceError};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -48,6 +48,12 @@ pub enum ApiError {
     /// The part `claim` is not JSON.
     #[error("`claim` is not JSON: {0}")]
     ClaimNotJson(String),
+    /// The body is of another type than JSON.
+    #[error("send application/json")]
+    NotJson,
+    /// The body is not JSON of the form that the path takes.
+    #[error("the body is not JSON with the members this path takes; see /openapi.json")]
+    BodyInvalid,
     /// The body is too long.
     #[error("the body is longer than {0} bytes")]
     BodyTooLarge(usize),
@@ -59,6 +65,7 @@ pub enum ApiError {
 fn told(error: &ServiceError) -> String {
     match error {
         ServiceError::Refused(refusal) => return refusal.to_string(),
+        ServiceError::Gate(refusal) => return refusal.to_string(),
         ServiceError::NotFound => "there is no such claim, photo or picture",
         ServiceError::Busy => "too much work is waiting; try again later",
         ServiceError::Closing => "the service is shutting down",
@@ -121,6 +128,8 @@ impl ApiError {
             Self::ClaimTwice => (400, "claim_twice"),
             Self::ClaimTooLarge(_) => (413, "claim_too_large"),
             Self::ClaimNotJson(_) => (400, "claim_not_json"),
+            Self::NotJson => (415, "not_json"),
+            Self::BodyInvalid => (400, "body_invalid"),
             Self::BodyTooLarge(_) => (413, "body_too_large"),
             Self::BodyTooSlow(_) => (408, "body_too_slow"),
             Self::Service(ServiceError::Refused(refusal)) => match refusal {
@@ -135,6 +144,11 @@ impl ApiError {
                 Refusal::KeyInvalid => (400, "idempotency_key_invalid"),
                 Refusal::KeyReused => (422, "idempotency_key_reused"),
                 Refusal::KeyInFlight => (409, "idempotency_key_in_flight"),
+            },
+            Self::Service(ServiceError::Gate(refusal)) => match refusal {
+                GateRefusal::NotAnApproval => (409, "not_an_approval"),
+                GateRefusal::OutcomeRecorded => (409, "outcome_recorded"),
+                GateRefusal::Open => (409, "gate_open"),
             },
             Self::Service(ServiceError::Busy) => (503, "busy"),
             Self::Service(ServiceError::Closing) => (503, "closing"),

@@ -27,8 +27,8 @@ pub async fn readyz(service: Shared) -> Result<HttpResponse, ApiError> {
 
 /// The figures of the operation
 ///
-/// How many claims stand where and how they were decided, and the bound on wrong approvals: the policy's limit, what was
-/// earned, when and on how many specimens.
+/// How many claims stand where and how they were decided; the bound on wrong approvals: the policy's limit, what was earned,
+/// when and on how many specimens; and the gate as `/v1/gate` tells it.
 #[utoipa::path(get, path = "/v1/stats", tag = "operation", responses(
     (status = 200, description = "the figures", body = serde_json::Value),
     (status = 503, description = "the records cannot be read", body = Problem, content_type = "application/problem+json"),

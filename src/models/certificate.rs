@@ -211,6 +211,11 @@ pub fn upper(k: u64, n: u64, delta: f64) -> f64 {
     high
 }
 
+/// Whether [`upper`] is above `p`, told by one look and no search.
+pub fn upper_is_above(p: f64, k: u64, n: u64, delta: f64) -> bool {
+    k >= n || at_most(k, n, p) > delta
+}
+
 /// Probability of at most `k` successes among `n`, each of probability `p`.
 fn at_most(k: u64, n: u64, p: f64) -> f64 {
     if p <= 0.0 {
@@ -243,6 +248,7 @@ mod tests {
         for (wrong, n) in [(0, 29_956), (1, 47_437), (2, 62_956)] {
             assert!((upper(wrong, n, 0.05) - 1e-4).abs() < 2e-8, "{wrong} of {n}: {}", upper(wrong, n, 0.05));
         }
+        assert!(upper_is_above(0.99e-4, 1, 47_437, 0.05) && !upper_is_above(1.01e-4, 1, 47_437, 0.05));
         assert_eq!((upper(3, 3, 0.05), upper(0, 0, 0.05)), (1.0, 1.0));
     }
 

@@ -6,7 +6,9 @@
 
 use super::{Records, ServiceError, off_thread};
 use crate::audit::{self, Checkpoint, Entry, Fault, FaultKind, PhotoCommitment, kind};
+use crate::domain::Gate;
 use crate::domain::{ContentHash, Record};
+use crate::store::gate::RawMove;
 use crate::store::sqlite::fingerprints;
 use crate::store::{BlobState, RawClaim, RawDecision, StoreError};
 use serde::Serialize;
@@ -77,6 +79,9 @@ impl Records {
         for entry in &entries {
             logged.entry(&entry.subject).or_default().push(entry);
         }
+        let gate = logged.remove(audit::GATE).unwrap_or_default();
+        report.faults.extend(against_moves(&snapshot.gate().await?, &gate));
+        let closed = decided_while_closed(&entries);
         let stored = snapshot.claims().await?;
         for id in &stored {
             let said = logged.remove(id.as_str()).unwrap_or_default();
@@ -87,7 +92,7 @@ impl Records {
             report.claims += 1;
             report.decisions += claim.decisions.len() as u64;
             report.photos += claim.photos.len() as u64;
-            report.faults.extend(against_log(&claim, &said, &policies));
+            report.faults.extend(against_log(&claim, &said, &policies, &closed));
             report.faults.extend(self.against_files(&claim, &said).await?);
         }
         for (id, said) in logged {
@@ -132,7 +137,7 @@ impl Records {
 }
 
 /// One claim's rows against what the log says of it.
-fn against_log(claim: &RawClaim, said: &[&Entry], policies: &HashSet<String>) -> Vec<Fault> {
+fn against_log(claim: &RawClaim, said: &[&Entry], policies: &HashSet<String>, closed: &HashSet<u64>) -> Vec<Fault> {
     let mut faults = Vec::new();
     let fault = |kind| Fault::of(kind).of_claim(&claim.id);
     let accepted: Vec<_> = said.iter().filter(|e| e.kind == kind::ACCEPTED).collect();
@@ -149,12 +154,21 @@ fn against_log(claim: &RawClaim, said: &[&Entry], policies: &HashSet<String>) ->
             Some(entry) => {
                 let (kinds, record) = against_decision(decision, &pages, entry, policies);
                 faults.extend(kinds.into_iter().map(|kind| fault(kind).at_entry(entry.seq)));
+                let believed_closed = record.as_ref().map(|r| r.evidence.facts.gate == Gate::Closed);
+                if believed_closed.is_some_and(|believed| believed != closed.contains(&entry.seq)) {
+                    faults.push(fault(FaultKind::GateOverlooked).at_entry(entry.seq));
+                }
                 last = record;
             }
         }
     }
     for entry in decided.iter().skip(claim.decisions.len()) {
         faults.push(fault(FaultKind::RecordMissing).at_entry(entry.seq));
+    }
+    let outcomes: Vec<_> = said.iter().filter(|e| e.kind == kind::OUTCOME).collect();
+    if !is_logged(claim, &outcomes) {
+        let at = |fault: Fault| outcomes.first().map_or(fault.clone(), |e| fault.at_entry(e.seq));
+        faults.push(at(fault(FaultKind::OutcomeAltered)));
     }
     let failed = said.iter().any(|e| e.kind == kind::FAILED);
     let state = match (claim.decisions.is_empty(), failed) {
@@ -175,6 +189,57 @@ fn against_log(claim: &RawClaim, said: &[&Entry], policies: &HashSet<String>) ->
         faults.push(fault(FaultKind::FingerprintsDiffer));
     }
     faults
+}
+
+/// Whether the outcome stored of a claim is what the log holds of it.
+fn is_logged(claim: &RawClaim, outcomes: &[&&Entry]) -> bool {
+    match (&claim.outcome, outcomes) {
+        (None, []) => true,
+        (Some(o), [entry]) => {
+            let words = [o.outcome.as_str(), &o.source, &o.reviewer];
+            let payload = audit::outcome_payload(&claim.salt, words);
+            (o.entry as u64, &o.at, &payload) == (entry.seq, &entry.at, &entry.payload)
+        }
+        _ => false,
+    }
+}
+
+/// The closings and reopenings stored against those in the log.
+fn against_moves(stored: &[RawMove], logged: &[&Entry]) -> Vec<Fault> {
+    let told = |row: &RawMove| match (row.state.as_str(), row) {
+        ("closed", RawMove { figures, reviewer: None, why: None, salt: None, .. }) => {
+            Some((kind::GATE_CLOSED, audit::closed_payload(*figures)))
+        }
+        (
+            "open",
+            RawMove { figures: [None, None, None, None], reviewer: Some(by), why: Some(why), salt: Some(salt), .. },
+        ) => Some((kind::GATE_REOPENED, audit::reopened_payload(salt, by, why))),
+        _ => None,
+    };
+    let same = |row: &RawMove, entry: &Entry| {
+        let is_told = told(row).is_some_and(|(kind, payload)| kind == entry.kind && payload == entry.payload);
+        is_told && row.entry as u64 == entry.seq && row.at == entry.at
+    };
+    let fault = |n: u64| Fault::of(FaultKind::GateAltered).at_entry(n);
+    let lost = logged.iter().filter(|entry| !stored.iter().any(|row| same(row, entry))).map(|entry| fault(entry.seq));
+    let made = stored.iter().filter(|row| !logged.iter().any(|e| e.seq == row.entry as u64));
+    lost.chain(made.map(|row| fault(row.entry as u64))).collect()
+}
+
+/// The entries of decisions that the log has between a closing of the gate and its reopening.
+fn decided_while_closed(entries: &[Entry]) -> HashSet<u64> {
+    let (mut out, mut closed) = (HashSet::new(), false);
+    for entry in entries {
+        match entry.kind.as_str() {
+            kind::GATE_CLOSED => closed = true,
+            kind::GATE_REOPENED => closed = false,
+            kind::DECIDED if closed => {
+                out.insert(entry.seq);
+            }
+            _ => {}
+        }
+    }
+    out
 }
 
 fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {

@@ -6,13 +6,15 @@ use crate::models::{Certificate, PREVALENCE_PPM, RiskModel};
 use serde_json::{Value, json};
 
 impl Service {
-    /// How many claims stand where, how they were decided, and what bound on wrong approvals was earned.
+    /// How many claims stand where, how they were decided, what bound on wrong approvals was earned, and the gate.
     ///
     /// # Errors
     /// If the store cannot tell.
     pub async fn stats(&self) -> Result<Value, ServiceError> {
         let (states, decisions) = self.0.records.store.counts().await?;
-        Ok(json!({ "claims": states, "decisions": decisions, "guarantee": guarantee(&self.0.policy) }))
+        let policy = &self.0.policy;
+        let gate = self.0.records.gate(policy).await?;
+        Ok(json!({ "claims": states, "decisions": decisions, "guarantee": guarantee(policy), "gate": gate }))
     }
 }
 

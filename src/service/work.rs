@@ -4,11 +4,11 @@
 //! failure among the facts, and so ends in review, never in approval and never in a lost claim.
 
 use super::intake::{Submission, documents};
-use super::{Service, ServiceError, off_thread, pictures};
+use super::{Issuers, Service, ServiceError, gate, off_thread, pictures};
 use crate::decision::Policy;
 use crate::domain::record::RECORD_SCHEMA;
 use crate::domain::result::Timing;
-use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Reading, Record, Versions};
+use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Gate, Reading, Record, Versions};
 use crate::models::Calibration;
 use crate::pipeline::{Pictures, ReadError, ReadOutcome, Reader, judge};
 use crate::store::{Job, PhotoRow, StoreError};
@@ -94,6 +94,8 @@ pub fn stateless_facts(now: Timestamp) -> Facts {
         repeats_searched: false,
         repeats: Vec::new(),
         lot: None,
+        gate: Gate::Open,
+        issuers: Vec::new(),
         failures: Vec::new(),
     }
 }
@@ -128,7 +130,7 @@ fn not_read(source: &str, sha256: ContentHash, pdf_page: PdfPage) -> Reading {
     Reading { pdf_page, ..Reading::unreadable(source, sha256, why) }
 }
 
-/// Reads and judges the photos of one claim, remembering nothing and looking nothing up. Each page of a PDF within
+/// Reads and judges the photos of one claim, remembering nothing and looking nothing up but their issuers. Each page of a PDF within
 /// `limits` is a document of its own.
 ///
 /// Never fails: what an engine could not do becomes a failure among the facts, and so ends in review. The pictures are
@@ -136,6 +138,7 @@ fn not_read(source: &str, sha256: ContentHash, pdf_page: PdfPage) -> Reading {
 pub fn decide_stateless(
     reader: &dyn ReadPhotos,
     policy: &Policy,
+    issuers: &Issuers,
     claim: Option<&Claim>,
     photos: &[(String, Vec<u8>)],
     limits: &Limits,
@@ -161,6 +164,7 @@ pub fn decide_stateless(
             }
         }
     }
+    facts.issuers = issuers.look_up(&readings);
     let versions = versions(reader.models(), reader.runtime(), policy);
     let evidence = Evidence { claim: claim.cloned(), readings, facts };
     let verdict = judge(policy, &evidence);
@@ -362,16 +366,23 @@ impl Service {
             Some(text) => text.parse().map_err(|_| StoreError::Corrupt("a job's time is malformed".to_owned()))?,
             None => Timestamp::now(),
         };
+        // Before the write lock is taken: a verifier may take its time.
+        let (service, readings) = (self.clone(), read.readings);
+        let asked = off_thread(move || (service.0.issuers.look_up(&readings), readings)).await;
+        let (issuers, readings) = asked?;
+        read.readings = readings;
         let Some(mut decision) = store.begin_decision(id).await? else { return Ok(Ended::Already) };
         let mut facts = stateless_facts(now);
         facts.repeats_searched = true;
         // By the claim's random name, so that reading a claim again does not draw again.
         facts.lot = Some(lot(id));
+        facts.issuers = issuers;
         facts.repeats = decision.repeats(&read.readings).await?;
         facts.failures = std::mem::take(&mut read.failures);
-        let evidence = Evidence { claim: job.claim, readings: read.readings, facts };
         let decided_at = stamp(Timestamp::now());
         let policy = &self.0.policy;
+        facts.gate = gate::settle(&mut decision.gate(), policy, &decided_at).await?.state;
+        let evidence = Evidence { claim: job.claim, readings: read.readings, facts };
         let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &evidence))) else {
             decision.fail(&decided_at, "judging_panicked").await?;
             return Ok(Ended::Failed);

@@ -34,7 +34,7 @@ const SHORTEST_NUMBER: usize = 6;
 /// Claims, decisions and the log in one SQLite file.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
     writer: Arc<tokio::sync::Mutex<()>>,
     pictures: Arc<Mutex<PictureIndex>>,
 }
@@ -110,7 +110,7 @@ impl Store {
         if told == "ok" { Ok(()) } else { Err(StoreError::Corrupt(told)) }
     }
 
-    async fn begin(&self) -> Result<(Transaction<'static, Sqlite>, OwnedMutexGuard<()>), StoreError> {
+    pub(super) async fn begin(&self) -> Result<(Transaction<'static, Sqlite>, OwnedMutexGuard<()>), StoreError> {
         let turn = self.writer.clone().lock_owned().await;
         Ok((self.pool.begin_with("BEGIN IMMEDIATE").await?, turn))
     }
@@ -469,6 +469,11 @@ impl DecisionTransaction {
         Ok(strongest(found))
     }
 
+    /// The approval gate, to be looked at and closed together with this decision.
+    pub fn gate(&mut self) -> super::gate::GateRows<'_> {
+        super::gate::GateRows(&mut self.tx)
+    }
+
     /// Rows whose picture is the same, nearest first.
     async fn same_pictures(&mut self, hash: u64, print: &Fingerprint) -> Result<Vec<(u32, i64)>, StoreError> {
         let last = self.pictures.lock().unwrap_or_else(PoisonError::into_inner).last;
@@ -578,7 +583,7 @@ impl DecisionTransaction {
 
 /// One moment of the database, for verification. Text is read as bytes, so that a damaged byte is seen and not refused.
 pub struct Snapshot {
-    tx: Transaction<'static, Sqlite>,
+    pub(super) tx: Transaction<'static, Sqlite>,
 }
 
 impl Snapshot {
@@ -638,7 +643,8 @@ impl Snapshot {
     pub async fn orphans(&mut self) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT CAST(claim AS BLOB) FROM (SELECT claim FROM photos UNION SELECT claim FROM decisions \
-             UNION SELECT claim FROM fingerprints UNION SELECT claim FROM jobs UNION SELECT claim FROM idempotency) \
+             UNION SELECT claim FROM fingerprints UNION SELECT claim FROM jobs UNION SELECT claim FROM idempotency \
+             UNION SELECT claim FROM outcomes) \
              WHERE claim NOT IN (SELECT id FROM claims)",
         )
         .fetch_all(&mut *self.tx)
@@ -687,7 +693,9 @@ impl Snapshot {
             .await?;
         let marks: Vec<(i64, String)> =
             marks.iter().map(|r| Ok((r.try_get(0)?, lossy(r, 1)?))).collect::<Result<_, StoreError>>()?;
+        let outcome = self.outcome(id).await?;
         Ok(Some(RawClaim {
+            outcome,
             id: id.to_owned(),
             created_at: lossy(&row, 0)?,
             claim_json: lossy_or_null(&row, 1)?,
@@ -739,11 +747,11 @@ impl Snapshot {
     }
 }
 
-fn lossy(row: &SqliteRow, column: usize) -> Result<String, StoreError> {
+pub(super) fn lossy(row: &SqliteRow, column: usize) -> Result<String, StoreError> {
     Ok(String::from_utf8_lossy(row.try_get::<&[u8], _>(column)?).into_owned())
 }
 
-fn lossy_or_null(row: &SqliteRow, column: usize) -> Result<Option<String>, StoreError> {
+pub(super) fn lossy_or_null(row: &SqliteRow, column: usize) -> Result<Option<String>, StoreError> {
     Ok(row.try_get::<Option<&[u8]>, _>(column)?.map(|b| String::from_utf8_lossy(b).into_owned()))
 }
 
@@ -803,13 +811,14 @@ async fn head(db: &mut SqliteConnection) -> Result<Checkpoint, StoreError> {
     Ok(Checkpoint { size: row.try_get::<i64, _>(0)? as u64, hash: lossy(&row, 1)? })
 }
 
-async fn append(
+/// Appends an entry to the log and gives its place.
+pub(super) async fn append(
     db: &mut SqliteConnection,
     at: &str,
     kind: &str,
     subject: &str,
     payload: String,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let entry = Entry::after(&head(db).await?, at, kind, subject, payload)?;
     sqlx::query(
         "INSERT INTO log (seq, at, kind, subject, payload, payload_sha256, prev_hash, hash) \
@@ -830,7 +839,7 @@ async fn append(
         .bind(&entry.hash)
         .execute(db)
         .await?;
-    Ok(())
+    Ok(entry.seq)
 }
 
 /// What each photo of a claim is found again by.
@@ -991,6 +1000,8 @@ mod tests {
             repeats_searched: true,
             repeats,
             lot: None,
+            gate: crate::domain::Gate::Open,
+            issuers: Vec::new(),
             failures: Vec::new(),
         };
         Record {

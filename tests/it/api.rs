@@ -254,6 +254,38 @@ fn a_full_queue_says_when_to_come_again() {
 }
 
 #[test]
+fn the_gate_is_shown_and_takes_only_what_counts() {
+    let server = TestServer::start();
+    let gate = server.get("/v1/gate").json();
+    assert_eq!((&gate["state"], &gate["since"], &gate["audited"]), (&json!("open"), &Value::Null, &json!(0)));
+    assert!(gate["bound"].as_f64().unwrap() <= gate["limit"].as_f64().unwrap(), "{gate}");
+    assert_eq!(server.get("/v1/stats").json()["gate"], gate);
+    let json_body =
+        |path: &str, body: &str| server.send_to(path, body.as_bytes(), &[("content-type", "application/json")]);
+    let claim = png(&server, 1, "a.png", &[]).json();
+    let path = format!("/v1/claims/{}/outcome", claim["id"].as_str().unwrap());
+    let good = r#"{ "outcome": "wrong", "source": "appeal", "by": "rv-1" }"#;
+    assert_eq!(json_body(&path, good).problem(), (409, "not_an_approval".to_owned()), "it was held for other reasons");
+    assert_eq!(json_body("/v1/claims/clm_x/outcome", good).problem(), (404, "not_found".to_owned()));
+    for (path, body) in [
+        (path.as_str(), r#"{ "outcome": "perhaps", "source": "appeal", "by": "rv-1" }"#),
+        (&path, r#"{ "outcome": "wrong", "source": "appeal", "by": "王 五" }"#),
+        (&path, r#"{ "outcome": "wrong", "source": "appeal" }"#),
+        (&path, r#"{ "outcome": "wrong", "source": "appeal", "by": "rv-1", "extra": 1 }"#),
+        (&path, "{"),
+        ("/v1/gate/reopen", r#"{ "by": "rv-1", "why": " " }"#),
+    ] {
+        let answer = json_body(path, body);
+        assert_eq!(answer.problem(), (400, "body_invalid".to_owned()), "{body}");
+        assert!(!String::from_utf8_lossy(&answer.bytes).contains("王"), "no word of the sender's comes back");
+    }
+    assert_eq!(server.send_to(&path, good.as_bytes(), &[("content-type", "text/plain")]).problem().0, 415);
+    assert_eq!(json_body(&path, &" ".repeat(20_000)).problem(), (413, "body_too_large".to_owned()));
+    let reopen = json_body("/v1/gate/reopen", r#"{ "by": "rv-1", "why": "because" }"#);
+    assert_eq!(reopen.problem(), (409, "gate_open".to_owned()));
+}
+
+#[test]
 fn the_interface_describes_itself() {
     let server = TestServer::start();
     let document = server.get("/openapi.json").json();
@@ -267,7 +299,10 @@ fn the_interface_describes_itself() {
             "/readyz",
             "/v1/claims",
             "/v1/claims/{id}",
+            "/v1/claims/{id}/outcome",
             "/v1/claims/{id}/photos/{n}/{picture}",
+            "/v1/gate",
+            "/v1/gate/reopen",
             "/v1/photos:check",
             "/v1/stats",
         ]

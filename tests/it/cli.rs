@@ -52,7 +52,7 @@ fn wrong_usage_ends_with_2_and_says_why() {
 
 #[test]
 fn help_and_version_end_with_0() {
-    for command in ["serve", "verify", "eval", "replay", "audit", "policy", "specimen", "show", "doctor"] {
+    for command in ["serve", "verify", "eval", "replay", "audit", "gate", "policy", "specimen", "show", "doctor"] {
         let output = claimlens(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{command}");
         assert!(stdout(&output).contains("Usage: claimlens"), "{command}");

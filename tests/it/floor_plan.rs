@@ -155,6 +155,8 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("vision/pdf.rs", &["hayro", "flate2", "std::thread", "std::sync::atomic"]),
     ("decision/policy.rs", &["toml"]),
     ("service/pictures.rs", &["jpeg_encoder"]),
+    ("service/issuers/registry.rs", &["csv"]),
+    ("service/issuers/verifier.rs", &["ureq"]),
     ("specimen/camera.rs", &["jpeg_encoder"]),
 ];
 
