@@ -503,7 +503,7 @@ mod tests {
         evidence.facts.gate = Gate::Closed;
         let verdict = judge(&evidence);
         assert_eq!((verdict.decision, blocking(&verdict)), (Decision::HumanReview, vec!["approval_closed"]));
-        assert!(verdict.is_else_approved() && !verdict.is_sample_of_approvals());
+        assert!(verdict.held_by().next().is_none() && !verdict.is_sample_of_approvals());
         let again: Evidence = serde_json::from_slice(&canonical_json(&evidence)).unwrap();
         assert_eq!(judge(&again), verdict);
     }
