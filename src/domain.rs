@@ -11,6 +11,7 @@ pub mod identifier;
 pub mod likeness;
 pub mod money;
 pub mod pixels;
+pub mod print;
 pub mod record;
 pub mod result;
 pub mod risk;
@@ -28,6 +29,7 @@ pub use evidence::{
 };
 pub use id::{ClaimId, ContentHash};
 pub use money::Fen;
+pub use print::{PrintMatch, SamePaper};
 pub use record::{Record, Versions, canonical_json};
 pub use shape::{FixedHomography, Homography, Page, Quad, Upload};
 pub use text::{Bp, Line, PageText};

@@ -242,6 +242,8 @@ pub struct Fingerprint {
     pub number: Option<String>,
     /// Its day, ISO 8601, if read.
     pub issued: Option<String>,
+    /// Who issued it: see [`crate::domain::likeness::issuer`].
+    pub issuer: Option<String>,
     /// What it is known again by besides: see [`crate::domain::likeness::marks`].
     pub marks: std::collections::BTreeSet<String>,
 }

@@ -99,6 +99,9 @@ codes! {
     SeenBeforeSamePicture "seen_before_same_picture"
         "A picture that looks the same was submitted in another claim."
         "高度相似的照片曾在其他案件中提交过。";
+    SeenBeforeSamePaper "seen_before_same_paper"
+        "The same paper was submitted in another claim: its print agrees in place and in figures."
+        "同一张单据曾在其他案件中提交过：版面位置与数字均一致。";
     MayHaveBeenSeenBefore "may_have_been_seen_before"
         "This document may have been submitted before, here or in another claim."
         "该单据可能在本案件或其他案件中提交过。";
@@ -280,6 +283,7 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
                 ("same_bytes", Code::SeenBeforeSameBytes),
                 ("same_number", Code::SeenBeforeSameNumber),
                 ("same_picture", Code::SeenBeforeSamePicture),
+                ("same_paper", Code::SeenBeforeSamePaper),
             ]
             .into_iter()
             .filter(|(kind, _)| finding.detail.contains_key(*kind))

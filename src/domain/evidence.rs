@@ -3,6 +3,7 @@
 use super::document::{DocumentKind, Field, FieldName, Item};
 use super::id::ContentHash;
 use super::pixels::PixelEvidence;
+use super::print::PrintMatch;
 use super::shape::{FixedHomography, Quad, Upload};
 use super::text::Bp;
 use super::verdict::Message;
@@ -259,6 +260,11 @@ pub struct Repeat {
     pub sha256: ContentHash,
     /// Differing bits of the perceptual hashes; 0 for the other kinds.
     pub distance: u32,
+    /// How the print of the two photos compares, where looks or a mark that others may share found it; `None` if it was
+    /// found by more than that, if the pages have too little in common to be compared, and in records from before this
+    /// was looked at.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub print: Option<PrintMatch>,
 }
 
 /// What was looked up for the decision.

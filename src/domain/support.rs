@@ -195,5 +195,13 @@ pub(crate) fn claim() -> Claim {
 
 /// The first document was seen in `claim`.
 pub(crate) fn repeat(kind: RepeatKind, claim: &str, distance: u32) -> Repeat {
-    Repeat { document: 0, kind, claim: claim.to_owned(), other_document: 0, sha256: ContentHash([1; 32]), distance }
+    Repeat {
+        document: 0,
+        kind,
+        claim: claim.to_owned(),
+        other_document: 0,
+        sha256: ContentHash([1; 32]),
+        distance,
+        print: None,
+    }
 }
