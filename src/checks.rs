@@ -9,6 +9,7 @@ mod across;
 mod arithmetic;
 mod dates;
 mod identifiers;
+mod paper;
 mod pixels;
 mod qr;
 mod reading;
@@ -63,6 +64,11 @@ const CHECKS: &[(CheckId, Check)] = &[
     (CheckId::OddInLine, pixels::odd_in_line),
     (CheckId::Recapture, pixels::recapture),
     (CheckId::FileHistory, pixels::file_history),
+    (CheckId::Currency, paper::currency),
+    (CheckId::CodeOrigin, paper::code_origin),
+    (CheckId::StayDays, paper::stay_days),
+    (CheckId::DepositSum, paper::deposit_sum),
+    (CheckId::CardPaid, paper::card_paid),
 ];
 
 /// Every check on every document: one list of findings a document, each list in the order of the table.

@@ -29,6 +29,7 @@ use utoipa::OpenApi;
         claims::submit,
         claims::list,
         claims::get,
+        claims::related,
         documents::picture,
         check::check,
         ops::root,
@@ -47,6 +48,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NotFound.into()))
         .service(resource("/v1/claims").get(claims::list).post(claims::submit))
         .service(resource("/v1/claims/{id}").get(claims::get))
+        .service(resource("/v1/claims/{id}/related").get(claims::related))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
         .service(resource("/v1/photos:check").post(check::check))
         .service(resource("/healthz").get(ops::healthz))

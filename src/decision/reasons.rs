@@ -131,6 +131,21 @@ codes! {
         "This looks like a picture of a screen or of a printed picture, not of the paper."
         "疑为翻拍屏幕或打印件，而非原始单据。";
     FileEdited "file_edited" "The file itself says that it was edited or generated." "文件信息显示图片经过编辑或由程序生成。";
+    CurrencyDiffers "currency_differs"
+        "The paper is in {printed}, the claim in {claimed}."
+        "票面币种为{printed}，申请币种为{claimed}。";
+    CodeOfAnotherPlace "code_of_another_place"
+        "The region in the bill code is not the province of the title."
+        "票据代码中的地区与票据名称中的省份不符。";
+    StayDaysDiffer "stay_days_differ"
+        "The stay is said to be {days} days; from admission to discharge are {stayed}."
+        "票面住院天数为{days}天，入院至出院为{stayed}天。";
+    DepositDiffers "deposit_differs"
+        "Deposit and top-up less refund come to {paid}, the cash payment is {cash_payment}."
+        "预缴加补缴减退费为{paid}，个人现金支付为{cash_payment}。";
+    CardPaidDiffers "card_paid_differs"
+        "The card was charged {paid}, the total is {total}."
+        "刷卡金额为{paid}，合计金额为{total}。";
     // What all of it together says.
     RiskAboveLimit "risk_above_limit"
         "Taken together, the chance that approving this is wrong is {risk}, above the limit of {limit}; most of it because {most}."
@@ -278,6 +293,11 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
         CheckId::OddInLine => Code::CharactersOdd,
         CheckId::Recapture => Code::PictureOfPicture,
         CheckId::FileHistory => Code::FileEdited,
+        CheckId::Currency => Code::CurrencyDiffers,
+        CheckId::CodeOrigin => Code::CodeOfAnotherPlace,
+        CheckId::StayDays => Code::StayDaysDiffer,
+        CheckId::DepositSum => Code::DepositDiffers,
+        CheckId::CardPaid => Code::CardPaidDiffers,
         CheckId::Repeat => {
             let told: Vec<Code> = [
                 ("same_bytes", Code::SeenBeforeSameBytes),
@@ -323,6 +343,11 @@ pub(super) fn check_label(check: CheckId) -> (String, String) {
         CheckId::NotVoid => ("the paper is not marked void", "单据无作废或冲红标记"),
         CheckId::TotalCorroborated => ("something else on the paper confirms the total", "票面其他信息印证合计"),
         CheckId::ReadersAgree => ("two readers read the same", "两个识别引擎读数一致"),
+        CheckId::Currency => ("the paper is in the currency of the claim", "票面币种与申请一致"),
+        CheckId::CodeOrigin => ("the bill code fits province and year", "票据代码与省份及年份相符"),
+        CheckId::StayDays => ("the days of the stay are those between its dates", "住院天数与入出院日期一致"),
+        CheckId::DepositSum => ("deposit and top-up less refund are the cash payment", "预缴加补缴减退费等于个人现金支付"),
+        CheckId::CardPaid => ("the card was charged the total", "刷卡金额等于合计"),
         CheckId::GlyphGrid => ("all characters lie on the page's JPEG grid", "所有字符均在页面的JPEG网格上"),
         CheckId::DoubleJpeg => ("all characters show the page's earlier saves", "所有字符的保存痕迹与页面一致"),
         CheckId::CopiedGlyphs => ("no character is a copy of another", "没有复制的字符"),

@@ -26,9 +26,12 @@ pub struct Claim {
     /// Under which policy.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_object")]
     pub policy: Option<PolicyTerm>,
-    /// The amount asked for in yuan, a decimal string such as `"993.54"`.
+    /// The amount asked for, a decimal string such as `"993.54"`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<String>,
+    /// The currency it is asked for in, by its ISO 4217 code; yuan (`CNY`) without it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
 }
 
 impl Claim {
@@ -329,6 +332,7 @@ checks! {
     ClaimName "claim_name"; ClaimAmount "claim_amount"; DocumentsAgree "documents_agree"; NotVoid "not_void";
     TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree"; TextLayer "text_layer"; GlyphGrid "glyph_grid"; DoubleJpeg "double_jpeg";
     CopiedGlyphs "copied_glyphs"; OddInLine "odd_in_line"; Recapture "recapture"; FileHistory "file_history";
+    Currency "currency"; CodeOrigin "code_origin"; StayDays "stay_days"; DepositSum "deposit_sum"; CardPaid "card_paid";
 }
 
 /// What a check says.

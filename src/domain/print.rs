@@ -88,14 +88,16 @@ impl PrintMatch {
 
     /// Whether it is one sheet.
     ///
-    /// Two photos of one sheet differ by misreadings, two sheets of one form in nearly all that was filled in. The
-    /// bounds lie between what was measured on either: see `tests/it/repeats.rs`.
+    /// Two photos of one sheet differ by misreadings, two sheets of one form in nearly all that was filled in. Of 727 pairs
+    /// of photos, crops, scans and saves of one paper none had fewer than 88 % of the words in place or another figure in
+    /// a place; of 68,000 pairs of different papers none that had half of the words in place had fewer than a quarter of
+    /// other figures. Copies with an altered figure or two stand with the former.
     pub fn same_paper(&self) -> SamePaper {
         let Self { words, words_in_place, figures_same, figures_near, figures_other } = *self;
         let figures = figures_same + figures_near + figures_other;
-        if words_in_place * 4 < words || figures >= 4 && figures_other * 4 > figures {
+        if words_in_place * 2 < words || figures >= 4 && figures_other * 4 > figures {
             SamePaper::No
-        } else if words_in_place * 2 >= words && figures_same >= 5 && figures_other * 10 <= figures {
+        } else if figures_same >= 5 && figures_other * 20 <= figures {
             SamePaper::Yes
         } else {
             SamePaper::Unclear

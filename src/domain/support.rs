@@ -190,6 +190,7 @@ pub(crate) fn claim() -> Claim {
             to: Some("2024-12-31".into()),
         }),
         amount: Some("320.50".into()),
+        currency: None,
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::{
     Acceptance, ClaimRow, ClaimState, DecisionRow, Fingerprint, Job, NewClaim, PhotoRow, RawClaim, RawDecision,
-    RawPhoto, StoreError,
+    RawPhoto, SharedTrait, StoreError,
 };
 use crate::audit::{self, Checkpoint, Entry, PhotoCommitment};
 use crate::domain::likeness::{electronic_original, issuer, marks, proofs};
@@ -353,6 +353,80 @@ impl Store {
         Ok((states, counted(latest).await?))
     }
 
+    /// Claims whose last decision approved them and that share something with this one, newest first and older than
+    /// `before`, with what they share. `None` if there is no such claim.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn related(
+        &self,
+        id: &ClaimId,
+        before: Option<&ClaimId>,
+        limit: u32,
+    ) -> Result<Option<Vec<(ClaimId, BTreeSet<SharedTrait>)>>, StoreError> {
+        const APPROVED: &str = "f.claim <> ? AND f.claim < ? AND 'auto_approve' = \
+             (SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC LIMIT 1) \
+             GROUP BY f.claim ORDER BY f.claim DESC LIMIT ?";
+        let mut db = self.pool.begin().await?;
+        let record = sqlx::query("SELECT record FROM decisions WHERE claim = ? ORDER BY id DESC LIMIT 1")
+            .bind(id.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+        let known = sqlx::query("SELECT 1 FROM claims WHERE id = ?").bind(id.as_str()).fetch_optional(&mut *db).await?;
+        if known.is_none() {
+            return Ok(None);
+        }
+        let record: Option<Record> = match record {
+            None => None,
+            Some(row) => Some(
+                serde_json::from_slice(row.try_get(0)?)
+                    .map_err(|_| StoreError::Corrupt("a stored record is not a record".to_owned()))?,
+            ),
+        };
+        let mut shared: BTreeMap<String, BTreeSet<SharedTrait>> = BTreeMap::new();
+        for print in fingerprints(record.as_ref().map_or(&[][..], |record| &record.evidence.readings)) {
+            let mut searches: Vec<(SharedTrait, &str, Vec<String>)> =
+                vec![(SharedTrait::Bytes, "f.sha256 = ?", vec![print.sha256.clone()])];
+            let code = print.code.clone().unwrap_or_default();
+            if let (Some(family), Some(number)) = (&print.family, &print.number) {
+                let same = "f.family = ? AND f.number = ? AND (COALESCE(f.code, '') IN ('', ?) OR ? = '')";
+                let bound = vec![family.clone(), number.clone(), code.clone(), code.clone()];
+                searches.push((SharedTrait::Number, same, bound));
+                if let Some([from, to]) = neighbours(number) {
+                    let near = "f.family = ? AND f.number BETWEEN ? AND ? AND f.number <> ? \
+                                AND length(f.number) = length(?4) AND COALESCE(f.code, '') = ?";
+                    searches.push((
+                        SharedTrait::NeighbouringNumber,
+                        near,
+                        vec![family.clone(), from, to, number.clone(), code.clone()],
+                    ));
+                }
+            }
+            if let Some(issuer) = &print.issuer {
+                searches.push((SharedTrait::Issuer, "f.issuer = ?", vec![issuer.clone()]));
+            }
+            let marked = "EXISTS (SELECT 1 FROM marks m WHERE m.mark = ? AND m.claim = f.claim \
+                          AND m.document = f.document) AND f.claim IN (SELECT claim FROM marks WHERE mark = ?1)";
+            searches.extend(print.marks.iter().map(|mark| (SharedTrait::Content, marked, vec![mark.clone()])));
+            for (_, row) in same_pictures(&mut db, id.as_str(), &print).await? {
+                searches.push((SharedTrait::Picture, "f.id = CAST(? AS INTEGER)", vec![row.to_string()]));
+            }
+            for (what, condition, bound) in searches {
+                let sql = format!("SELECT f.claim FROM fingerprints f WHERE {condition} AND {APPROVED}");
+                let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+                let query = bound.into_iter().fold(query, |query, value| query.bind(value));
+                // Every id starts with `clm_`, so `~` sorts after all of them.
+                let before = before.map_or("~", ClaimId::as_str);
+                let rows = query.bind(id.as_str()).bind(before).bind(limit).fetch_all(&mut *db).await?;
+                for row in &rows {
+                    shared.entry(row.try_get(0)?).or_default().insert(what);
+                }
+            }
+        }
+        let newest = shared.into_iter().rev().take(limit as usize);
+        Ok(Some(newest.map(|(claim, shared)| Ok((claim_id(&claim)?, shared))).collect::<Result<_, StoreError>>()?))
+    }
+
     /// The head of the log.
     ///
     /// # Errors
@@ -404,7 +478,7 @@ impl DecisionTransaction {
             for row in &rows {
                 found.push(repeat(document, RepeatKind::SameBytes, row, 0)?);
             }
-            for (distance, id) in self.same_pictures(&print).await? {
+            for (distance, id) in same_pictures(&mut self.tx, self.id.as_str(), &print).await? {
                 let row = sqlx::query("SELECT claim, document, sha256 FROM fingerprints WHERE id = ?")
                     .bind(id)
                     .fetch_one(&mut *self.tx)
@@ -480,49 +554,6 @@ impl DecisionTransaction {
             .await?;
         let bytes: Option<Vec<u8>> = row.map(|row| row.try_get(0)).transpose()?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
-    }
-
-    /// Rows of other claims whose picture looks the same, nearest first, unless numbers or days tell two papers.
-    async fn same_pictures(&mut self, print: &Fingerprint) -> Result<Vec<(u32, i64)>, StoreError> {
-        let Some((text, hash)) = print.picture_hash.as_deref().and_then(|text| Some((text, parse_picture_hash(text)?)))
-        else {
-            return Ok(Vec::new());
-        };
-        let mut near = BTreeSet::new();
-        for (n, (from, length)) in PARTS.into_iter().enumerate() {
-            let like = within_one_bit(&text[from..from + length]);
-            let probes = serde_json::to_string(&like).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-            // Of two numbered papers the number tells, and is searched for by itself; of others, the day.
-            let rows = |day: &str| {
-                format!(
-                    "SELECT id, picture_hash FROM fingerprints INDEXED BY fingerprints_by_part_{} \
-                     WHERE substr(picture_hash, {}, {length}) IN (SELECT value FROM json_each(?1)) {day} \
-                     AND (?2 IS NULL OR number IS NULL OR number = ?2) AND claim <> ?3",
-                    n + 1,
-                    from + 1
-                )
-            };
-            let sql = match print.issued {
-                Some(_) => format!("{} UNION ALL {}", rows("AND issued = ?4"), rows("AND issued IS NULL")),
-                None => rows("AND ?4 IS NULL"),
-            };
-            let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{sql} LIMIT {MOST_ALIKE}")))
-                .bind(probes)
-                .bind(&print.number)
-                .bind(self.id.as_str())
-                .bind(&print.issued)
-                .fetch_all(&mut *self.tx)
-                .await?;
-            for row in &rows {
-                let known = parse_picture_hash(row.try_get(1)?)
-                    .ok_or_else(|| StoreError::Corrupt("a fingerprint is not 16 hex digits".to_owned()))?;
-                let distance = (known ^ hash).count_ones();
-                if distance <= SAME_PICTURE_BITS {
-                    near.insert((distance, row.try_get::<i64, _>(0)?));
-                }
-            }
-        }
-        Ok(near.into_iter().take(REPEATS_TOLD).collect())
     }
 
     /// Records the decision: record, log entry, fingerprints and the end of the job in one commit.
@@ -943,12 +974,66 @@ async fn fill_fingerprints(pool: &SqlitePool) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
+/// The numbers ten below and ten above, as long as this one; `None` if it is not all digits.
+fn neighbours(number: &str) -> Option<[String; 2]> {
+    let (value, digits) = (number.parse::<u128>().ok()?, number.len());
+    let most = 10_u128.checked_pow(u32::try_from(digits).ok()?)? - 1;
+    Some([value.saturating_sub(10), (value + 10).min(most)].map(|value| format!("{value:0digits$}")))
+}
+
 /// A part of a hash in hex digits, and those that differ from it in one bit.
 fn within_one_bit(part: &str) -> Vec<String> {
     let Ok(value) = u32::from_str_radix(part, 16) else { return Vec::new() };
     let digits = part.len();
     let flipped = (0..4 * digits).map(|bit| value ^ 1 << bit);
     std::iter::once(value).chain(flipped).map(|value| format!("{value:0digits$x}")).collect()
+}
+
+/// Rows of other claims whose picture looks the same, nearest first, unless numbers or days tell two papers.
+async fn same_pictures(
+    db: &mut SqliteConnection,
+    claim: &str,
+    print: &Fingerprint,
+) -> Result<Vec<(u32, i64)>, StoreError> {
+    let Some((text, hash)) = print.picture_hash.as_deref().and_then(|text| Some((text, parse_picture_hash(text)?)))
+    else {
+        return Ok(Vec::new());
+    };
+    let mut near = BTreeSet::new();
+    for (n, (from, length)) in PARTS.into_iter().enumerate() {
+        let like = within_one_bit(&text[from..from + length]);
+        let probes = serde_json::to_string(&like).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        // Of two numbered papers the number tells, and is searched for by itself; of others, the day.
+        let rows = |day: &str| {
+            format!(
+                "SELECT id, picture_hash FROM fingerprints INDEXED BY fingerprints_by_part_{} \
+                 WHERE substr(picture_hash, {}, {length}) IN (SELECT value FROM json_each(?1)) {day} \
+                 AND (?2 IS NULL OR number IS NULL OR number = ?2) AND claim <> ?3",
+                n + 1,
+                from + 1
+            )
+        };
+        let sql = match print.issued {
+            Some(_) => format!("{} UNION ALL {}", rows("AND issued = ?4"), rows("AND issued IS NULL")),
+            None => rows("AND ?4 IS NULL"),
+        };
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{sql} LIMIT {MOST_ALIKE}")))
+            .bind(probes)
+            .bind(&print.number)
+            .bind(claim)
+            .bind(&print.issued)
+            .fetch_all(&mut *db)
+            .await?;
+        for row in &rows {
+            let known = parse_picture_hash(row.try_get(1)?)
+                .ok_or_else(|| StoreError::Corrupt("a fingerprint is not 16 hex digits".to_owned()))?;
+            let distance = (known ^ hash).count_ones();
+            if distance <= SAME_PICTURE_BITS {
+                near.insert((distance, row.try_get::<i64, _>(0)?));
+            }
+        }
+    }
+    Ok(near.into_iter().take(REPEATS_TOLD).collect())
 }
 
 fn repeat(document: usize, kind: RepeatKind, row: &SqliteRow, distance: u32) -> Result<Repeat, StoreError> {
@@ -1096,6 +1181,74 @@ mod tests {
                 (1, RepeatKind::SamePicture, id(3).to_string(), 2)
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn approvals_that_share_something_are_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let numbered = |bytes: &[u8], number| reading(bytes, None, Some(("11010123", number)));
+        for (n, bytes, number) in [(1, &b"one"[..], "0012345678"), (2, b"two", "0012345685"), (3, b"three", "0012345699")] {
+            decide(&store, n, vec![numbered(bytes, number)]).await;
+        }
+        decide(&store, 4, vec![numbered(b"one", "0012345678")]).await;
+        let related = async |before: Option<u8>, limit| {
+            let before = before.map(id);
+            let found = store.related(&id(4), before.as_ref(), limit).await.unwrap().unwrap();
+            found.into_iter().map(|(claim, shared)| (claim, shared.into_iter().collect())).collect::<Vec<(_, Vec<_>)>>()
+        };
+        assert_eq!(related(None, 10).await, [], "none was approved");
+        sqlx::query("UPDATE decisions SET decision = 'auto_approve'").execute(&store.pool).await.unwrap();
+        let (first, second) =
+            ((id(1), vec![SharedTrait::Bytes, SharedTrait::Number]), (id(2), vec![SharedTrait::NeighbouringNumber]));
+        assert_eq!(related(None, 10).await, [second.clone(), first.clone()]);
+        assert_eq!(related(None, 1).await, [second]);
+        assert_eq!(related(Some(2), 10).await, [first]);
+        assert_eq!(store.related(&id(9), None, 10).await.unwrap(), None, "no such claim");
+    }
+
+    /// How long a search takes at a million documents; `cargo test --release a_million -- --ignored --nocapture`.
+    #[tokio::test]
+    #[ignore = "fills a database with a million rows"]
+    async fn a_million_documents_are_searched_in_milliseconds() {
+        const ROWS: i64 = 1_000_000;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        store.accept(&new_claim(1, None)).await.unwrap();
+        store.accept(&new_claim(2, None)).await.unwrap();
+        let mut tx = store.pool.begin().await.unwrap();
+        let numbers = format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS}) ");
+        let other = id(2);
+        for sql in [
+            // A tenth of the pictures lie near one, as papers of one form do; three years of days; one in fifty undated.
+            "INSERT INTO fingerprints (claim, document, sha256, picture_hash, family, code, number, issued, issuer) \
+             SELECT ?, i, printf('%064x', i), CASE WHEN i % 10 = 0 THEN printf('0123456789ab%04x', i / 10 % 65536) \
+             ELSE lower(hex(randomblob(8))) END, 'bill', '11060124', printf('%010d', i), \
+             CASE WHEN i % 50 = 0 THEN NULL ELSE date('2023-01-01', printf('+%d days', i % 1095)) END, \
+             printf('issuer-%d', i % 5000) FROM n",
+            "INSERT INTO marks (claim, document, mark) SELECT ?, i, lower(hex(randomblob(16))) FROM n",
+        ] {
+            let sql = sqlx::AssertSqlSafe(format!("{numbers}{sql}"));
+            sqlx::query(sql).bind(other.as_str()).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut transaction = store.begin_decision(&id(1)).await.unwrap().unwrap();
+        let mut took = Vec::new();
+        let mut found = 0;
+        for n in 0..300_u64 {
+            let picture = format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let number = format!("{:010}", 1 + n * 3_331);
+            let mut reading = reading(&n.to_le_bytes(), Some(&picture), Some(("11060124", &number)));
+            let day = reading.fields[&FieldName::BillNumber].clone();
+            reading.fields.insert(FieldName::IssueDate, Field { value: Some("2024-05-12".to_owned()), ..day });
+            let start = std::time::Instant::now();
+            found += transaction.repeats(&[reading]).await.unwrap().len();
+            took.push(start.elapsed());
+        }
+        took.sort();
+        println!("{ROWS} documents, 300 searches: p50 {:?}, p99 {:?}, most {:?}", took[150], took[297], took[299]);
+        assert!(found >= 300, "each number stands there");
+        assert!(took[297].as_millis() < 10, "{:?}", took[297]);
     }
 
     #[tokio::test]
