@@ -69,7 +69,8 @@ fn currency_of(text: &str) -> Option<&'static str> {
     let stands = |(at, sign): (usize, &str)| {
         let (before, behind) = (text[..at].trim_end(), text[at + sign.len()..].trim_start());
         let word = is_letter(sign.chars().next());
-        let joined = word && (is_letter(text[..at].chars().next_back()) || is_letter(text[at + sign.len()..].chars().next()));
+        let joined =
+            word && (is_letter(text[..at].chars().next_back()) || is_letter(text[at + sign.len()..].chars().next()));
         !joined && (is_digit(behind.chars().next()) || is_digit(before.chars().next_back()))
     };
     CURRENCIES.iter().find(|(sign, _)| text.match_indices(sign).any(stands)).map(|(_, code)| *code)
@@ -184,7 +185,8 @@ pub(super) fn card_paid(case: &Case) -> Answer {
     if case.kind() != TillReceipt {
         return Answer::not_applicable();
     }
-    let paid: Vec<Fen> = case.reading.lines.iter().filter_map(|line| charged(&line.text)).filter(|fen| fen.0 > 0).collect();
+    let paid: Vec<Fen> =
+        case.reading.lines.iter().filter_map(|line| charged(&line.text)).filter(|fen| fen.0 > 0).collect();
     let Some(first) = paid.first() else { return Answer::not_applicable() };
     let answer = |outcome| case.answer(outcome, &[Total]).with("paid", first);
     match case.money(Total).read() {

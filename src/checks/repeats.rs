@@ -141,7 +141,8 @@ mod tests {
         ] {
             let mut evidence = evidence(vec![bill()]);
             evidence.facts.repeats_searched = true;
-            evidence.facts.repeats = vec![crate::domain::Repeat { print: Some(print), ..seen(kind, "other", distance) }];
+            evidence.facts.repeats =
+                vec![crate::domain::Repeat { print: Some(print), ..seen(kind, "other", distance) }];
             let finding = ask(&evidence, CheckId::Repeat);
             assert_eq!((finding.outcome, finding.detail.contains_key(why)), (outcome, true), "{kind:?} {print:?}");
         }

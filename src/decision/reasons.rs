@@ -140,12 +140,6 @@ codes! {
     StayDaysDiffer "stay_days_differ"
         "The stay is said to be {days} days; from admission to discharge are {stayed}."
         "票面住院天数为{days}天，入院至出院为{stayed}天。";
-    DepositDiffers "deposit_differs"
-        "Deposit and top-up less refund come to {paid}, the cash payment is {cash_payment}."
-        "预缴加补缴减退费为{paid}，个人现金支付为{cash_payment}。";
-    CardPaidDiffers "card_paid_differs"
-        "The card was charged {paid}, the total is {total}."
-        "刷卡金额为{paid}，合计金额为{total}。";
     // What all of it together says.
     RiskAboveLimit "risk_above_limit"
         "Taken together, the chance that approving this is wrong is {risk}, above the limit of {limit}; most of it because {most}."
@@ -296,8 +290,8 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
         CheckId::Currency => Code::CurrencyDiffers,
         CheckId::CodeOrigin => Code::CodeOfAnotherPlace,
         CheckId::StayDays => Code::StayDaysDiffer,
-        CheckId::DepositSum => Code::DepositDiffers,
-        CheckId::CardPaid => Code::CardPaidDiffers,
+        // These leave it open at most.
+        CheckId::DepositSum | CheckId::CardPaid => Code::CheckNotPassed,
         CheckId::Repeat => {
             let told: Vec<Code> = [
                 ("same_bytes", Code::SeenBeforeSameBytes),
@@ -346,7 +340,9 @@ pub(super) fn check_label(check: CheckId) -> (String, String) {
         CheckId::Currency => ("the paper is in the currency of the claim", "票面币种与申请一致"),
         CheckId::CodeOrigin => ("the bill code fits province and year", "票据代码与省份及年份相符"),
         CheckId::StayDays => ("the days of the stay are those between its dates", "住院天数与入出院日期一致"),
-        CheckId::DepositSum => ("deposit and top-up less refund are the cash payment", "预缴加补缴减退费等于个人现金支付"),
+        CheckId::DepositSum => {
+            ("deposit and top-up less refund are the cash payment", "预缴加补缴减退费等于个人现金支付")
+        }
         CheckId::CardPaid => ("the card was charged the total", "刷卡金额等于合计"),
         CheckId::GlyphGrid => ("all characters lie on the page's JPEG grid", "所有字符均在页面的JPEG网格上"),
         CheckId::DoubleJpeg => ("all characters show the page's earlier saves", "所有字符的保存痕迹与页面一致"),

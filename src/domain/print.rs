@@ -64,7 +64,8 @@ impl PrintMatch {
             if (0..2).any(|i| at[i] < edges[i][0] || at[i] > edges[i][1]) {
                 continue;
             }
-            let here = |t: &&Token| t.is_figure == token.is_figure && (0..2).all(|i| (t.at[i] - at[i]).abs() <= reach[i]);
+            let here =
+                |t: &&Token| t.is_figure == token.is_figure && (0..2).all(|i| (t.at[i] - at[i]).abs() <= reach[i]);
             let mut there = b.iter().filter(here).peekable();
             match token.is_figure {
                 false => {
@@ -242,7 +243,8 @@ fn least_squares(anchors: &[[[i64; 2]; 2]]) -> Option<Affine> {
     let centre = |side: usize| [0, 1].map(|i| anchors.iter().map(|pair| pair[side][i]).sum::<i64>() / n);
     let (from, to) = (centre(0), centre(1));
     let moved = |pair: &[[i64; 2]; 2], side: usize, i: usize| i128::from(pair[side][i] - [from, to][side][i]);
-    let sum = |side: usize, i: usize, j: usize| anchors.iter().map(|p| moved(p, 0, i) * moved(p, side, j)).sum::<i128>();
+    let sum =
+        |side: usize, i: usize, j: usize| anchors.iter().map(|p| moved(p, 0, i) * moved(p, side, j)).sum::<i128>();
     let (xx, xy, yy) = (sum(0, 0, 0), sum(0, 0, 1), sum(0, 1, 1));
     let determinant = xx * yy - xy * xy;
     let mut rows = [[0; 3]; 2];
@@ -273,8 +275,18 @@ mod tests {
 
     /// A page of a form: labels left, figures right, seen through a map.
     fn page(figures: &[&str], seen: impl Fn([f64; 2]) -> [f64; 2]) -> Reading {
-        const LABELS: [&str; 10] =
-            ["票据代码", "票据号码", "校验码", "开票日期", "金额合计", "业务流水号", "医保编号", "个人现金支付", "收款单位", "复核人"];
+        const LABELS: [&str; 10] = [
+            "票据代码",
+            "票据号码",
+            "校验码",
+            "开票日期",
+            "金额合计",
+            "业务流水号",
+            "医保编号",
+            "个人现金支付",
+            "收款单位",
+            "复核人",
+        ];
         let mut reading = bill();
         reading.lines = LABELS
             .iter()

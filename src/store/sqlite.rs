@@ -394,11 +394,11 @@ impl Store {
                 searches.push((SharedTrait::Number, same, bound));
                 if let Some([from, to]) = neighbours(number) {
                     let near = "f.family = ? AND f.number BETWEEN ? AND ? AND f.number <> ? \
-                                AND length(f.number) = length(?4) AND COALESCE(f.code, '') = ?";
+                                AND length(f.number) = length(?) AND COALESCE(f.code, '') = ?";
                     searches.push((
                         SharedTrait::NeighbouringNumber,
                         near,
-                        vec![family.clone(), from, to, number.clone(), code.clone()],
+                        vec![family.clone(), from, to, number.clone(), number.clone(), code.clone()],
                     ));
                 }
             }
@@ -406,8 +406,8 @@ impl Store {
                 searches.push((SharedTrait::Issuer, "f.issuer = ?", vec![issuer.clone()]));
             }
             let marked = "EXISTS (SELECT 1 FROM marks m WHERE m.mark = ? AND m.claim = f.claim \
-                          AND m.document = f.document) AND f.claim IN (SELECT claim FROM marks WHERE mark = ?1)";
-            searches.extend(print.marks.iter().map(|mark| (SharedTrait::Content, marked, vec![mark.clone()])));
+                          AND m.document = f.document) AND f.claim IN (SELECT claim FROM marks WHERE mark = ?)";
+            searches.extend(print.marks.iter().map(|mark| (SharedTrait::Content, marked, vec![mark.clone(); 2])));
             for (_, row) in same_pictures(&mut db, id.as_str(), &print).await? {
                 searches.push((SharedTrait::Picture, "f.id = CAST(? AS INTEGER)", vec![row.to_string()]));
             }
@@ -1188,7 +1188,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
         let numbered = |bytes: &[u8], number| reading(bytes, None, Some(("11010123", number)));
-        for (n, bytes, number) in [(1, &b"one"[..], "0012345678"), (2, b"two", "0012345685"), (3, b"three", "0012345699")] {
+        for (n, bytes, number) in
+            [(1, &b"one"[..], "0012345678"), (2, b"two", "0012345685"), (3, b"three", "0012345699")]
+        {
             decide(&store, n, vec![numbered(bytes, number)]).await;
         }
         decide(&store, 4, vec![numbered(b"one", "0012345678")]).await;
