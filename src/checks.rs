@@ -10,6 +10,7 @@ mod arithmetic;
 mod dates;
 mod identifiers;
 mod issuers;
+mod paper;
 mod pixels;
 mod qr;
 mod reading;
@@ -66,6 +67,11 @@ const CHECKS: &[(CheckId, Check)] = &[
     (CheckId::LearnedTrace, pixels::learned_trace),
     (CheckId::FileHistory, pixels::file_history),
     (CheckId::IssuerRegistered, issuers::issuer_registered),
+    (CheckId::Currency, paper::currency),
+    (CheckId::CodeOrigin, paper::code_origin),
+    (CheckId::StayDays, paper::stay_days),
+    (CheckId::DepositSum, paper::deposit_sum),
+    (CheckId::CardPaid, paper::card_paid),
 ];
 
 /// Every check on every document: one list of findings a document, each list in the order of the table.

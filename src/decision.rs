@@ -390,7 +390,7 @@ mod tests {
     use crate::domain::issuer::{IssuerFact, IssuerOutcome, PaperAnswer};
     use crate::domain::risk::{Contribution, DocumentRisk, Feature};
     use crate::domain::support::{bill, claim, evidence, inpatient, invoice, issuer_fact, reading, receipt, repeat};
-    use crate::domain::{Bp, Claim, ContentHash, Message, RepeatKind, RetakeAdvice, canonical_json};
+    use crate::domain::{Bp, Claim, ContentHash, Message, PrintMatch, RepeatKind, RetakeAdvice, canonical_json};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -647,12 +647,19 @@ mod tests {
             reached.extend(judge(&evidence).reasons.into_iter().map(|reason| reason.code));
         }
         // Checks that today only ever raise doubt; a failure would still have its code.
-        for check in [CheckId::SubtotalSum, CheckId::QrChecksum] {
+        let of_others = [CheckId::Currency, CheckId::CodeOrigin, CheckId::StayDays];
+        for check in [CheckId::SubtotalSum, CheckId::QrChecksum].into_iter().chain(of_others) {
             let evidence = evidence(vec![bill()]);
             let mut findings = checks::run(&evidence);
             findings[0].iter_mut().find(|f| f.check == check).unwrap().outcome = Outcome::Fail;
             reached.extend(decide(&Policy::default(), &evidence, findings, low()).reasons.into_iter().map(|r| r.code));
         }
+        let mut again = evidence(vec![bill()]);
+        let print = PrintMatch { words: 40, words_in_place: 40, figures_same: 20, figures_near: 0, figures_other: 0 };
+        again.facts.repeats_searched = true;
+        again.facts.repeats =
+            vec![crate::domain::Repeat { print: Some(print), ..repeat(RepeatKind::SameContent, "other", 0) }];
+        reached.extend(judge(&again).reasons.into_iter().map(|r| r.code));
         // What pixels, a draw and measurement say.
         let pixels = [
             CheckId::GlyphGrid,

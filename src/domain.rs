@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod likeness;
 pub mod money;
 pub mod pixels;
+pub mod print;
 pub mod record;
 pub mod result;
 pub mod risk;
@@ -31,6 +32,7 @@ pub use evidence::{
 pub use gate::Gate;
 pub use id::{ClaimId, ContentHash};
 pub use money::Fen;
+pub use print::{PrintMatch, SamePaper};
 pub use record::{Record, Versions, canonical_json};
 pub use shape::{FixedHomography, Homography, Page, Quad, Upload};
 pub use text::{Bp, Line, PageText};

@@ -33,6 +33,7 @@ use utoipa::OpenApi;
         gate::outcome,
         gate::get,
         gate::reopen,
+        claims::related,
         documents::picture,
         check::check,
         ops::root,
@@ -53,6 +54,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/claims").get(claims::list).post(claims::submit))
         .service(resource("/v1/claims/{id}").get(claims::get))
         .service(resource("/v1/claims/{id}/outcome").post(gate::outcome))
+        .service(resource("/v1/claims/{id}/related").get(claims::related))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
         .service(resource("/v1/photos:check").post(check::check))
         .service(resource("/v1/gate").get(gate::get))

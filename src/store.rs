@@ -229,6 +229,24 @@ pub struct RawDecision {
     pub timing: String,
 }
 
+/// What an earlier approval has in common with a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedTrait {
+    /// The very same bytes.
+    Bytes,
+    /// A picture that looks the same.
+    Picture,
+    /// The number of a bill or invoice, with its code where both have one.
+    Number,
+    /// A number within ten, with the same code.
+    NeighbouringNumber,
+    /// Check code, serial number, or who paid what when.
+    Content,
+    /// The hospital, seller or shop.
+    Issuer,
+}
+
 /// What a photo is found again by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint {
@@ -246,6 +264,8 @@ pub struct Fingerprint {
     pub number: Option<String>,
     /// Its day, ISO 8601, if read.
     pub issued: Option<String>,
+    /// Who issued it: see [`crate::domain::likeness::issuer`].
+    pub issuer: Option<String>,
     /// What it is known again by besides: see [`crate::domain::likeness::marks`].
     pub marks: std::collections::BTreeSet<String>,
 }

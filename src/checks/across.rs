@@ -8,6 +8,7 @@ use crate::domain::FieldName::{
     AdmissionDate, AdmissionNumber, BuyerName, DischargeDate, PatientName, PayerName, Total,
 };
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
+use crate::domain::likeness::is_same_bill;
 use crate::domain::{DocumentKind, Fen, FieldName};
 
 /// The field that names the person, by kind.
@@ -90,8 +91,11 @@ pub(super) fn claim_amount(case: &Case) -> Answer {
         .evidence
         .readings
         .iter()
-        .filter(|r| counts_as_bill(r.kind) || r.unreadable.is_some())
-        .map(|r| r.value(Total).and_then(Fen::parse))
+        .enumerate()
+        .filter(|(_, r)| counts_as_bill(r.kind) || r.unreadable.is_some())
+        // A bill photographed twice counts once.
+        .filter(|(i, r)| !case.evidence.readings[..*i].iter().any(|earlier| is_same_bill(earlier, r)))
+        .map(|(_, r)| r.value(Total).and_then(Fen::parse))
         .collect();
     match totals.map(|totals| totals.iter().fold(0, |sum: i64, total| sum.saturating_add(total.0))) {
         None => answer(Inconclusive).why("total_unclear"),
@@ -226,6 +230,8 @@ mod tests {
             (Some("433.50"), Some(invoice()), Pass),
             (Some("433.51"), Some(invoice()), Fail),
             (Some("1.00"), Some(invoice().unclear(Total)), Inconclusive),
+            (Some("320.50"), Some(other(bill())), Pass),
+            (Some("320.51"), Some(other(bill())), Fail),
             (Some("1"), None, Inconclusive),
             (Some("0.00"), None, Inconclusive),
             (None, None, NotApplicable),

@@ -4,31 +4,43 @@ use super::{Answer, Case};
 use crate::domain::FieldName::{BillCode, BillNumber, InvoiceCode, InvoiceNumber, IssueDate};
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::likeness::{self, marks, number};
-use crate::domain::{Reading, RepeatKind};
+use crate::domain::{Outcome, PrintMatch, Reading, RepeatKind, SamePaper};
 use std::collections::BTreeMap;
 
-/// Up to this many differing bits of 64, two pictures are one.
+/// Up to this many differing bits of 64, two pictures are one, where their print cannot be compared.
 const SAME_PICTURE: u32 = 4;
 
 /// Nobody has submitted this document before, in another claim or twice in this one.
 ///
-/// The same bytes always fail. The same number or picture in another claim fails; within the claim it is inconclusive,
-/// since a claimant may photograph one bill twice. The same content is always inconclusive. Not applicable if nothing was searched and the claim itself holds no
-/// repeat. `detail` counts each kind; it does not name the other claims, which the claimant must not learn.
+/// The same bytes and the same number in another claim fail. A picture that looks the same or a mark that others may bear
+/// only points to a candidate: it fails where the print agrees, in place and in figures, tells nothing where it shows two
+/// papers of one form, and is inconclusive where that cannot be told.
+///
+/// Within the claim a second photo of a paper passes, since its total counts once ([`likeness::is_same_bill`]); what may
+/// be one is inconclusive. Not applicable if nothing was searched and the claim itself holds no repeat. `detail` counts
+/// each kind; it does not name the other claims, which the claimant must not learn.
 pub(super) fn repeat(case: &Case) -> Answer {
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     let mut outcome = Pass;
-    let mut found = |name, failing: bool| {
+    let mut found = |name, one: Outcome| {
         *counts.entry(name).or_default() += 1;
-        outcome = if failing || outcome == Fail { Fail } else { Inconclusive };
+        outcome = match (outcome, one) {
+            (Fail, _) | (_, Fail) => Fail,
+            (Inconclusive, _) | (_, Inconclusive) => Inconclusive,
+            _ => Pass,
+        };
     };
     for repeat in case.evidence.facts.repeats.iter().filter(|r| r.document == case.document) {
-        match repeat.kind {
-            RepeatKind::SameBytes => found("same_bytes", true),
-            RepeatKind::SameNumber => found("same_number", true),
-            RepeatKind::SameContent => found("same_content", false),
-            RepeatKind::SamePicture if repeat.distance <= SAME_PICTURE => found("same_picture", true),
-            RepeatKind::SamePicture => found("similar_picture", false),
+        let same_paper = repeat.print.map(|print| print.same_paper());
+        match (repeat.kind, same_paper) {
+            (RepeatKind::SameBytes, _) => found("same_bytes", Fail),
+            (RepeatKind::SameNumber, _) => found("same_number", Fail),
+            (_, Some(SamePaper::No)) => found("other_paper_of_the_form", Pass),
+            (RepeatKind::SameContent, Some(SamePaper::Yes)) => found("same_paper", Fail),
+            (RepeatKind::SameContent, _) => found("same_content", Inconclusive),
+            (RepeatKind::SamePicture, Some(SamePaper::Yes)) => found("same_picture", Fail),
+            (RepeatKind::SamePicture, None) if repeat.distance <= SAME_PICTURE => found("same_picture", Fail),
+            (RepeatKind::SamePicture, _) => found("similar_picture", Inconclusive),
         }
     }
     let (number, marks) = (number(case.reading), marks(case.reading));
@@ -36,16 +48,22 @@ pub(super) fn repeat(case: &Case) -> Answer {
         if i == case.document {
             continue;
         }
+        let print = || PrintMatch::of(case.reading, other).map(|print| print.same_paper());
         if (other.sha256, other.pdf_page) == (case.reading.sha256, case.reading.pdf_page) {
-            found("same_bytes", true);
+            found("same_bytes", Fail);
+        } else if likeness::is_same_bill(case.reading, other) {
+            found("photographed_again_within_claim", Pass);
         } else if number.is_some() && number == likeness::number(other) {
-            found("same_number_within_claim", false);
+            found("same_number_within_claim", Inconclusive);
         } else if !marks.is_disjoint(&likeness::marks(other)) {
-            found("same_content_within_claim", false);
+            if print() != Some(SamePaper::No) || !likeness::proofs(case.reading).is_disjoint(&likeness::proofs(other)) {
+                found("same_content_within_claim", Inconclusive);
+            }
         } else if distance(case.reading, other).is_some_and(|bits| bits <= SAME_PICTURE)
             && !two_papers(case.reading, other)
+            && print() != Some(SamePaper::No)
         {
-            found("same_picture_within_claim", false);
+            found("same_picture_within_claim", Inconclusive);
         }
     }
     if counts.is_empty() && !case.evidence.facts.repeats_searched
@@ -75,7 +93,7 @@ fn distance(a: &Reading, b: &Reading) -> Option<u32> {
 mod tests {
     use super::super::tests::ask;
     use super::*;
-    use crate::domain::FieldName::{CheckCode, PayerName};
+    use crate::domain::FieldName::{CheckCode, PayerName, Total};
     use crate::domain::Outcome::NotApplicable;
     use crate::domain::support::{bill, claim, evidence, repeat as seen};
     use crate::domain::{CheckId, ContentHash};
@@ -102,11 +120,43 @@ mod tests {
     }
 
     #[test]
+    fn the_print_confirms_or_refutes() {
+        use RepeatKind::{SameContent, SameNumber, SamePicture};
+        let counts = |figures_same, figures_other| PrintMatch {
+            words: 40,
+            words_in_place: 38,
+            figures_same,
+            figures_near: 0,
+            figures_other,
+        };
+        let (same, unclear, other) = (counts(20, 0), counts(20, 4), counts(8, 12));
+        for (kind, distance, print, outcome, why) in [
+            (SamePicture, 7, same, Fail, "same_picture"),
+            (SamePicture, 0, unclear, Inconclusive, "similar_picture"),
+            (SamePicture, 0, other, Pass, "other_paper_of_the_form"),
+            (SameContent, 0, same, Fail, "same_paper"),
+            (SameContent, 0, unclear, Inconclusive, "same_content"),
+            (SameContent, 0, other, Pass, "other_paper_of_the_form"),
+            (SameNumber, 0, other, Fail, "same_number"),
+        ] {
+            let mut evidence = evidence(vec![bill()]);
+            evidence.facts.repeats_searched = true;
+            evidence.facts.repeats =
+                vec![crate::domain::Repeat { print: Some(print), ..seen(kind, "other", distance) }];
+            let finding = ask(&evidence, CheckId::Repeat);
+            assert_eq!((finding.outcome, finding.detail.contains_key(why)), (outcome, true), "{kind:?} {print:?}");
+        }
+    }
+
+    #[test]
     fn siblings_are_compared_even_if_nothing_was_searched() {
         let mut other = bill();
         assert_eq!(ask(&evidence(vec![bill(), other.clone()]), CheckId::Repeat).outcome, Fail, "same bytes");
         other.sha256 = ContentHash([9; 32]);
         let finding = ask(&evidence(vec![bill(), other.clone()]), CheckId::Repeat);
+        assert_eq!((finding.outcome, finding.detail["photographed_again_within_claim"].as_str()), (Pass, "1"));
+        let altered = other.clone().set(Total, "920.50");
+        let finding = ask(&evidence(vec![bill(), altered]), CheckId::Repeat);
         assert_eq!((finding.outcome, finding.detail["same_number_within_claim"].as_str()), (Inconclusive, "1"));
         other = other.set(BillNumber, "0012345679");
         let finding = ask(&evidence(vec![bill(), other.clone()]), CheckId::Repeat);

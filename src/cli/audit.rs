@@ -4,7 +4,8 @@ use super::serve::{existing_records, on_runtime};
 use super::show::Paint;
 use super::{Ending, Format, usage};
 use crate::audit::Checkpoint;
-use crate::service::AuditReport;
+use crate::domain::ClaimId;
+use crate::service::{AuditReport, ServiceError};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use std::io::Write;
@@ -41,6 +42,20 @@ enum AuditCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// List approvals that share a picture, a number, content or the issuer with a claim, newest first, one JSON a line
+    Related {
+        #[command(flatten)]
+        place: DataArgs,
+        /// Name of the claim here, such as one of which a paper turned out to be forged
+        #[arg(long, value_name = "ID")]
+        claim: ClaimId,
+        /// List at most so many
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Only claims older than this one: the last of the page before
+        #[arg(long, value_name = "ID")]
+        before: Option<ClaimId>,
+    },
     /// Print the log's size and the hash of its head, as JSON
     Checkpoint {
         #[command(flatten)]
@@ -72,6 +87,24 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
                 Format::Text => out.write_all(text(&report, Paint::for_stdout()).as_bytes())?,
             }
             Ok(if report.faults.is_empty() { Ending::Done } else { Ending::NotAll })
+        }
+        AuditCommand::Related { place, claim, limit, before } => {
+            let (related, next) = on_runtime(async {
+                let records = existing_records(&place.data).await?;
+                let page = records.related(claim, before.as_ref(), *limit).await.map_err(|e| match e {
+                    ServiceError::NotFound => usage(format!("there is no claim {claim}")),
+                    other => other.into(),
+                })?;
+                records.close().await;
+                Ok(page)
+            })?;
+            for one in &related {
+                writeln!(out, "{}", serde_json::to_string(one)?)?;
+            }
+            if let Some(next) = next {
+                eprintln!("there are more: go on with --before {next}");
+            }
+            Ok(Ending::Done)
         }
         AuditCommand::Checkpoint { place } => {
             let head = on_runtime(async {

@@ -99,6 +99,9 @@ codes! {
     SeenBeforeSamePicture "seen_before_same_picture"
         "A picture that looks the same was submitted in another claim."
         "高度相似的照片曾在其他案件中提交过。";
+    SeenBeforeSamePaper "seen_before_same_paper"
+        "The same paper was submitted in another claim: its print agrees in place and in figures."
+        "同一张单据曾在其他案件中提交过：版面位置与数字均一致。";
     MayHaveBeenSeenBefore "may_have_been_seen_before"
         "This document may have been submitted before, here or in another claim."
         "该单据可能在本案件或其他案件中提交过。";
@@ -142,6 +145,15 @@ codes! {
         "It could not be told for certain which registered issuer this is, or answers about it contradict each other."
         "开票单位与登记名录不能确定对应，或查询结果互相矛盾。";
     IssuerUnanswered "issuer_unanswered" "No answer was to be had on who issued the paper." "未能得到开票单位的核验结果。";
+    CurrencyDiffers "currency_differs"
+        "The paper is in {printed}, the claim in {claimed}."
+        "票面币种为{printed}，申请币种为{claimed}。";
+    PlaceDiffers "code_of_another_place"
+        "The region in the bill code is not the province of the title."
+        "票据代码中的地区与票据名称中的省份不符。";
+    StayDaysDiffer "stay_days_differ"
+        "The stay is said to be {days} days; from admission to discharge are {stayed}."
+        "票面住院天数为{days}天，入院至出院为{stayed}天。";
     // What all of it together says.
     RiskAboveLimit "risk_above_limit"
         "Taken together, the chance that approving this is wrong is {risk}, above the limit of {limit}; most of it because {most}."
@@ -297,11 +309,17 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
             Some("forged") => Code::DocumentForged,
             _ => Code::IssuerMismatched,
         },
+        CheckId::Currency => Code::CurrencyDiffers,
+        CheckId::CodeOrigin => Code::PlaceDiffers,
+        CheckId::StayDays => Code::StayDaysDiffer,
+        // These leave it open at most.
+        CheckId::DepositSum | CheckId::CardPaid => Code::CheckNotPassed,
         CheckId::Repeat => {
             let told: Vec<Code> = [
                 ("same_bytes", Code::SeenBeforeSameBytes),
                 ("same_number", Code::SeenBeforeSameNumber),
                 ("same_picture", Code::SeenBeforeSamePicture),
+                ("same_paper", Code::SeenBeforeSamePaper),
             ]
             .into_iter()
             .filter(|(kind, _)| finding.detail.contains_key(*kind))
@@ -341,6 +359,13 @@ pub(super) fn check_label(check: CheckId) -> (String, String) {
         CheckId::NotVoid => ("the paper is not marked void", "单据无作废或冲红标记"),
         CheckId::TotalCorroborated => ("something else on the paper confirms the total", "票面其他信息印证合计"),
         CheckId::ReadersAgree => ("two readers read the same", "两个识别引擎读数一致"),
+        CheckId::Currency => ("the paper is in the currency of the claim", "票面币种与申请一致"),
+        CheckId::CodeOrigin => ("the bill code fits province and year", "票据代码与省份及年份相符"),
+        CheckId::StayDays => ("the days of the stay are those between its dates", "住院天数与入出院日期一致"),
+        CheckId::DepositSum => {
+            ("deposit and top-up less refund are the cash payment", "预缴加补缴减退费等于个人现金支付")
+        }
+        CheckId::CardPaid => ("the card was charged the total", "刷卡金额等于合计"),
         CheckId::GlyphGrid => ("all characters lie on the page's JPEG grid", "所有字符均在页面的JPEG网格上"),
         CheckId::DoubleJpeg => ("all characters show the page's earlier saves", "所有字符的保存痕迹与页面一致"),
         CheckId::CopiedGlyphs => ("no character is a copy of another", "没有复制的字符"),

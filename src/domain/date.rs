@@ -45,6 +45,18 @@ impl Day {
         self.year
     }
 
+    /// How many days later `other` is; negative if it is earlier.
+    pub fn days_until(self, other: Self) -> i64 {
+        other.number() - self.number()
+    }
+
+    /// Days since the first of March of year 0, with which leap days come last in their year.
+    fn number(self) -> i64 {
+        let (year, month) = (i64::from(self.year), i64::from(self.month));
+        let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+        365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + i64::from(self.day) - 1
+    }
+
     /// The same day `years` later; 29 February becomes 1 March in a common year.
     pub fn years_later(self, years: u16) -> Self {
         let year = self.year.saturating_add(years).min(9999);

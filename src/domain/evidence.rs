@@ -5,6 +5,7 @@ use super::gate::Gate;
 use super::id::ContentHash;
 use super::issuer::IssuerFact;
 use super::pixels::PixelEvidence;
+use super::print::PrintMatch;
 use super::shape::{FixedHomography, Quad, Upload};
 use super::text::Bp;
 use super::verdict::Message;
@@ -27,9 +28,12 @@ pub struct Claim {
     /// Under which policy.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_object")]
     pub policy: Option<PolicyTerm>,
-    /// The amount asked for in yuan, a decimal string such as `"993.54"`.
+    /// The amount asked for, a decimal string such as `"993.54"`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<String>,
+    /// The currency it is asked for in, by its ISO 4217 code; yuan (`CNY`) without it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
 }
 
 impl Claim {
@@ -261,6 +265,11 @@ pub struct Repeat {
     pub sha256: ContentHash,
     /// Differing bits of the perceptual hashes; 0 for the other kinds.
     pub distance: u32,
+    /// How the print of the two photos compares, where looks or a mark that others may share found it; `None` if it was
+    /// found by more than that, if the pages have too little in common to be compared, and in records from before this
+    /// was looked at.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub print: Option<PrintMatch>,
 }
 
 /// What was looked up for the decision.
@@ -332,6 +341,7 @@ checks! {
     TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree"; TextLayer "text_layer"; GlyphGrid "glyph_grid"; DoubleJpeg "double_jpeg";
     CopiedGlyphs "copied_glyphs"; OddInLine "odd_in_line"; Recapture "recapture"; LearnedTrace "learned_trace"; FileHistory "file_history";
     IssuerRegistered "issuer_registered";
+    Currency "currency"; CodeOrigin "code_origin"; StayDays "stay_days"; DepositSum "deposit_sum"; CardPaid "card_paid";
 }
 
 /// What a check says.

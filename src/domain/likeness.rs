@@ -9,10 +9,45 @@ const SHORTEST_SERIAL: usize = 10;
 /// A receipt may print when it was ordered, paid and printed; more times than this are opening hours.
 const MOST_TIMES: usize = 4;
 
-/// The number of a bill or invoice, with its code where it has one.
+/// The number of a bill or invoice, with its code where it has one; of a bill printed in the place of an electronic one
+/// (换开), that of the electronic one.
 pub fn number(reading: &Reading) -> Option<(Option<&str>, &str)> {
     let pair = |code, number| reading.value(number).map(|number| (reading.value(code), number));
-    pair(FieldName::BillCode, FieldName::BillNumber).or_else(|| pair(FieldName::InvoiceCode, FieldName::InvoiceNumber))
+    electronic_original(reading)
+        .or_else(|| pair(FieldName::BillCode, FieldName::BillNumber))
+        .or_else(|| pair(FieldName::InvoiceCode, FieldName::InvoiceNumber))
+}
+
+/// Code and number of the electronic bill that a printed one was exchanged for, which it names besides its own.
+pub fn electronic_original(reading: &Reading) -> Option<(Option<&str>, &str)> {
+    let named = |label: &str, digits: usize| {
+        reading.lines.iter().find_map(|line| {
+            let (_, rest) = line.text.split_once(label)?;
+            let rest = rest.trim_start_matches([':', '：', ' ']);
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            (end == digits).then(|| &rest[..end])
+        })
+    };
+    Some((named("电子票据代码", 8), named("电子票据号码", 10)?))
+}
+
+/// Whether two photos show one bill, by all that it is known by: number, code, day and total, each read on both and equal.
+pub fn is_same_bill(a: &Reading, b: &Reading) -> bool {
+    let said = |r: &Reading, name| r.value(name).map(str::to_owned);
+    let agree = |name| matches!((said(a, name), said(b, name)), (Some(a), Some(b)) if a == b);
+    number(a).is_some() && number(a) == number(b) && agree(FieldName::IssueDate) && agree(FieldName::Total)
+}
+
+/// Who issued a paper: the credit or tax code of the hospital, the seller or the shop, or its name where no code was
+/// read; without what readers add or lose.
+pub fn issuer(reading: &Reading) -> Option<String> {
+    let plain = |name: FieldName, least: usize| {
+        let text: String = reading.value(name)?.chars().filter(|c| c.is_alphanumeric()).collect();
+        (text.chars().count() >= least).then(|| text.to_uppercase())
+    };
+    [(FieldName::IssuerId, 15), (FieldName::SellerTaxId, 15), (FieldName::IssuerName, 4), (FieldName::SellerName, 4)]
+        .into_iter()
+        .find_map(|(name, least)| plain(name, least))
 }
 
 /// Whether two papers of one form, which look alike as pictures, are two by what they say: by their numbers where both
@@ -30,6 +65,21 @@ pub fn are_two_papers(numbers: (Option<&str>, Option<&str>), days: (Option<&str>
 ///
 /// One shared mark is no proof: a person may pay the same sum twice a day.
 pub fn marks(reading: &Reading) -> BTreeSet<String> {
+    let (own, shared) = told(reading);
+    own.iter().chain(&shared).map(hashed).collect()
+}
+
+/// Those of the marks that no other paper bears: of the check code and of the serial number.
+pub fn proofs(reading: &Reading) -> BTreeSet<String> {
+    told(reading).0.iter().map(hashed).collect()
+}
+
+fn hashed(text: &String) -> String {
+    ContentHash::of(text.as_bytes()).to_string()[..32].to_owned()
+}
+
+/// What marks are made of: what only this paper says, and what others may say as well.
+fn told(reading: &Reading) -> (Vec<String>, Vec<String>) {
     let plain = |name| {
         let text: String = reading.value(name)?.chars().filter(|c| c.is_alphanumeric()).collect();
         (!text.is_empty()).then(|| text.to_lowercase())
@@ -37,29 +87,29 @@ pub fn marks(reading: &Reading) -> BTreeSet<String> {
     let long = |name, least: usize| plain(name).filter(|text| text.chars().count() >= least);
     let day_and_total =
         || Some(format!("{}|{}", reading.value(FieldName::IssueDate)?, reading.value(FieldName::Total)?));
-    let mut told: Vec<String> = Vec::new();
+    let (mut own, mut shared) = (Vec::new(), Vec::new());
     match reading.kind {
         kind if kind.is_medical_bill() => {
-            told.extend(long(FieldName::CheckCode, SHORTEST_CHECK_CODE).map(|code| format!("check|{code}")));
-            told.extend(long(FieldName::BusinessSerial, SHORTEST_SERIAL).map(|serial| format!("serial|{serial}")));
-            told.extend(
+            own.extend(long(FieldName::CheckCode, SHORTEST_CHECK_CODE).map(|code| format!("check|{code}")));
+            own.extend(long(FieldName::BusinessSerial, SHORTEST_SERIAL).map(|serial| format!("serial|{serial}")));
+            shared.extend(
                 long(FieldName::PayerName, 2).zip(day_and_total()).map(|(who, what)| format!("who|{who}|{what}")),
             );
         }
         DocumentKind::VatInvoice => {
-            told.extend(long(FieldName::CheckCode, 20).map(|code| format!("check|{code}")));
+            own.extend(long(FieldName::CheckCode, 20).map(|code| format!("check|{code}")));
         }
         DocumentKind::TillReceipt => {
             if let Some(what) = day_and_total() {
                 let times: BTreeSet<String> = reading.lines.iter().flat_map(|line| times(&line.text)).collect();
                 let few = times.into_iter().take(MOST_TIMES);
-                told.extend(few.map(|time| format!("till|{what}|{time}")));
-                told.extend(plain(FieldName::IssuerName).map(|shop| format!("shop|{what}|{shop}")));
+                shared.extend(few.map(|time| format!("till|{what}|{time}")));
+                shared.extend(plain(FieldName::IssuerName).map(|shop| format!("shop|{what}|{shop}")));
             }
         }
         _ => {}
     }
-    told.iter().map(|text| ContentHash::of(text.as_bytes()).to_string()[..32].to_owned()).collect()
+    (own, shared)
 }
 
 /// Times of day in a text, as `hh:mm`.
@@ -110,6 +160,22 @@ mod tests {
         assert_eq!(shared(&timed("10:20"), &timed("11:45")), 1, "the same shop");
         assert_eq!(shared(&timed("10:20"), &timed("11:45").set(IssuerName, "BAKERY")), 0);
         assert_eq!(shared(&timed("10:20"), &timed("10:20").set(IssueDate, "2024-05-13")), 0);
+    }
+
+    #[test]
+    fn proofs_are_marks_of_their_own() {
+        assert_eq!((proofs(&bill()).len(), marks(&bill()).len()), (1, 2));
+        assert!(proofs(&bill()).is_subset(&marks(&bill())));
+        assert!(proofs(&receipt()).is_empty() && !marks(&receipt()).is_empty());
+    }
+
+    #[test]
+    fn a_bill_printed_for_an_electronic_one_goes_by_its_number() {
+        let printed = bill().line("电子票据代码：11060125 电子票据号码: 0098765432 校验码");
+        assert_eq!(number(&printed), Some((Some("11060125"), "0098765432")));
+        assert_eq!(number(&bill().line("电子票据号码见附件")), Some((Some("11060124"), "0012345678")));
+        assert_eq!(issuer(&bill()), Some("12110000400685133L".to_owned()));
+        assert_eq!(issuer(&receipt()), Some("RIVERPHARMACY".to_owned()));
     }
 
     #[test]

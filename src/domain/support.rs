@@ -192,12 +192,21 @@ pub(crate) fn claim() -> Claim {
             to: Some("2024-12-31".into()),
         }),
         amount: Some("320.50".into()),
+        currency: None,
     }
 }
 
 /// The first document was seen in `claim`.
 pub(crate) fn repeat(kind: RepeatKind, claim: &str, distance: u32) -> Repeat {
-    Repeat { document: 0, kind, claim: claim.to_owned(), other_document: 0, sha256: ContentHash([1; 32]), distance }
+    Repeat {
+        document: 0,
+        kind,
+        claim: claim.to_owned(),
+        other_document: 0,
+        sha256: ContentHash([1; 32]),
+        distance,
+        print: None,
+    }
 }
 
 /// What a registry says of the first document.

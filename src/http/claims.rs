@@ -4,7 +4,7 @@ use super::Shared;
 use super::error::{ApiError, Problem};
 use super::form;
 use crate::domain::ClaimId;
-use crate::service::{ClaimState, ClaimView, ServiceError};
+use crate::service::{ClaimState, ClaimView, Related, ServiceError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,27 @@ pub struct ListQuery {
     cursor: Option<String>,
     /// Claims on a page, 1 to 100. Default 20.
     limit: Option<u32>,
+}
+
+impl ListQuery {
+    /// How many, and older than which.
+    fn page(&self) -> Result<(u32, Option<ClaimId>), ApiError> {
+        let limit = self.limit.unwrap_or(20);
+        if !(1..=100).contains(&limit) {
+            return Err(ApiError::BadQuery);
+        }
+        let before = self.cursor.as_deref().map(str::parse).transpose().map_err(|_| ApiError::BadCursor)?;
+        Ok((limit, before))
+    }
+}
+
+/// A page of earlier approvals, newest first.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RelatedList {
+    /// Each with what it shares with the claim asked about.
+    related: Vec<Related>,
+    /// Hand this back as `cursor` for the next page; `null` on the last.
+    next: Option<String>,
 }
 
 impl ClaimAnswer {
@@ -156,15 +177,34 @@ pub async fn get(path: web::Path<String>, service: Shared) -> Result<HttpRespons
     )
 )]
 pub async fn list(query: web::Query<ListQuery>, service: Shared) -> Result<HttpResponse, ApiError> {
-    let limit = query.limit.unwrap_or(20);
-    if !(1..=100).contains(&limit) {
-        return Err(ApiError::BadQuery);
-    }
-    let before = query.cursor.as_deref().map(str::parse::<ClaimId>).transpose().map_err(|_| ApiError::BadCursor)?;
+    let (limit, before) = query.page()?;
     let (views, next) = service.list(before.as_ref(), limit).await?;
     let in_list = |name: &str| name == "decision" || name == "reasons";
     let claims = views.into_iter().map(|v| ClaimAnswer::of(v, in_list)).collect();
     Ok(HttpResponse::Ok().json(ClaimList { claims, next: next.map(|id| id.to_string()) }))
+}
+
+/// Earlier approvals that share something with a claim
+///
+/// For when one of its papers turns out to be forged: a picture, a number or one within ten of it with the same code,
+/// content or the issuer. Newest first.
+#[utoipa::path(
+    get, path = "/v1/claims/{id}/related", tag = "claims",
+    params(("id" = String, Path, description = "Name of the claim here"), ListQuery),
+    responses(
+        (status = 200, description = "a page of approvals", body = RelatedList),
+        (status = 400, description = "malformed query", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is no such claim", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn related(
+    path: web::Path<String>,
+    query: web::Query<ListQuery>,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let (limit, before) = query.page()?;
+    let (related, next) = service.records().related(&parse_id(&path)?, before.as_ref(), limit).await?;
+    Ok(HttpResponse::Ok().json(RelatedList { related, next: next.map(|id| id.to_string()) }))
 }
 
 /// A claim's id from a path; anything else is simply not found.

@@ -290,7 +290,7 @@ mod tests {
         // One in ten missed at the last step: 1 % × 10 % is more than 1 in 1,000, if little more.
         assert_eq!([limit(10), limit(1_700), limit(5_000)], [None, Some(200), Some(300)]);
         let other = Certificate { model: "another".to_owned(), ..certificate };
-        assert_eq!(other.step(&model, 1_000_000), None);
+        assert_eq!(other.step(model, 1_000_000), None);
     }
 
     #[test]

@@ -53,8 +53,8 @@ impl Terms {
     /// Those of a policy; `None` if the certificate bears out nothing that keeps to it, and so nothing is approved.
     pub fn of(policy: &Policy) -> Option<Self> {
         let limit_ppm = policy.wrong_approvals_ppm();
-        let certificate = Certificate::default();
-        certificate.step(&RiskModel::default(), limit_ppm).map(|step| Self::new(step.bound_ppm, limit_ppm))
+        let certificate = Certificate::in_force();
+        certificate.step(RiskModel::in_force(), limit_ppm).map(|step| Self::new(step.bound_ppm, limit_ppm))
     }
 
     /// Those of an earned bound and a limit, both in millionths.

@@ -395,6 +395,7 @@ mod tests {
                 to: Some("2026-12-31".to_owned()),
             }),
             amount: Some("993.54".to_owned()),
+            currency: None,
         }
     }
 

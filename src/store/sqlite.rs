@@ -6,24 +6,33 @@
 
 use super::{
     Acceptance, ClaimRow, ClaimState, DecisionRow, Fingerprint, Job, NewClaim, PhotoRow, RawClaim, RawDecision,
-    RawPhoto, StoreError,
+    RawPhoto, SharedTrait, StoreError,
 };
 use crate::audit::{self, Checkpoint, Entry, PhotoCommitment};
-use crate::domain::likeness::{are_two_papers, marks};
-use crate::domain::{Claim, ClaimId, ContentHash, FieldName, Reading, Repeat, RepeatKind, canonical_json};
+use crate::domain::likeness::{electronic_original, issuer, marks, proofs};
+use crate::domain::{
+    Claim, ClaimId, ContentHash, FieldName, PrintMatch, Reading, Record, Repeat, RepeatKind, canonical_json,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Connection, Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 
-/// Pictures are taken for the same up to this many differing bits of 64.
+/// Pictures may show the same up to this many differing bits of 64.
 ///
 /// The perceptual hash keeps within about 6 bits under recompression and scaling. Papers of one form, filled in
 /// differently, come as near: what they say must tell them apart.
 pub const SAME_PICTURE_BITS: u32 = 8;
+
+/// Where the five parts of a picture hash begin, in hex digits, and how long they are; one index each. Of two hashes that
+/// differ in at most [`SAME_PICTURE_BITS`] bits, one part differs in at most one.
+const PARTS: [(usize, usize); 5] = [(0, 3), (3, 3), (6, 3), (9, 3), (12, 4)];
+
+/// Rows of one part looked at when nothing but the picture is known of a paper.
+const MOST_ALIKE: i64 = 20_000;
 
 /// Repeats told of one document, by kind. One is enough for a review; more would only swell the record.
 pub const REPEATS_TOLD: usize = 20;
@@ -36,31 +45,6 @@ const SHORTEST_NUMBER: usize = 6;
 pub struct Store {
     pub(super) pool: SqlitePool,
     writer: Arc<tokio::sync::Mutex<()>>,
-    pictures: Arc<Mutex<PictureIndex>>,
-}
-
-/// Every perceptual hash with the row it stands in. A scan costs some milliseconds a million; it is brought up to date
-/// from the database before each search, since another process may have added to it.
-#[derive(Debug)]
-struct PictureIndex {
-    /// The row read last.
-    last: i64,
-    pictures: Vec<Picture>,
-}
-
-impl Default for PictureIndex {
-    fn default() -> Self {
-        // Rows count from 1. One moved below that by hand is not to be overlooked.
-        Self { last: i64::MIN, pictures: Vec::new() }
-    }
-}
-
-#[derive(Debug)]
-struct Picture {
-    hash: u64,
-    id: i64,
-    number: Option<String>,
-    issued: Option<String>,
 }
 
 impl Store {
@@ -94,8 +78,8 @@ impl Store {
             .run(&pool)
             .await
             .map_err(|e| StoreError::Unavailable(format!("migration: {e}")))?;
-        fill_marks(&pool).await?;
-        Ok(Self { pool, writer: Arc::default(), pictures: Arc::default() })
+        fill_fingerprints(&pool).await?;
+        Ok(Self { pool, writer: Arc::default() })
     }
 
     /// Reads through the database file, changing nothing in it.
@@ -270,7 +254,7 @@ impl Store {
     pub async fn begin_decision(&self, id: &ClaimId) -> Result<Option<DecisionTransaction>, StoreError> {
         let (mut tx, turn) = self.begin().await?;
         let job = sqlx::query("SELECT 1 FROM jobs WHERE claim = ?").bind(id.as_str()).fetch_optional(&mut *tx).await?;
-        Ok(job.map(|_| DecisionTransaction { tx, _turn: turn, id: id.clone(), pictures: self.pictures.clone() }))
+        Ok(job.map(|_| DecisionTransaction { tx, _turn: turn, id: id.clone() }))
     }
 
     /// One claim; `None` if there is none of that name.
@@ -369,6 +353,80 @@ impl Store {
         Ok((states, counted(latest).await?))
     }
 
+    /// Claims whose last decision approved them and that share something with this one, newest first and older than
+    /// `before`, with what they share. `None` if there is no such claim.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn related(
+        &self,
+        id: &ClaimId,
+        before: Option<&ClaimId>,
+        limit: u32,
+    ) -> Result<Option<Vec<(ClaimId, BTreeSet<SharedTrait>)>>, StoreError> {
+        const APPROVED: &str = "f.claim <> ? AND f.claim < ? AND 'auto_approve' = \
+             (SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC LIMIT 1) \
+             GROUP BY f.claim ORDER BY f.claim DESC LIMIT ?";
+        let mut db = self.pool.begin().await?;
+        let record = sqlx::query("SELECT record FROM decisions WHERE claim = ? ORDER BY id DESC LIMIT 1")
+            .bind(id.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+        let known = sqlx::query("SELECT 1 FROM claims WHERE id = ?").bind(id.as_str()).fetch_optional(&mut *db).await?;
+        if known.is_none() {
+            return Ok(None);
+        }
+        let record: Option<Record> = match record {
+            None => None,
+            Some(row) => Some(
+                serde_json::from_slice(row.try_get(0)?)
+                    .map_err(|_| StoreError::Corrupt("a stored record is not a record".to_owned()))?,
+            ),
+        };
+        let mut shared: BTreeMap<String, BTreeSet<SharedTrait>> = BTreeMap::new();
+        for print in fingerprints(record.as_ref().map_or(&[][..], |record| &record.evidence.readings)) {
+            let mut searches: Vec<(SharedTrait, &str, Vec<String>)> =
+                vec![(SharedTrait::Bytes, "f.sha256 = ?", vec![print.sha256.clone()])];
+            let code = print.code.clone().unwrap_or_default();
+            if let (Some(family), Some(number)) = (&print.family, &print.number) {
+                let same = "f.family = ? AND f.number = ? AND (COALESCE(f.code, '') IN ('', ?) OR ? = '')";
+                let bound = vec![family.clone(), number.clone(), code.clone(), code.clone()];
+                searches.push((SharedTrait::Number, same, bound));
+                if let Some([from, to]) = neighbours(number) {
+                    let near = "f.family = ? AND f.number BETWEEN ? AND ? AND f.number <> ? \
+                                AND length(f.number) = length(?) AND COALESCE(f.code, '') = ?";
+                    searches.push((
+                        SharedTrait::NeighbouringNumber,
+                        near,
+                        vec![family.clone(), from, to, number.clone(), number.clone(), code.clone()],
+                    ));
+                }
+            }
+            if let Some(issuer) = &print.issuer {
+                searches.push((SharedTrait::Issuer, "f.issuer = ?", vec![issuer.clone()]));
+            }
+            let marked = "EXISTS (SELECT 1 FROM marks m WHERE m.mark = ? AND m.claim = f.claim \
+                          AND m.document = f.document) AND f.claim IN (SELECT claim FROM marks WHERE mark = ?)";
+            searches.extend(print.marks.iter().map(|mark| (SharedTrait::Content, marked, vec![mark.clone(); 2])));
+            for (_, row) in same_pictures(&mut db, id.as_str(), &print).await? {
+                searches.push((SharedTrait::Picture, "f.id = CAST(? AS INTEGER)", vec![row.to_string()]));
+            }
+            for (what, condition, bound) in searches {
+                let sql = format!("SELECT f.claim FROM fingerprints f WHERE {condition} AND {APPROVED}");
+                let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+                let query = bound.into_iter().fold(query, |query, value| query.bind(value));
+                // Every id starts with `clm_`, so `~` sorts after all of them.
+                let before = before.map_or("~", ClaimId::as_str);
+                let rows = query.bind(id.as_str()).bind(before).bind(limit).fetch_all(&mut *db).await?;
+                for row in &rows {
+                    shared.entry(row.try_get(0)?).or_default().insert(what);
+                }
+            }
+        }
+        let newest = shared.into_iter().rev().take(limit as usize);
+        Ok(Some(newest.map(|(claim, shared)| Ok((claim_id(&claim)?, shared))).collect::<Result<_, StoreError>>()?))
+    }
+
     /// The head of the log.
     ///
     /// # Errors
@@ -392,7 +450,6 @@ pub struct DecisionTransaction {
     tx: Transaction<'static, Sqlite>,
     _turn: OwnedMutexGuard<()>,
     id: ClaimId,
-    pictures: Arc<Mutex<PictureIndex>>,
 }
 
 impl DecisionTransaction {
@@ -400,12 +457,14 @@ impl DecisionTransaction {
     /// readings themselves tell.
     ///
     /// Of one earlier photo only the strongest likeness is told: bytes before number before content before picture. A
-    /// picture that looks the same is none if numbers or days tell two papers of one form.
+    /// picture that looks the same is none if numbers or days tell two papers of one form. What looks or a mark that other
+    /// papers may share found is told with how the prints compare.
     ///
     /// # Errors
     /// If they cannot be read.
     pub async fn repeats(&mut self, readings: &[Reading]) -> Result<Vec<Repeat>, StoreError> {
         let mut found = Vec::new();
+        let mut proven = BTreeSet::new();
         for (document, reading) in readings.iter().enumerate() {
             let print = fingerprint(document, reading);
             let rows = sqlx::query(
@@ -419,18 +478,12 @@ impl DecisionTransaction {
             for row in &rows {
                 found.push(repeat(document, RepeatKind::SameBytes, row, 0)?);
             }
-            if let Some(hash) = print.picture_hash.as_deref().and_then(parse_picture_hash) {
-                for (distance, id) in self.same_pictures(hash, &print).await? {
-                    let row =
-                        sqlx::query("SELECT claim, document, sha256 FROM fingerprints WHERE id = ? AND claim <> ?")
-                            .bind(id)
-                            .bind(self.id.as_str())
-                            .fetch_optional(&mut *self.tx)
-                            .await?;
-                    if let Some(row) = row {
-                        found.push(repeat(document, RepeatKind::SamePicture, &row, distance)?);
-                    }
-                }
+            for (distance, id) in same_pictures(&mut self.tx, self.id.as_str(), &print).await? {
+                let row = sqlx::query("SELECT claim, document, sha256 FROM fingerprints WHERE id = ?")
+                    .bind(id)
+                    .fetch_one(&mut *self.tx)
+                    .await?;
+                found.push(repeat(document, RepeatKind::SamePicture, &row, distance)?);
             }
             if let (Some(family), Some(number)) = (&print.family, &print.number) {
                 let code = print.code.as_deref().unwrap_or_default();
@@ -450,6 +503,7 @@ impl DecisionTransaction {
                     found.push(repeat(document, RepeatKind::SameNumber, row, 0)?);
                 }
             }
+            let proofs = proofs(reading);
             for mark in &print.marks {
                 let rows = sqlx::query(
                     "SELECT f.claim, f.document, f.sha256 FROM marks m JOIN fingerprints f \
@@ -462,11 +516,34 @@ impl DecisionTransaction {
                 .fetch_all(&mut *self.tx)
                 .await?;
                 for row in &rows {
-                    found.push(repeat(document, RepeatKind::SameContent, row, 0)?);
+                    let repeat = repeat(document, RepeatKind::SameContent, row, 0)?;
+                    if proofs.contains(mark) {
+                        proven.insert((document, repeat.claim.clone(), repeat.other_document));
+                    }
+                    found.push(repeat);
                 }
             }
         }
-        Ok(strongest(found))
+        let mut told = strongest(found);
+        let mut records = BTreeMap::new();
+        for repeat in &mut told {
+            let by_chance = match repeat.kind {
+                RepeatKind::SameBytes | RepeatKind::SameNumber => false,
+                RepeatKind::SameContent => {
+                    !proven.contains(&(repeat.document, repeat.claim.clone(), repeat.other_document))
+                }
+                RepeatKind::SamePicture => true,
+            };
+            if by_chance {
+                if !records.contains_key(&repeat.claim) {
+                    records.insert(repeat.claim.clone(), self.last_record(&repeat.claim).await?);
+                }
+                let other = records.get(&repeat.claim).and_then(Option::as_ref);
+                let other = other.and_then(|record| record.evidence.readings.get(repeat.other_document));
+                repeat.print = other.and_then(|other| PrintMatch::of(readings.get(repeat.document)?, other));
+            }
+        }
+        Ok(told)
     }
 
     /// The approval gate, to be looked at and closed together with this decision.
@@ -474,40 +551,14 @@ impl DecisionTransaction {
         super::gate::GateRows(&mut self.tx)
     }
 
-    /// Rows whose picture is the same, nearest first.
-    async fn same_pictures(&mut self, hash: u64, print: &Fingerprint) -> Result<Vec<(u32, i64)>, StoreError> {
-        let last = self.pictures.lock().unwrap_or_else(PoisonError::into_inner).last;
-        let rows = sqlx::query(
-            "SELECT id, picture_hash, number, issued FROM fingerprints \
-             WHERE id > ? AND picture_hash IS NOT NULL ORDER BY id",
-        )
-        .bind(last)
-        .fetch_all(&mut *self.tx)
-        .await?;
-        let mut index = self.pictures.lock().unwrap_or_else(PoisonError::into_inner);
-        for row in &rows {
-            let (id, text): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-            let known = parse_picture_hash(&text)
-                .ok_or_else(|| StoreError::Corrupt("a fingerprint is not 16 hex digits".to_owned()))?;
-            if id > index.last {
-                index.pictures.push(Picture { hash: known, id, number: row.try_get(2)?, issued: row.try_get(3)? });
-                index.last = id;
-            }
-        }
-        let mut near: Vec<(u32, i64)> = index
-            .pictures
-            .iter()
-            .map(|known| ((known.hash ^ hash).count_ones(), known))
-            .filter(|(distance, _)| *distance <= SAME_PICTURE_BITS)
-            .filter(|(_, known)| {
-                let numbers = (print.number.as_deref(), known.number.as_deref());
-                !are_two_papers(numbers, (print.issued.as_deref(), known.issued.as_deref()))
-            })
-            .map(|(distance, known)| (distance, known.id))
-            .collect();
-        near.sort_unstable();
-        near.truncate(REPEATS_TOLD);
-        Ok(near)
+    /// The last record of a claim. One that cannot be read is the audit's to tell; nothing is compared with it.
+    async fn last_record(&mut self, claim: &str) -> Result<Option<Record>, StoreError> {
+        let row = sqlx::query("SELECT record FROM decisions WHERE claim = ? ORDER BY id DESC LIMIT 1")
+            .bind(claim)
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        let bytes: Option<Vec<u8>> = row.map(|row| row.try_get(0)).transpose()?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     /// Records the decision: record, log entry, fingerprints and the end of the job in one commit.
@@ -532,23 +583,7 @@ impl DecisionTransaction {
             .bind(timing)
             .execute(&mut *self.tx)
             .await?;
-        for print in fingerprints(&record.evidence.readings) {
-            sqlx::query(
-                "INSERT INTO fingerprints (claim, document, sha256, picture_hash, family, code, number, issued) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            )
-            .bind(self.id.as_str())
-            .bind(print.document)
-            .bind(&print.sha256)
-            .bind(&print.picture_hash)
-            .bind(&print.family)
-            .bind(&print.code)
-            .bind(&print.number)
-            .bind(&print.issued)
-            .execute(&mut *self.tx)
-            .await?;
-            keep_marks(&mut self.tx, self.id.as_str(), &print).await?;
-        }
+        keep_fingerprints(&mut self.tx, self.id.as_str(), record).await?;
         for (n, page) in pages.iter().enumerate().filter_map(|(n, p)| p.map(|p| (n, p))) {
             sqlx::query("UPDATE photos SET page_sha256 = ? WHERE claim = ? AND n = ?")
                 .bind(page.to_string())
@@ -681,7 +716,7 @@ impl Snapshot {
         .await?;
         let prints = sqlx::query(
             "SELECT document, CAST(sha256 AS BLOB), CAST(picture_hash AS BLOB), CAST(family AS BLOB), \
-             CAST(code AS BLOB), CAST(number AS BLOB), CAST(issued AS BLOB) FROM fingerprints WHERE claim = ? \
+             CAST(code AS BLOB), CAST(number AS BLOB), CAST(issued AS BLOB), CAST(issuer AS BLOB) FROM fingerprints WHERE claim = ? \
              ORDER BY document, id",
         )
         .bind(id)
@@ -739,6 +774,7 @@ impl Snapshot {
                         code: lossy_or_null(r, 4)?,
                         number: lossy_or_null(r, 5)?,
                         issued: lossy_or_null(r, 6)?,
+                        issuer: lossy_or_null(r, 7)?,
                         marks: marks.iter().filter(|(of, _)| *of == document).map(|(_, mark)| mark.clone()).collect(),
                     })
                 })
@@ -857,7 +893,9 @@ fn fingerprint(document: usize, reading: &Reading) -> Fingerprint {
         let number = plain(number).filter(|n| n.len() >= SHORTEST_NUMBER)?;
         Some((family.to_owned(), plain(code), number))
     };
-    let numbered = number("bill", FieldName::BillCode, FieldName::BillNumber)
+    let numbered = electronic_original(reading)
+        .map(|(code, number)| ("bill".to_owned(), code.map(str::to_owned), number.to_owned()))
+        .or_else(|| number("bill", FieldName::BillCode, FieldName::BillNumber))
         .or_else(|| number("invoice", FieldName::InvoiceCode, FieldName::InvoiceNumber));
     let (family, code, number) = match numbered {
         Some((family, code, number)) => (Some(family), code, Some(number)),
@@ -871,25 +909,50 @@ fn fingerprint(document: usize, reading: &Reading) -> Fingerprint {
         code,
         number,
         issued: reading.value(FieldName::IssueDate).map(str::to_owned),
+        issuer: issuer(reading),
         marks: marks(reading),
     }
 }
 
-async fn keep_marks(db: &mut SqliteConnection, claim: &str, print: &Fingerprint) -> Result<(), StoreError> {
-    for mark in &print.marks {
-        sqlx::query("INSERT INTO marks (claim, document, mark) VALUES (?, ?, ?)")
-            .bind(claim)
-            .bind(print.document)
-            .bind(mark)
-            .execute(&mut *db)
-            .await?;
+/// Replaces what a claim is found again by with what its last record says.
+async fn keep_fingerprints(db: &mut SqliteConnection, claim: &str, record: &Record) -> Result<(), StoreError> {
+    for sql in ["DELETE FROM fingerprints WHERE claim = ?", "DELETE FROM marks WHERE claim = ?"] {
+        sqlx::query(sql).bind(claim).execute(&mut *db).await?;
+    }
+    for print in fingerprints(&record.evidence.readings) {
+        sqlx::query(
+            "INSERT INTO fingerprints (claim, document, sha256, picture_hash, family, code, number, issued, issuer) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(claim)
+        .bind(print.document)
+        .bind(&print.sha256)
+        .bind(&print.picture_hash)
+        .bind(&print.family)
+        .bind(&print.code)
+        .bind(&print.number)
+        .bind(&print.issued)
+        .bind(&print.issuer)
+        .execute(&mut *db)
+        .await?;
+        for mark in &print.marks {
+            sqlx::query("INSERT INTO marks (claim, document, mark) VALUES (?, ?, ?)")
+                .bind(claim)
+                .bind(print.document)
+                .bind(mark)
+                .execute(&mut *db)
+                .await?;
+        }
     }
     Ok(())
 }
 
-/// Fills what migration 2 added for the decisions made before it, from their records. Does nothing the second time.
-async fn fill_marks(pool: &SqlitePool) -> Result<(), StoreError> {
-    const FILLED: i64 = 2;
+/// Fills what later migrations added for the decisions made before them, from their records. Does nothing the second
+/// time.
+async fn fill_fingerprints(pool: &SqlitePool) -> Result<(), StoreError> {
+    /// Raised whenever fingerprints come to hold more.
+    const FILLED: i64 = 3;
+    const AT_ONCE: i64 = 200;
     async fn filled(db: &mut SqliteConnection) -> Result<bool, StoreError> {
         Ok(sqlx::query("PRAGMA user_version").fetch_one(db).await?.try_get::<i64, _>(0)? >= FILLED)
     }
@@ -901,23 +964,85 @@ async fn fill_marks(pool: &SqlitePool) -> Result<(), StoreError> {
     if filled(&mut tx).await? {
         return Ok(tx.rollback().await?);
     }
-    let rows = sqlx::query("SELECT claim, record FROM decisions ORDER BY id").fetch_all(&mut *tx).await?;
-    for row in &rows {
-        let (claim, record): (String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
-        // A record that was altered is the audit's to tell.
-        let Ok(record) = serde_json::from_slice::<crate::domain::Record>(&record) else { continue };
-        for print in fingerprints(&record.evidence.readings) {
-            sqlx::query("UPDATE fingerprints SET issued = ? WHERE claim = ? AND document = ?")
-                .bind(&print.issued)
-                .bind(&claim)
-                .bind(print.document)
-                .execute(&mut *tx)
-                .await?;
-            keep_marks(&mut tx, &claim, &print).await?;
+    let mut last = i64::MIN;
+    loop {
+        let rows = sqlx::query("SELECT id, claim, record FROM decisions WHERE id > ? ORDER BY id LIMIT ?")
+            .bind(last)
+            .bind(AT_ONCE)
+            .fetch_all(&mut *tx)
+            .await?;
+        let Some(row) = rows.last() else { break };
+        last = row.try_get(0)?;
+        for row in &rows {
+            // A record that was altered is the audit's to tell.
+            let Ok(record) = serde_json::from_slice(row.try_get(2)?) else { continue };
+            keep_fingerprints(&mut tx, row.try_get(1)?, &record).await?;
         }
     }
-    sqlx::query("PRAGMA user_version = 2").execute(&mut *tx).await?;
+    sqlx::query("PRAGMA user_version = 3").execute(&mut *tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// The numbers ten below and ten above, as long as this one; `None` if it is not all digits.
+fn neighbours(number: &str) -> Option<[String; 2]> {
+    let (value, digits) = (number.parse::<u128>().ok()?, number.len());
+    let most = 10_u128.checked_pow(u32::try_from(digits).ok()?)? - 1;
+    Some([value.saturating_sub(10), (value + 10).min(most)].map(|value| format!("{value:0digits$}")))
+}
+
+/// A part of a hash in hex digits, and those that differ from it in one bit.
+fn within_one_bit(part: &str) -> Vec<String> {
+    let Ok(value) = u32::from_str_radix(part, 16) else { return Vec::new() };
+    let digits = part.len();
+    let flipped = (0..4 * digits).map(|bit| value ^ 1 << bit);
+    std::iter::once(value).chain(flipped).map(|value| format!("{value:0digits$x}")).collect()
+}
+
+/// Rows of other claims whose picture looks the same, nearest first, unless numbers or days tell two papers.
+async fn same_pictures(
+    db: &mut SqliteConnection,
+    claim: &str,
+    print: &Fingerprint,
+) -> Result<Vec<(u32, i64)>, StoreError> {
+    let Some((text, hash)) = print.picture_hash.as_deref().and_then(|text| Some((text, parse_picture_hash(text)?)))
+    else {
+        return Ok(Vec::new());
+    };
+    let mut near = BTreeSet::new();
+    for (n, (from, length)) in PARTS.into_iter().enumerate() {
+        let like = within_one_bit(&text[from..from + length]);
+        let probes = serde_json::to_string(&like).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        // Of two numbered papers the number tells, and is searched for by itself; of others, the day.
+        let rows = |day: &str| {
+            format!(
+                "SELECT id, picture_hash FROM fingerprints INDEXED BY fingerprints_by_part_{} \
+                 WHERE substr(picture_hash, {}, {length}) IN (SELECT value FROM json_each(?1)) {day} \
+                 AND (?2 IS NULL OR number IS NULL OR number = ?2) AND claim <> ?3",
+                n + 1,
+                from + 1
+            )
+        };
+        let sql = match print.issued {
+            Some(_) => format!("{} UNION ALL {}", rows("AND issued = ?4"), rows("AND issued IS NULL")),
+            None => rows("AND ?4 IS NULL"),
+        };
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{sql} LIMIT {MOST_ALIKE}")))
+            .bind(probes)
+            .bind(&print.number)
+            .bind(claim)
+            .bind(&print.issued)
+            .fetch_all(&mut *db)
+            .await?;
+        for row in &rows {
+            let known = parse_picture_hash(row.try_get(1)?)
+                .ok_or_else(|| StoreError::Corrupt("a fingerprint is not 16 hex digits".to_owned()))?;
+            let distance = (known ^ hash).count_ones();
+            if distance <= SAME_PICTURE_BITS {
+                near.insert((distance, row.try_get::<i64, _>(0)?));
+            }
+        }
+    }
+    Ok(near.into_iter().take(REPEATS_TOLD).collect())
 }
 
 fn repeat(document: usize, kind: RepeatKind, row: &SqliteRow, distance: u32) -> Result<Repeat, StoreError> {
@@ -929,6 +1054,7 @@ fn repeat(document: usize, kind: RepeatKind, row: &SqliteRow, distance: u32) -> 
         other_document: row.try_get::<i64, _>(1)? as usize,
         sha256: sha256.parse().map_err(|_| StoreError::Corrupt("a fingerprint's hash is malformed".to_owned()))?,
         distance,
+        print: None,
     })
 }
 
@@ -1066,6 +1192,77 @@ mod tests {
                 (1, RepeatKind::SamePicture, id(3).to_string(), 2)
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn approvals_that_share_something_are_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let numbered = |bytes: &[u8], number| reading(bytes, None, Some(("11010123", number)));
+        for (n, bytes, number) in
+            [(1, &b"one"[..], "0012345678"), (2, b"two", "0012345685"), (3, b"three", "0012345699")]
+        {
+            decide(&store, n, vec![numbered(bytes, number)]).await;
+        }
+        decide(&store, 4, vec![numbered(b"one", "0012345678")]).await;
+        let related = async |before: Option<u8>, limit| {
+            let before = before.map(id);
+            let found = store.related(&id(4), before.as_ref(), limit).await.unwrap().unwrap();
+            found.into_iter().map(|(claim, shared)| (claim, shared.into_iter().collect())).collect::<Vec<(_, Vec<_>)>>()
+        };
+        assert_eq!(related(None, 10).await, [], "none was approved");
+        sqlx::query("UPDATE decisions SET decision = 'auto_approve'").execute(&store.pool).await.unwrap();
+        let (first, second) =
+            ((id(1), vec![SharedTrait::Bytes, SharedTrait::Number]), (id(2), vec![SharedTrait::NeighbouringNumber]));
+        assert_eq!(related(None, 10).await, [second.clone(), first.clone()]);
+        assert_eq!(related(None, 1).await, [second]);
+        assert_eq!(related(Some(2), 10).await, [first]);
+        assert_eq!(store.related(&id(9), None, 10).await.unwrap(), None, "no such claim");
+    }
+
+    /// How long a search takes at a million documents; `cargo test --release a_million -- --ignored --nocapture`.
+    #[tokio::test]
+    #[ignore = "fills a database with a million rows"]
+    #[expect(clippy::print_stdout, reason = "it measures")]
+    async fn a_million_documents_are_searched_in_milliseconds() {
+        const ROWS: i64 = 1_000_000;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        store.accept(&new_claim(1, None)).await.unwrap();
+        store.accept(&new_claim(2, None)).await.unwrap();
+        let mut tx = store.pool.begin().await.unwrap();
+        let numbers = format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS}) ");
+        let other = id(2);
+        for sql in [
+            // A tenth of the pictures lie near one, as papers of one form do; three years of days; one in fifty undated.
+            "INSERT INTO fingerprints (claim, document, sha256, picture_hash, family, code, number, issued, issuer) \
+             SELECT ?, i, printf('%064x', i), CASE WHEN i % 10 = 0 THEN printf('0123456789ab%04x', i / 10 % 65536) \
+             ELSE lower(hex(randomblob(8))) END, 'bill', '11060124', printf('%010d', i), \
+             CASE WHEN i % 50 = 0 THEN NULL ELSE date('2023-01-01', printf('+%d days', i % 1095)) END, \
+             printf('issuer-%d', i % 5000) FROM n",
+            "INSERT INTO marks (claim, document, mark) SELECT ?, i, lower(hex(randomblob(16))) FROM n",
+        ] {
+            let sql = sqlx::AssertSqlSafe(format!("{numbers}{sql}"));
+            sqlx::query(sql).bind(other.as_str()).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut transaction = store.begin_decision(&id(1)).await.unwrap().unwrap();
+        let mut took = Vec::new();
+        let mut found = 0;
+        for n in 0..300_u64 {
+            let picture = format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let number = format!("{:010}", 1 + n * 3_331);
+            let mut reading = reading(&n.to_le_bytes(), Some(&picture), Some(("11060124", &number)));
+            let day = reading.fields[&FieldName::BillNumber].clone();
+            reading.fields.insert(FieldName::IssueDate, Field { value: Some("2024-05-12".to_owned()), ..day });
+            let start = std::time::Instant::now();
+            found += transaction.repeats(&[reading]).await.unwrap().len();
+            took.push(start.elapsed());
+        }
+        took.sort();
+        println!("{ROWS} documents, 300 searches: p50 {:?}, p99 {:?}, most {:?}", took[150], took[297], took[299]);
+        assert!(found >= 300, "each number stands there");
+        assert!(took[297].as_millis() < 10, "{:?}", took[297]);
     }
 
     #[tokio::test]

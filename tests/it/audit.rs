@@ -16,7 +16,13 @@ fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
     let mut ids = Vec::new();
     for photos in [vec![1], vec![2, 3]] {
         let photos = photos.into_iter().map(|n| Upload { name: format!("{n}.png"), bytes: photo(n) }).collect();
-        let claim = Claim { id: "A-1".to_owned(), insured: None, policy: None, amount: Some("12.00".to_owned()) };
+        let claim = Claim {
+            id: "A-1".to_owned(),
+            insured: None,
+            policy: None,
+            amount: Some("12.00".to_owned()),
+            currency: None,
+        };
         let submission = Submission { claim: Some(claim), photos, now: None };
         ids.push(running.wait(running.service.submit_and_wait(submission)).unwrap().id);
     }
