@@ -228,15 +228,17 @@ fn tax_id(sheet: &Sheet<'_>, span: Span) -> Option<Found> {
 }
 
 /// Two finds: the upper is the buyer's if they stand on different rows, else the left one. One find alone is the
-/// seller's in the lower half of the page.
+/// seller's in the lower half of the page, and in the right one: there are forms with the seller below the buyer, and forms
+/// with the seller beside the buyer.
 fn assign(mut finds: Vec<(f64, f64, Found)>, buyer: F, seller: F, sheet: &Sheet<'_>, fields: &mut Fields) {
     finds.sort_by(|a, b| a.1.total_cmp(&b.1));
     let (top, bottom) = sheet.cells.iter().fold((f64::INFINITY, 0.0_f64), |(t, b), c| (t.min(c.top), b.max(c.bottom)));
     match finds.len() {
         0 => {}
         1 => {
-            let (_, y, found) = finds.remove(0);
-            fields.insert(if y > (top + bottom) / 2.0 { seller } else { buyer }, found);
+            let (x, y, found) = finds.remove(0);
+            let is_sellers = y > (top + bottom) / 2.0 || x > sheet.width / 2.0;
+            fields.insert(if is_sellers { seller } else { buyer }, found);
         }
         _ => {
             let (Some(first), Some(last)) = (finds.first().cloned(), finds.last().cloned()) else { return };
@@ -312,7 +314,7 @@ fn net_and_tax(sheet: &Sheet<'_>, hits: &[Hit], fields: &mut Fields) {
 }
 
 /// Lines of goods: a name that starts with `*category*` or stands in the name column, with the amount of its row
-/// under 金额.
+/// under 金额. Of several cells left of one amount the leftmost is the name; the others are the model and the unit.
 fn items(sheet: &Sheet<'_>, hits: &[Hit], fields: &Fields) -> Vec<FoundItem> {
     let amount_x = hits
         .iter()
@@ -324,7 +326,7 @@ fn items(sheet: &Sheet<'_>, hits: &[Hit], fields: &Fields) -> Vec<FoundItem> {
         .get(&F::AmountWithoutTax)
         .or_else(|| fields.get(&F::TotalInWords))
         .map_or(sheet.height, |f| f.quad.bounds().1);
-    let mut items = Vec::new();
+    let mut items: Vec<(usize, usize, FoundItem)> = Vec::new();
     for (i, cell) in sheet.cells.iter().enumerate() {
         if cell.middle() < head
             || cell.bottom > foot + cell.height() * 0.3
@@ -354,8 +356,9 @@ fn items(sheet: &Sheet<'_>, hits: &[Hit], fields: &Fields) -> Vec<FoundItem> {
         if off > sheet.width * 0.08 {
             continue;
         }
+        let at = parsed.chars.0;
         let found = labels::found(sheet, sheet.whole(j), parsed);
-        items.push(FoundItem {
+        let item = FoundItem {
             name: cell.line.text.clone(),
             quantity: None,
             unit: None,
@@ -363,9 +366,14 @@ fn items(sheet: &Sheet<'_>, hits: &[Hit], fields: &Fields) -> Vec<FoundItem> {
             confidence: found.confidence,
             quad: cell.line.quad.union(&found.quad),
             repairs: vec![],
-        });
+        };
+        match items.iter_mut().find(|(cell, from, _)| (*cell, *from) == (j, at)) {
+            Some((_, _, known)) if known.quad.bounds().0 > item.quad.bounds().0 => *known = item,
+            Some(_) => {}
+            None => items.push((j, at, item)),
+        }
     }
-    items
+    items.into_iter().map(|(_, _, item)| item).collect()
 }
 
 #[cfg(test)]
@@ -388,6 +396,7 @@ mod tests {
             ("金额", 758.0, 273.0, 818.0),
             ("税率", 871.0, 272.0, 916.0),
             ("税额", 971.0, 273.0, 1030.0),
+            ("BP-10", 260.0, 300.0, 320.0),
             ("*化学药品制剂*示例片", 30.0, 299.0, 230.0),
             ("100.00", 770.0, 298.0, 830.0),
             ("13.00", 990.0, 298.0, 1040.0),
@@ -425,5 +434,27 @@ mod tests {
         assert_eq!(out.fields[&F::SellerTaxId].repairs.len(), 1, "O read as 0 is recorded");
         assert_eq!(out.items.len(), 1);
         assert_eq!(out.items[0].amount.as_deref(), Some("100.00"));
+        assert_eq!(out.items[0].name, "*化学药品制剂*示例片", "the model is no row of its own");
+    }
+
+    #[test]
+    fn a_lone_number_in_the_box_at_the_right_is_the_sellers() {
+        let lines: &[(&str, f64, f64, f64)] = &[
+            ("电子发票(普通发票)", 350.0, 25.0, 750.0),
+            ("发票号码:24442000000012345678", 776.0, 32.0, 1060.0),
+            ("开票日期:2024年05月20日", 776.0, 64.0, 993.0),
+            ("名称:张三", 60.0, 140.0, 200.0),
+            ("名称:示例药房有限公司", 620.0, 140.0, 900.0),
+            ("统一社会信用代码/纳税人识别号:", 60.0, 180.0, 340.0),
+            ("统一社会信用代码/纳税人识别号:91440300MA5ABC120X", 620.0, 180.0, 1060.0),
+            ("价税合计(大写)", 99.0, 512.0, 217.0),
+            ("壹佰壹拾叁圆整", 301.0, 509.0, 468.0),
+            ("(小写)¥113.00", 814.0, 509.0, 945.0),
+        ];
+        let lines = lines.iter().map(|(t, l, top, r)| Line::at(t, *l, *top, *r, top + 22.0)).collect();
+        let out = crate::extract::extract(&PageText { width: 1100, height: 730, lines });
+        let value = |n: F| out.fields.get(&n).and_then(|f| f.value.clone());
+        assert_eq!(value(F::SellerTaxId).as_deref(), Some("91440300MA5ABC120X"));
+        assert_eq!(value(F::BuyerTaxId), None);
     }
 }
