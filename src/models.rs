@@ -275,7 +275,7 @@ mod tests {
     fn the_shipped_models_are_the_pinned_ones() {
         let manifest = Manifest::load(Path::new("models")).unwrap();
         let names: Vec<_> = manifest.models().iter().map(|m| m.name.as_str()).collect();
-        assert_eq!(names, ["detection", "recognition", "dictionary", "orientation"]);
+        assert_eq!(names, ["detection", "recognition", "dictionary", "orientation", "pixels"]);
         assert!(manifest.models().iter().all(|m| m.licence == "Apache-2.0"));
     }
 }

@@ -8,9 +8,6 @@ use crate::domain::FieldName::{
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::{Fen, FieldName};
 
-/// The currency of a claim that names none.
-const USUAL: &str = "CNY";
-
 /// Signs and codes that name a currency, in capitals. `¥` is left out: yuan and yen share it.
 const CURRENCIES: [(&str, &str); 26] = [
     ("RM", "MYR"),
@@ -43,12 +40,11 @@ const CURRENCIES: [(&str, &str); 26] = [
 
 /// The paper's amounts are in the currency of the claim.
 ///
-/// Needs a claim with an amount. Bills and VAT invoices are in yuan by law; a receipt that names none leaves it open.
+/// Needs a claim that names one. Bills and VAT invoices are in yuan by law; a receipt that names none leaves it open.
 pub(super) fn currency(case: &Case) -> Answer {
-    let Some(claim) = case.evidence.claim.as_ref().filter(|claim| claim.amount.is_some()) else {
+    let Some(claimed) = case.evidence.claim.as_ref().and_then(|claim| claim.currency.as_deref()) else {
         return Answer::not_applicable();
     };
-    let claimed = claim.currency.as_deref().unwrap_or(USUAL);
     if case.kind() != TillReceipt || case.field(Total).is_none() {
         return Answer::not_applicable();
     }
@@ -226,8 +222,11 @@ mod tests {
             let mut evidence = evidence(vec![receipt().line(line)]);
             assert_eq!(ask(&evidence, CheckId::Currency).outcome, NotApplicable, "no claim: {line}");
             evidence.claim = Some(claim());
+            assert_eq!(ask(&evidence, CheckId::Currency).outcome, NotApplicable, "the claim names none: {line}");
+            let named = |code: &str| Some(crate::domain::Claim { currency: Some(code.to_owned()), ..claim() });
+            evidence.claim = named("CNY");
             assert_eq!(ask(&evidence, CheckId::Currency).outcome, outcome, "{line}");
-            evidence.claim = Some(crate::domain::Claim { currency: Some("MYR".into()), ..claim() });
+            evidence.claim = named("MYR");
             let in_ringgit = ask(&evidence, CheckId::Currency).outcome;
             assert_eq!(in_ringgit == Pass, line.contains("RM") && !line.contains("RMB") && outcome == Fail, "{line}");
             evidence.readings = vec![bill().line(line)];

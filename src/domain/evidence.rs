@@ -31,7 +31,7 @@ pub struct Claim {
     /// The amount asked for, a decimal string such as `"993.54"`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<String>,
-    /// The currency it is asked for in, by its ISO 4217 code; yuan (`CNY`) without it.
+    /// The currency it is asked for in, by its ISO 4217 code; without it, that of the paper.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub currency: Option<String>,
 }
