@@ -114,6 +114,8 @@ fn evidence() -> Evidence {
             repeats_searched: false,
             repeats: Vec::new(),
             lot: None,
+            gate: claimlens::domain::gate::Gate::Open,
+            issuers: Vec::new(),
             failures: Vec::new(),
         },
     }

@@ -301,6 +301,7 @@ fn the_interface_describes_itself() {
             "/v1/claims/{id}",
             "/v1/claims/{id}/outcome",
             "/v1/claims/{id}/photos/{n}/{picture}",
+            "/v1/claims/{id}/related",
             "/v1/gate",
             "/v1/gate/reopen",
             "/v1/photos:check",
