@@ -204,8 +204,8 @@ const LEAST_SPREAD: f64 = 0.5;
 /// its median and [`LEAST_SPREAD`].
 ///
 /// The odds themselves mean little on pictures unlike the lab's: every character of a scanner's receipt may have odds of 8.
-/// What stands out on its page stands out there too. Of 30 public photos and scans of receipts and bills the largest was
-/// 3.1; of 45 genuine painted photos, 3.0.
+/// What stands out on its page stands out there too. Of 74 public photos and scans of receipts and bills four reach 3.2, the
+/// largest 3.4; of 1310 genuine painted photos in layouts it never saw, 106 do.
 pub(super) fn measure(
     scene: &Scene,
     windows: &[(&TextLine, Window)],
