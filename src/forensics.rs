@@ -20,7 +20,7 @@ use crate::domain::{FieldName, Quad, Upload};
 use double_jpeg::Earlier;
 use grid::Grid;
 use image::RgbImage;
-use jpeg::{Jpeg, Plane};
+use jpeg::Stored;
 use learned::Scene;
 
 pub use glyphs::{Glyph, TextLine};
@@ -58,28 +58,16 @@ const SUSPECTS: usize = 12;
 pub fn examine(original: &Original, print: &Print, model: &mut Model) -> Result<PixelEvidence, ModelFailed> {
     let luma = glyphs::luma(original.image);
     let lines = glyphs::lines(&luma, print);
-    let jpeg = Jpeg::of(original.bytes, original.image.dimensions());
-    let upright;
-    let plane = match &jpeg {
-        Some(jpeg) => &jpeg.plane,
-        None => {
-            upright = Plane::of(original.image);
-            &upright
-        }
-    };
-    let history = history::of(original, jpeg.as_ref(), plane);
+    let stored = Stored::of(original);
+    let (jpeg, plane) = (stored.jpeg(), stored.plane());
+    let history = history::of(original, jpeg, plane);
     let windows = learned::windows(&lines, original.image.dimensions());
     let mut boxes = Grid::boxes(plane, &lines);
     boxes.extend(windows.iter().map(|(_, window)| window.stored(plane)));
-    let grid = Grid::of(original, jpeg.as_ref(), plane, &boxes);
-    let earlier = Earlier::of(original, jpeg.as_ref());
-    let scene = Scene {
-        image: original.image,
-        plane,
-        is_jpeg: jpeg.is_some(),
-        earlier: earlier.as_ref().ok(),
-        grid: grid.as_ref().ok(),
-    };
+    let grid = Grid::of(original, jpeg, plane, &boxes);
+    let earlier = Earlier::of(original, jpeg);
+    let scene =
+        Scene { image: original.image, stored: &stored, earlier: earlier.as_ref().ok(), grid: grid.as_ref().ok() };
     let nearest = copies::nearest(&luma, &lines);
     let signals = vec![
         grid::measure(&grid, plane, &lines),

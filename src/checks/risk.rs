@@ -18,16 +18,9 @@ pub fn features(reading: &Reading, findings: &[Finding]) -> Features {
         }
     };
     let score = |name: SignalName| reading.pixels.as_ref().and_then(|p| p.signal(name)).and_then(|s| s.score);
-    for (name, feature) in [
-        (SignalName::GlyphGrid, Feature::GlyphGrid),
-        (SignalName::DoubleJpeg, Feature::DoubleJpeg),
-        (SignalName::CopiedGlyphs, Feature::CopiedGlyphs),
-        (SignalName::OddInLine, Feature::OddInLine),
-        (SignalName::Recapture, Feature::Recapture),
-        (SignalName::LearnedTrace, Feature::LearnedTrace),
-    ] {
+    for name in SignalName::ALL {
         let share = i64::from(score(name).unwrap_or(0)) * 1000 / i64::from(name.alarm());
-        put(feature, share.clamp(0, 1_500) as u32);
+        put(name.into(), share.clamp(0, 1_500) as u32);
     }
     let assessed = score(SignalName::GlyphGrid).or(score(SignalName::DoubleJpeg)).is_some();
     put(Feature::Unassessed, if assessed { 0 } else { 1_000 });

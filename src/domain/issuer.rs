@@ -32,6 +32,23 @@ pub struct IssuerFact {
     pub province: Option<String>,
 }
 
+impl IssuerFact {
+    /// What a source says of the issuer, and nothing else.
+    pub fn new(document: usize, source: IssuerSource, outcome: IssuerOutcome) -> Self {
+        Self {
+            document,
+            source,
+            outcome,
+            paper: None,
+            conflict: false,
+            registry: None,
+            level: None,
+            nature: None,
+            province: None,
+        }
+    }
+}
+
 /// Who was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,7 @@
 //! What is odd about a document, and the probability that approving it is wrong.
 
 use super::id::ContentHash;
+use super::pixels::SignalName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,6 +45,20 @@ features! {
     NoQr "no_qr";
     /// How far the strokes are from sharp, 0 to 1.
     Blur "blur";
+}
+
+impl From<SignalName> for Feature {
+    /// What the model counts of a pixel signal.
+    fn from(signal: SignalName) -> Self {
+        match signal {
+            SignalName::GlyphGrid => Self::GlyphGrid,
+            SignalName::DoubleJpeg => Self::DoubleJpeg,
+            SignalName::CopiedGlyphs => Self::CopiedGlyphs,
+            SignalName::OddInLine => Self::OddInLine,
+            SignalName::Recapture => Self::Recapture,
+            SignalName::LearnedTrace => Self::LearnedTrace,
+        }
+    }
 }
 
 /// What is odd about a document, in 1/1000 of each feature's unit. What is not listed is 0.

@@ -211,15 +211,5 @@ pub(crate) fn repeat(kind: RepeatKind, claim: &str, distance: u32) -> Repeat {
 
 /// What a registry says of the first document.
 pub(crate) fn issuer_fact(outcome: issuer::IssuerOutcome) -> issuer::IssuerFact {
-    issuer::IssuerFact {
-        document: 0,
-        source: issuer::IssuerSource::Registry,
-        outcome,
-        paper: None,
-        conflict: false,
-        registry: None,
-        level: None,
-        nature: None,
-        province: None,
-    }
+    issuer::IssuerFact::new(0, issuer::IssuerSource::Registry, outcome)
 }

@@ -1,5 +1,6 @@
 //! A JPEG as it is stored: its tables, its luma plane to the grey level, and where the upright photo lies in it.
 
+use super::Original;
 use super::glyphs::Glyph;
 use super::metadata::{self, Exif};
 use zune_jpeg::JpegDecoder;
@@ -82,6 +83,38 @@ impl Plane {
                 mean(x, y)
             })
             .collect()
+    }
+}
+
+/// A photo's luma as its file holds it.
+pub(super) enum Stored {
+    /// A JPEG's own.
+    Jpeg(Jpeg),
+    /// That of the pixels, for any other file.
+    Other(Plane),
+}
+
+impl Stored {
+    /// Decodes the file again where it is a JPEG.
+    pub(super) fn of(original: &Original) -> Self {
+        Jpeg::of(original.bytes, original.image.dimensions())
+            .map_or_else(|| Self::Other(Plane::of(original.image)), Self::Jpeg)
+    }
+
+    /// The JPEG, if it is one.
+    pub(super) fn jpeg(&self) -> Option<&Jpeg> {
+        match self {
+            Self::Jpeg(jpeg) => Some(jpeg),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// Its luma.
+    pub(super) fn plane(&self) -> &Plane {
+        match self {
+            Self::Jpeg(jpeg) => &jpeg.plane,
+            Self::Other(plane) => plane,
+        }
     }
 }
 

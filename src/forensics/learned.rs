@@ -8,7 +8,7 @@ use super::Original;
 use super::double_jpeg::Earlier;
 use super::glyphs::{Glyph, TextLine};
 use super::grid::Grid;
-use super::jpeg::{Jpeg, Plane};
+use super::jpeg::{Plane, Stored};
 use crate::domain::pixels::{Signal, SignalName};
 use image::RgbImage;
 
@@ -76,9 +76,7 @@ impl Window {
 pub(super) struct Scene<'a> {
     /// Upright.
     pub image: &'a RgbImage,
-    /// As stored.
-    pub plane: &'a Plane,
-    pub is_jpeg: bool,
+    pub stored: &'a Stored,
     pub earlier: Option<&'a Earlier>,
     pub grid: Option<&'a Grid>,
 }
@@ -94,6 +92,7 @@ impl Scene<'_> {
     pub(super) fn planes(&self, window: Window) -> Vec<i8> {
         let (w, h) = (window.width as usize, window.height as usize);
         let (left, top) = (window.left as usize, window.top as usize);
+        let plane = self.stored.plane();
         let (image_width, image_height) = (self.image.width() as usize, self.image.height() as usize);
         // With what is around, as far as the picture goes.
         let (x0, y0) = (left.saturating_sub(AROUND), top.saturating_sub(AROUND));
@@ -104,8 +103,8 @@ impl Scene<'_> {
         for y in 0..high {
             for x in 0..wide {
                 let [r, g, b] = self.image.get_pixel((x0 + x) as u32, (y0 + y) as u32).0.map(f32::from);
-                let (sx, sy) = self.plane.pixel(x0 + x, y0 + y);
-                luma[y * wide + x] = self.plane.luma[sy * self.plane.width + sx];
+                let (sx, sy) = plane.pixel(x0 + x, y0 + y);
+                luma[y * wide + x] = plane.luma[sy * plane.width + sx];
                 colour[0][y * wide + x] = b - g;
                 colour[1][y * wide + x] = r - g;
             }
@@ -124,14 +123,14 @@ impl Scene<'_> {
                 put(1, place, (luma[here] - sums[0].mean(cx, cy, 1)) * 8.0);
                 put(2, place, (colour[0][here] - sums[1].mean(cx, cy, AROUND)) * 2.0);
                 put(3, place, (colour[1][here] - sums[2].mean(cx, cy, AROUND)) * 2.0);
-                let (sx, sy) = self.plane.pixel(left + x, top + y);
+                let (sx, sy) = plane.pixel(left + x, top + y);
                 put(4, place, self.earlier.map_or(0.0, |e| e.at(sx, sy) as f32) * 124.0);
                 if let Some(grid) = self.grid {
                     let strays = grid.strays(sx, sy);
                     put(5, place, if strays == Some(true) { 64.0 } else { 0.0 });
                     put(6, place, if strays.is_none() { 64.0 } else { 0.0 });
                 }
-                if self.is_jpeg {
+                if self.stored.jpeg().is_some() {
                     put(7, place, if matches!(sx % 8, 0 | 7) { 64.0 } else { 0.0 });
                     put(8, place, if matches!(sy % 8, 0 | 7) { 64.0 } else { 0.0 });
                 }
@@ -279,20 +278,11 @@ const INK: i8 = -28;
 
 /// What windows of a photo teach: print inside the altered boxes, `[left, top, right, bottom]`, is altered.
 pub fn lessons(original: &Original, windows: &[Window], altered: &[[f64; 4]]) -> Vec<Lesson> {
-    let jpeg = Jpeg::of(original.bytes, original.image.dimensions());
-    let upright;
-    let plane = match &jpeg {
-        Some(jpeg) => &jpeg.plane,
-        None => {
-            upright = Plane::of(original.image);
-            &upright
-        }
-    };
-    let boxes: Vec<_> = windows.iter().map(|window| window.stored(plane)).collect();
-    let earlier = Earlier::of(original, jpeg.as_ref()).ok();
-    let grid = Grid::of(original, jpeg.as_ref(), plane, &boxes).ok();
-    let scene =
-        Scene { image: original.image, plane, is_jpeg: jpeg.is_some(), earlier: earlier.as_ref(), grid: grid.as_ref() };
+    let stored = Stored::of(original);
+    let boxes: Vec<_> = windows.iter().map(|window| window.stored(stored.plane())).collect();
+    let earlier = Earlier::of(original, stored.jpeg()).ok();
+    let grid = Grid::of(original, stored.jpeg(), stored.plane(), &boxes).ok();
+    let scene = Scene { image: original.image, stored: &stored, earlier: earlier.as_ref(), grid: grid.as_ref() };
     windows.iter().map(|window| lesson(&scene, *window, altered)).collect()
 }
 
@@ -319,12 +309,13 @@ fn lesson(scene: &Scene, window: Window, altered: &[[f64; 4]]) -> Lesson {
 
 #[cfg(test)]
 mod tests {
+    use super::super::jpeg::Jpeg;
     use super::*;
     use crate::domain::Quad;
     use image::Rgb;
 
-    fn scene<'a>(image: &'a RgbImage, plane: &'a Plane) -> Scene<'a> {
-        Scene { image, plane, is_jpeg: false, earlier: None, grid: None }
+    fn scene<'a>(image: &'a RgbImage, stored: &'a Stored) -> Scene<'a> {
+        Scene { image, stored, earlier: None, grid: None }
     }
 
     fn line(glyphs: Vec<Glyph>, height: f64) -> TextLine {
@@ -354,22 +345,23 @@ mod tests {
         let ink = |x: u32, y: u32| (100..112).contains(&x) && (60..76).contains(&y);
         let image =
             RgbImage::from_fn(320, 160, |x, y| if ink(x, y) { Rgb([40, 40, 90]) } else { Rgb([220, 220, 220]) });
-        let plane = Plane::of(&image);
+        let stored = Stored::Jpeg(Jpeg { table: [1; 64], plane: Plane::of(&image) });
         let window = Window { left: 64, top: 48, width: 96, height: 48 };
-        let planes = Scene { is_jpeg: true, ..scene(&image, &plane) }.planes(window);
+        let planes = scene(&image, &stored).planes(window);
         let at = |p: usize, x: u32, y: u32| planes[p * 96 * 48 + (y - 48) as usize * 96 + (x - 64) as usize];
         assert!(at(0, 105, 68) <= INK && at(0, 140, 68) == 0, "{} {}", at(0, 105, 68), at(0, 140, 68));
         assert!(at(1, 100, 68) < 0 && at(1, 105, 68) == 0, "the edge alone is unlike what touches it");
         assert!(at(2, 105, 68) > 40 && at(3, 105, 68) == 0, "the ink is blue");
         assert_eq!([at(7, 64, 60), at(7, 71, 60), at(7, 67, 60), at(8, 67, 56)], [64, 64, 0, 64]);
         // Without a JPEG there are no blocks.
-        assert!(scene(&image, &plane).planes(window)[7 * 96 * 48..].iter().all(|v| *v == 0));
+        let stored = Stored::Other(Plane::of(&image));
+        assert!(scene(&image, &stored).planes(window)[7 * 96 * 48..].iter().all(|v| *v == 0));
     }
 
     #[test]
     fn a_character_is_told_by_the_cells_in_it_and_a_failure_is_no_answer() {
         let image = RgbImage::from_pixel(640, 200, Rgb([220; 3]));
-        let plane = Plane::of(&image);
+        let stored = Stored::Other(Plane::of(&image));
         let row = |top: u32| -> Vec<Glyph> {
             (0..10).map(|i| Glyph { top, bottom: top + 16, ..digit(100 + i * 20) }).collect()
         };
@@ -390,14 +382,14 @@ mod tests {
             };
             Ok((0..shape[2] / CELL * across).map(hot).collect())
         };
-        let signal = measure(&scene(&image, &plane), &windows, &mut model).unwrap();
+        let signal = measure(&scene(&image, &stored), &windows, &mut model).unwrap();
         assert_eq!((signal.tested, signal.suspects.len()), (20, 12));
         assert_eq!(signal.suspects[0].polygon, digit(140).quad());
         assert_eq!((signal.score, signal.suspects[1].score), (Some(12_000), 0));
         let mut broken = |_: [usize; 4], _: Vec<f32>| Err(ModelFailed("no".to_owned()));
-        assert!(measure(&scene(&image, &plane), &windows, &mut broken).is_err());
+        assert!(measure(&scene(&image, &stored), &windows, &mut broken).is_err());
         let mut short = |_: [usize; 4], _: Vec<f32>| Ok(vec![0.0]);
-        assert!(measure(&scene(&image, &plane), &windows, &mut short).is_err());
+        assert!(measure(&scene(&image, &stored), &windows, &mut short).is_err());
     }
 
     #[test]

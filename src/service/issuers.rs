@@ -42,27 +42,13 @@ impl Issuers {
                 facts.push(IssuerFact {
                     conflict: contradicts || answer.as_ref().is_some_and(|a| a.differs_from_before),
                     paper: answer.map(|a| a.paper),
-                    ..fact(document, IssuerSource::Verifier, outcome)
+                    ..IssuerFact::new(document, IssuerSource::Verifier, outcome)
                 });
             } else {
                 facts.extend(registered);
             }
         }
         facts
-    }
-}
-
-fn fact(document: usize, source: IssuerSource, outcome: IssuerOutcome) -> IssuerFact {
-    IssuerFact {
-        document,
-        source,
-        outcome,
-        paper: None,
-        conflict: false,
-        registry: None,
-        level: None,
-        nature: None,
-        province: None,
     }
 }
 

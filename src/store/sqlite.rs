@@ -368,21 +368,15 @@ impl Store {
              (SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC LIMIT 1) \
              GROUP BY f.claim ORDER BY f.claim DESC LIMIT ?";
         let mut db = self.pool.begin().await?;
-        let record = sqlx::query("SELECT record FROM decisions WHERE claim = ? ORDER BY id DESC LIMIT 1")
-            .bind(id.as_str())
-            .fetch_optional(&mut *db)
-            .await?;
+        let record = last_record(&mut db, id.as_str()).await?;
         let known = sqlx::query("SELECT 1 FROM claims WHERE id = ?").bind(id.as_str()).fetch_optional(&mut *db).await?;
         if known.is_none() {
             return Ok(None);
         }
-        let record: Option<Record> = match record {
-            None => None,
-            Some(row) => Some(
-                serde_json::from_slice(row.try_get(0)?)
-                    .map_err(|_| StoreError::Corrupt("a stored record is not a record".to_owned()))?,
-            ),
-        };
+        let record: Option<Record> = record
+            .map(|bytes| serde_json::from_slice(&bytes))
+            .transpose()
+            .map_err(|_| StoreError::Corrupt("a stored record is not a record".to_owned()))?;
         let mut shared: BTreeMap<String, BTreeSet<SharedTrait>> = BTreeMap::new();
         for print in fingerprints(record.as_ref().map_or(&[][..], |record| &record.evidence.readings)) {
             let mut searches: Vec<(SharedTrait, &str, Vec<String>)> =
@@ -536,7 +530,10 @@ impl DecisionTransaction {
             };
             if by_chance {
                 if !records.contains_key(&repeat.claim) {
-                    records.insert(repeat.claim.clone(), self.last_record(&repeat.claim).await?);
+                    // One that cannot be read is the audit's to tell; nothing is compared with it.
+                    let bytes = last_record(&mut self.tx, &repeat.claim).await?;
+                    let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+                    records.insert(repeat.claim.clone(), record);
                 }
                 let other = records.get(&repeat.claim).and_then(Option::as_ref);
                 let other = other.and_then(|record| record.evidence.readings.get(repeat.other_document));
@@ -549,16 +546,6 @@ impl DecisionTransaction {
     /// The approval gate, to be looked at and closed together with this decision.
     pub fn gate(&mut self) -> super::gate::GateRows<'_> {
         super::gate::GateRows(&mut self.tx)
-    }
-
-    /// The last record of a claim. One that cannot be read is the audit's to tell; nothing is compared with it.
-    async fn last_record(&mut self, claim: &str) -> Result<Option<Record>, StoreError> {
-        let row = sqlx::query("SELECT record FROM decisions WHERE claim = ? ORDER BY id DESC LIMIT 1")
-            .bind(claim)
-            .fetch_optional(&mut *self.tx)
-            .await?;
-        let bytes: Option<Vec<u8>> = row.map(|row| row.try_get(0)).transpose()?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     /// Records the decision: record, log entry, fingerprints and the end of the job in one commit.
@@ -981,6 +968,15 @@ async fn fill_fingerprints(pool: &SqlitePool) -> Result<(), StoreError> {
     }
     sqlx::query("PRAGMA user_version = 3").execute(&mut *tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// The bytes of a claim's last record.
+async fn last_record(db: &mut SqliteConnection, claim: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = sqlx::query("SELECT record FROM decisions WHERE claim = ? ORDER BY id DESC LIMIT 1")
+        .bind(claim)
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// The numbers ten below and ten above, as long as this one; `None` if it is not all digits.

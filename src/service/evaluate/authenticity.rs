@@ -11,27 +11,21 @@ use crate::models::{RiskModel, Step, steps};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Reasons that pixels give.
-const BY_PIXELS: [&str; 7] = [
-    "other_jpeg_grid",
-    "other_saves",
-    "characters_copied",
-    "characters_odd",
-    "picture_of_a_picture",
-    "characters_put_in",
-    "file_edited",
-];
-
-/// The reason that a signal's alarm gives, and what the risk model counts of it.
-fn effects(signal: SignalName) -> (&'static str, Feature) {
+/// The reason that a signal's alarm gives.
+fn reason(signal: SignalName) -> &'static str {
     match signal {
-        SignalName::GlyphGrid => ("other_jpeg_grid", Feature::GlyphGrid),
-        SignalName::DoubleJpeg => ("other_saves", Feature::DoubleJpeg),
-        SignalName::CopiedGlyphs => ("characters_copied", Feature::CopiedGlyphs),
-        SignalName::OddInLine => ("characters_odd", Feature::OddInLine),
-        SignalName::Recapture => ("picture_of_a_picture", Feature::Recapture),
-        SignalName::LearnedTrace => ("characters_put_in", Feature::LearnedTrace),
+        SignalName::GlyphGrid => "other_jpeg_grid",
+        SignalName::DoubleJpeg => "other_saves",
+        SignalName::CopiedGlyphs => "characters_copied",
+        SignalName::OddInLine => "characters_odd",
+        SignalName::Recapture => "picture_of_a_picture",
+        SignalName::LearnedTrace => "characters_put_in",
     }
+}
+
+/// Reasons that pixels give: those of the signals, and what the file says of itself.
+fn by_pixels() -> impl Iterator<Item = &'static str> {
+    SignalName::ALL.into_iter().map(reason).chain(["file_edited"])
 }
 
 /// Reasons that the paper gives: what it says contradicts itself, or what is known.
@@ -162,7 +156,7 @@ fn ablation(cases: &[&CaseScore]) -> Vec<Ablation> {
     let model = RiskModel::in_force();
     let through = |case: &CaseScore, without: Option<SignalName>| {
         let Some(features) = &case.features else { return false };
-        let (code, feature) = without.map(effects).unzip();
+        let (code, feature) = (without.map(reason), without.map(Feature::from));
         let mut features = features.clone();
         features.0.retain(|f, _| Some(*f) != feature);
         case.held_by.iter().all(|held| Some(held.as_str()) == code)
@@ -186,9 +180,14 @@ fn coverage(step: &Step) -> Coverage {
     }
 }
 
+/// Whether pixels speak against it.
+fn speaks_by_pixels(case: &CaseScore) -> bool {
+    by_pixels().any(|code| says(case, &[code]))
+}
+
 /// Whether pixels or the paper speak against it.
 fn is_caught(case: &CaseScore) -> bool {
-    says(case, &BY_PIXELS) || contradicts_itself(case)
+    speaks_by_pixels(case) || contradicts_itself(case)
 }
 
 /// Whether the paper speaks against itself, or what is known against the paper.
@@ -218,7 +217,7 @@ fn row(attack: Option<String>, chain: String, cases: &[&CaseScore]) -> Row {
         chain,
         n: cases.len(),
         approved: count(&|c| c.decision == Decision::AutoApprove),
-        by_pixels: count(&|c| says(c, &BY_PIXELS)),
+        by_pixels: count(&speaks_by_pixels),
         by_paper: count(&|c| says(c, &BY_PAPER)),
         caught: Rate::of(count(&is_caught), cases.len()),
         signals,
@@ -356,8 +355,8 @@ mod tests {
     #[test]
     fn every_reason_listed_exists() {
         let codes = crate::decision::reason_codes();
-        for code in BY_PIXELS.iter().chain(&BY_PAPER) {
-            assert!(codes.contains(code), "{code}");
+        for code in by_pixels().chain(BY_PAPER) {
+            assert!(codes.contains(&code), "{code}");
         }
     }
 }

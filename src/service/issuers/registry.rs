@@ -2,7 +2,6 @@
 //!
 //! Aliases are parted by `|`; every column but the name may be empty.
 
-use super::fact;
 use crate::domain::ContentHash;
 use crate::domain::identifier::credit_code_holds;
 use crate::domain::issuer::{IssuerFact, IssuerOutcome, IssuerQuestion, IssuerSource};
@@ -110,7 +109,7 @@ impl Registry {
             level: told(|i| &i.level),
             nature: told(|i| &i.nature),
             province: told(|i| &i.province),
-            ..fact(document, IssuerSource::Registry, outcome)
+            ..IssuerFact::new(document, IssuerSource::Registry, outcome)
         }
     }
 
