@@ -17,7 +17,7 @@ pub mod tesseract;
 use crate::domain::Bp;
 use image::RgbImage;
 
-pub use self::tesseract::Tesseract;
+pub use self::tesseract::{LOOKS, Tesseract};
 pub use orientation::Orientation;
 pub use ppocr::PpOcr;
 pub use tensor::Runtime;

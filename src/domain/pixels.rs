@@ -161,7 +161,7 @@ impl SignalName {
             Self::CopiedGlyphs => 3_600,
             Self::OddInLine => 2_300,
             Self::Recapture => 1_000,
-            Self::LearnedTrace => 3_200,
+            Self::LearnedTrace => 4_400,
         }
     }
 }

@@ -4,9 +4,24 @@ use super::crop::resized;
 use super::{OcrEngine, OcrError, Recognised};
 use crate::domain::Bp;
 use image::RgbImage;
+use imageproc::filter::gaussian_blur_f32;
 
-/// Crops are scaled to this height: best of those measured on tight crops of numbers.
-const HEIGHT: u32 = 60;
+/// How a crop is made ready.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// Height to scale to, in pixels.
+    height: u32,
+    /// Standard deviation of the softening before that, as a share of the crop's height; 0 leaves it as it is.
+    soften: f32,
+}
+
+/// Ways of looking, the best single one first.
+///
+/// Of 41 totals of public receipts that the first look read unlike the first reader (which was right on nearly all), one
+/// of the others read 21 like it; of 30 totals and numbers printed by needles, 25: softening joins their dots.
+pub const LOOKS: [Look; 3] =
+    [Look { height: 60, soften: 0.0 }, Look { height: 48, soften: 0.05 }, Look { height: 28, soften: 0.0 }];
+
 /// White border around the scaled crop in pixels; Tesseract loses characters that touch the edge.
 const BORDER: u32 = 12;
 
@@ -21,16 +36,6 @@ pub struct Tesseract {
     engine: Option<tesseract::Tesseract>,
 }
 
-impl Tesseract {
-    /// Starts Tesseract. `tessdata` is the folder with `eng.traineddata`, or `None` for the system's.
-    ///
-    /// # Errors
-    /// If the language data is missing.
-    pub fn start(tessdata: Option<&str>) -> Result<Self, OcrError> {
-        Ok(Self { tessdata: tessdata.map(str::to_owned), engine: Some(engine(tessdata)?) })
-    }
-}
-
 fn engine(tessdata: Option<&str>) -> Result<tesseract::Tesseract, OcrError> {
     let mut engine =
         tesseract::Tesseract::new(tessdata, Some("eng")).map_err(|e| OcrError::Tesseract(e.to_string()))?;
@@ -43,12 +48,32 @@ impl OcrEngine for Tesseract {
         "tesseract"
     }
 
-    /// The text with one confidence for the whole line; centres are not known and spread evenly.
+    /// What the first of [`LOOKS`] reads.
     fn recognise(&mut self, crop: &RgbImage) -> Result<Recognised, OcrError> {
+        self.look(crop, LOOKS[0])
+    }
+}
+
+impl Tesseract {
+    /// Starts Tesseract. `tessdata` is the folder with `eng.traineddata`, or `None` for the system's.
+    ///
+    /// # Errors
+    /// If the language data is missing.
+    pub fn start(tessdata: Option<&str>) -> Result<Self, OcrError> {
+        Ok(Self { tessdata: tessdata.map(str::to_owned), engine: Some(engine(tessdata)?) })
+    }
+
+    /// The text with one confidence for the whole line; centres are not known and spread evenly.
+    ///
+    /// # Errors
+    /// If Tesseract fails.
+    pub fn look(&mut self, crop: &RgbImage, Look { height, soften }: Look) -> Result<Recognised, OcrError> {
         let failed = |e: String| OcrError::Tesseract(e);
-        let width = (f64::from(crop.width()) * f64::from(HEIGHT) / f64::from(crop.height().max(1))).ceil() as u32;
-        let small = resized(crop, width.clamp(4, 4000), HEIGHT);
-        let (w, h) = (small.width() + 2 * BORDER, HEIGHT + 2 * BORDER);
+        let sigma = soften * crop.height() as f32;
+        let softened = (sigma > 0.0).then(|| gaussian_blur_f32(crop, sigma));
+        let width = (f64::from(crop.width()) * f64::from(height) / f64::from(crop.height().max(1))).ceil() as u32;
+        let small = resized(softened.as_ref().unwrap_or(crop), width.clamp(4, 4000), height);
+        let (w, h) = (small.width() + 2 * BORDER, height + 2 * BORDER);
         let paper = paper_colour(&small);
         let mut frame = vec![paper; (w * h) as usize];
         for (x, y, p) in small.enumerate_pixels() {

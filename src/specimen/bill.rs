@@ -364,17 +364,21 @@ fn head(p: &mut Painter<'_>, bill: &Bill) {
     let set = p.canvas.fit(&style, span.map(|x| x * S), y * S, 0.5, &title);
     p.ledger.field(FieldName::BillTitle, &title, &title, &set, y * S);
 
+    // The number of a pre-printed form has eight digits, and no check code goes with it.
+    let number = if form.electronic { bill.number.clone() } else { bill.number[2..].to_owned() };
     let issued = bill.issued.to_string();
     let printed = [
         ("票据代码", FieldName::BillCode, &bill.code),
         ("交款人统一社会信用代码", FieldName::PayerId, &bill.payer_id),
         ("交款人", FieldName::PayerName, &bill.payer),
-        ("票据号码", FieldName::BillNumber, &bill.number),
+        ("票据号码", FieldName::BillNumber, &number),
         ("校验码", FieldName::CheckCode, &bill.check),
         ("开票日期", FieldName::IssueDate, &issued),
     ];
     for ((span, y), (label, field, value)) in form.head.into_iter().zip(printed) {
-        p.pair(span, y, label, value, &one(field, value));
+        if form.electronic || field != FieldName::CheckCode {
+            p.pair(span, y, label, value, &one(field, value));
+        }
     }
     if let Some(corner) = form.code {
         let payload = bill.qr();
