@@ -14,13 +14,24 @@
 //!
 //! Sequence numbers start at 1 and have no gaps.
 //!
+//! ## Tree and checkpoints
+//! The bytes above are also the entry's leaf in a Merkle tree ([`merkle`]), leaf 0 for entry 1. After each entry the log
+//! signs a checkpoint of the tree ([`note`]). So whoever has the log's public key can be shown that an entry is in the log,
+//! or that a later log continues an earlier one, in a few kilobytes and without trusting who shows it.
+//!
 //! ## What verification proves, and what not
 //! Any change to an entry breaks its hash or the link to its neighbour; a cut tail or an appended entry disagrees with
-//! the stored head. *Not* detectable from the log alone: somebody who can write the database rewrites the whole chain
-//! from some entry on, together with the head and everything the entries commit to. A [`Checkpoint`] kept where that
-//! person cannot write makes it detectable, up to the moment the checkpoint was taken. Nor does a log prove that what
-//! was truthfully logged was true.
+//! the stored head; and nobody without the log's private key can sign another head. *Not* detectable from the log alone:
+//! somebody with the key who can write the database rewrites the log from some entry on, together with the head and
+//! everything the entries commit to; or puts back an older state as a whole, for which no key is needed. A checkpoint kept
+//! where that person cannot write makes both detectable, up to the moment the checkpoint was taken. Nor does a log prove
+//! that what was truthfully logged was true.
 
+pub mod merkle;
+pub mod note;
+
+use self::merkle::Nodes;
+use self::note::PublicKey;
 use crate::domain::{ContentHash, canonical_json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -95,7 +106,7 @@ impl Entry {
         let damaged = || Fault::of(FaultKind::HeadDiffers).at_entry(head.size);
         let prev = head.hash.parse::<ContentHash>().map_err(|_| damaged())?;
         let payload_sha256 = ContentHash::of(payload.as_bytes());
-        let hash = entry_hash(seq, at, kind, subject, payload_sha256, prev);
+        let hash = ContentHash::of(&entry_bytes(seq, [at, kind, subject], payload_sha256, prev));
         Ok(Self {
             seq,
             at: at.to_owned(),
@@ -108,23 +119,29 @@ impl Entry {
         })
     }
 
+    /// Its bytes as they stand in the tree; `None` if a hash in it is none.
+    pub fn leaf(&self) -> Option<Vec<u8>> {
+        let (payload, prev) = (self.payload_sha256.parse().ok()?, self.prev_hash.parse().ok()?);
+        Some(entry_bytes(self.seq, [&self.at, &self.kind, &self.subject], payload, prev))
+    }
+
     /// The head of a log that ends with this entry.
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint { size: self.seq, hash: self.hash.clone() }
     }
 }
 
-fn entry_hash(seq: u64, at: &str, kind: &str, subject: &str, payload: ContentHash, prev: ContentHash) -> ContentHash {
-    let mut hash = Sha256::new();
-    hash.update(DOMAIN);
-    hash.update(seq.to_be_bytes());
+/// The bytes that an entry's hash is over; also its leaf in the tree.
+fn entry_bytes(seq: u64, [at, kind, subject]: [&str; 3], payload: ContentHash, prev: ContentHash) -> Vec<u8> {
+    let mut bytes = DOMAIN.to_vec();
+    bytes.extend(seq.to_be_bytes());
     for text in [at, kind, subject] {
-        hash.update((text.len() as u32).to_be_bytes());
-        hash.update(text.as_bytes());
+        bytes.extend((text.len() as u32).to_be_bytes());
+        bytes.extend(text.as_bytes());
     }
-    hash.update(payload.0);
-    hash.update(prev.0);
-    ContentHash(hash.finalize().into())
+    bytes.extend(payload.0);
+    bytes.extend(prev.0);
+    bytes
 }
 
 /// A photo as the log commits to it.
@@ -235,6 +252,12 @@ pub enum FaultKind {
     /// The stored head is not the last entry: the tail was cut, or the head or last entry changed.
     #[error("the end of the log is not where the stored head says")]
     HeadDiffers,
+    /// The tree kept over the entries is not the one over these entries.
+    #[error("the tree over the log does not match its entries")]
+    TreeAltered,
+    /// The stored checkpoint is not signed by the log's key, or does not speak of this log.
+    #[error("the checkpoint is not signed by the log's key, or not one of this log")]
+    SignatureInvalid,
     /// The log does not contain a checkpoint noted earlier.
     #[error("the log does not continue the checkpoint noted earlier")]
     CheckpointDiffers,
@@ -355,14 +378,7 @@ pub fn verify(entries: &[Entry], head: &Checkpoint) -> Vec<Fault> {
         if entry.prev_hash != last.hash {
             fault(FaultKind::LinkBroken);
         }
-        let parsed = (entry.payload_sha256.parse(), entry.prev_hash.parse());
-        let right = match parsed {
-            (Ok(payload), Ok(prev)) => {
-                entry_hash(entry.seq, &entry.at, &entry.kind, &entry.subject, payload, prev).to_string() == entry.hash
-            }
-            _ => false,
-        };
-        if !right {
+        if entry.leaf().is_none_or(|leaf| ContentHash::of(&leaf).to_string() != entry.hash) {
             fault(FaultKind::EntryAltered);
         }
         last = entry.checkpoint();
@@ -373,10 +389,62 @@ pub fn verify(entries: &[Entry], head: &Checkpoint) -> Vec<Fault> {
     faults
 }
 
-/// Whether the log still contains a checkpoint noted earlier.
-pub fn continues(entries: &[Entry], noted: &Checkpoint) -> Option<Fault> {
-    let holds = *noted == Checkpoint::empty() || entries.iter().any(|e| e.checkpoint() == *noted);
-    (!holds).then(|| Fault::of(FaultKind::CheckpointDiffers).at_entry(noted.size))
+/// What is kept beside the entries: the tree and its signed checkpoint.
+#[derive(Debug, Clone, Default)]
+pub struct Sealed {
+    /// Complete subtrees, as stored.
+    pub nodes: Nodes,
+    /// The signed checkpoint.
+    pub note: String,
+    /// The public key that the log says is its own.
+    pub public_key: String,
+}
+
+/// Every place where the tree is not that of the entries; and whether `key`, or the log's own where none is given, signed
+/// its root.
+///
+/// A changed entry is reported at that entry alone: a node is held against its stored children.
+pub fn verify_tree(entries: &[Entry], sealed: &Sealed, key: Option<&PublicKey>) -> Vec<Fault> {
+    let size = entries.len() as u64;
+    let mut faults = Vec::new();
+    let mut fault_at = |leaf: u64| faults.push(Fault::of(FaultKind::TreeAltered).at_entry(leaf + 1));
+    for (i, entry) in entries.iter().enumerate() {
+        let leaf = entry.leaf().map(|leaf| merkle::leaf_hash(&leaf));
+        if leaf.is_none() || sealed.nodes.get(&(0, i as u64)).copied() != leaf {
+            fault_at(i as u64);
+        }
+    }
+    let mut wanted = entries.len();
+    for level in 1..=size.checked_ilog2().unwrap_or(0) {
+        for i in 0..size >> level {
+            wanted += 1;
+            let leaves = (i << level)..((i + 1) << level);
+            if sealed.nodes.get(&(level, i)).copied() != merkle::from_children((level, i), &sealed.nodes) {
+                fault_at(leaves.start);
+            }
+        }
+    }
+    if sealed.nodes.len() != wanted {
+        fault_at(size.saturating_sub(1));
+    }
+    let key = key.cloned().or_else(|| sealed.public_key.parse().ok());
+    let signed = key.and_then(|key| key.open(&sealed.note).ok());
+    let right = signed.is_some_and(|s| s.size == size && merkle::root(size, &sealed.nodes) == Some(s.root));
+    if !right {
+        faults.push(Fault::of(FaultKind::SignatureInvalid).at_entry(size));
+    }
+    faults
+}
+
+/// Whether the log still continues a signed checkpoint noted earlier.
+pub fn continues_root(entries: &[Entry], noted: &note::Root) -> Option<Fault> {
+    let leaves: Option<Vec<ContentHash>> =
+        entries.iter().take(noted.size as usize).map(|e| Some(merkle::leaf_hash(&e.leaf()?))).collect();
+    let root = leaves.filter(|l| l.len() as u64 == noted.size).and_then(|leaves| {
+        let (size, nodes) = merkle::build(leaves);
+        merkle::root(size, &nodes)
+    });
+    (root != Some(noted.root)).then(|| Fault::of(FaultKind::CheckpointDiffers).at_entry(noted.size))
 }
 
 #[cfg(test)]
@@ -396,23 +464,80 @@ mod tests {
         (entries, head)
     }
 
+    fn key() -> note::LogKey {
+        note::LogKey::of("claimlens/test", [5; 32]).unwrap()
+    }
+
+    fn tree(entries: &[Entry]) -> (u64, Nodes) {
+        merkle::build(entries.iter().map(|e| merkle::leaf_hash(&e.leaf().unwrap())))
+    }
+
+    fn root(entries: &[Entry]) -> note::Root {
+        let (size, nodes) = tree(entries);
+        note::Root { origin: "claimlens/test".to_owned(), size, root: merkle::root(size, &nodes).unwrap() }
+    }
+
+    fn sealed(entries: &[Entry]) -> Sealed {
+        let note = key().sign(entries.len() as u64, root(entries).root);
+        Sealed { nodes: tree(entries).1, note, public_key: key().public().to_string() }
+    }
+
+    #[test]
+    fn every_changed_part_of_the_tree_is_found_at_its_place() {
+        let (entries, _) = log();
+        let whole = sealed(&entries);
+        for node in whole.nodes.keys() {
+            let mut bent = whole.clone();
+            bent.nodes.get_mut(node).unwrap().0[3] ^= 1;
+            let faults = verify_tree(&entries, &bent, None);
+            let at = (node.1 << node.0) + 1;
+            assert!(
+                faults.iter().any(|f| f.entry == Some(at) && f.kind == FaultKind::TreeAltered),
+                "{node:?}: {faults:?}"
+            );
+            let mut short = whole.clone();
+            short.nodes.remove(node);
+            assert!(!verify_tree(&entries, &short, None).is_empty());
+        }
+        let mut more = whole.clone();
+        more.nodes.insert((9, 9), ContentHash([0; 32]));
+        assert!(!verify_tree(&entries, &more, None).is_empty());
+        // A log cut together with its tree still lacks a signature for its new end.
+        let mut cut = sealed(&entries[..3]);
+        cut.note = whole.note.clone();
+        assert_eq!(verify_tree(&entries[..3], &cut, None), [Fault::of(FaultKind::SignatureInvalid).at_entry(3)]);
+        // Signed by another key: found by whoever knows the log's own.
+        let stranger = note::LogKey::of("claimlens/test", [6; 32]).unwrap();
+        let mut resigned = whole;
+        resigned.note = stranger.sign(5, root(&entries).root);
+        resigned.public_key = stranger.public().to_string();
+        assert_eq!(verify_tree(&entries, &resigned, None), []);
+        let known = key().public();
+        assert_eq!(
+            verify_tree(&entries, &resigned, Some(&known)),
+            [Fault::of(FaultKind::SignatureInvalid).at_entry(5)]
+        );
+    }
+
     #[test]
     fn an_untouched_log_holds() {
         let (entries, head) = log();
         assert_eq!(verify(&entries, &head), []);
         assert_eq!(verify(&[], &Checkpoint::empty()), []);
-        assert_eq!(continues(&entries, &entries[2].checkpoint()), None);
+        assert_eq!(continues_root(&entries, &root(&entries[..3])), None);
+        assert_eq!(verify_tree(&entries, &sealed(&entries), Some(&key().public())), []);
+        assert_eq!(verify_tree(&[], &sealed(&[]), None), []);
     }
 
     #[test]
     fn the_layout_is_pinned() {
         // Computed apart from this code, from the layout in the module's documentation.
-        let hash = entry_hash(1, "t", "k", "s", ContentHash([1; 32]), ContentHash([0; 32]));
+        let leaf = entry_bytes(1, ["t", "k", "s"], ContentHash([1; 32]), ContentHash([0; 32]));
         let mut bytes = b"claimlens log entry v1\0".to_vec();
         bytes.extend([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, b't', 0, 0, 0, 1, b'k', 0, 0, 0, 1, b's']);
         bytes.extend([1; 32]);
         bytes.extend([0; 32]);
-        assert_eq!(hash, ContentHash::of(&bytes));
+        assert_eq!(leaf, bytes);
     }
 
     #[test]
@@ -457,7 +582,7 @@ mod tests {
     #[test]
     fn a_rewritten_chain_is_found_only_by_a_checkpoint_kept_elsewhere() {
         let (entries, _) = log();
-        let noted = entries[3].checkpoint();
+        let noted = root(&entries[..4]);
         let (mut rewritten, mut head) = (Vec::new(), Checkpoint::empty());
         for e in &entries {
             let entry = Entry::after(&head, &e.at, &e.kind, "clm_b", e.payload.clone()).unwrap();
@@ -465,6 +590,6 @@ mod tests {
             rewritten.push(entry);
         }
         assert_eq!(verify(&rewritten, &head), []);
-        assert_eq!(continues(&rewritten, &noted), Some(Fault::of(FaultKind::CheckpointDiffers).at_entry(4)));
+        assert_eq!(continues_root(&rewritten, &noted), Some(Fault::of(FaultKind::CheckpointDiffers).at_entry(4)));
     }
 }

@@ -15,6 +15,7 @@ mod serve;
 mod show;
 mod specimen;
 mod verify;
+mod witness;
 mod workers;
 
 use clap::builder::styling::{AnsiColor, Styles};

@@ -3,6 +3,7 @@
 //! There is no authentication yet, so the server listens on the loopback address unless told otherwise; put nothing
 //! but your own programs in front of it.
 
+mod audit;
 mod check;
 mod claims;
 mod documents;
@@ -34,6 +35,11 @@ use utoipa::OpenApi;
         gate::get,
         gate::reopen,
         claims::related,
+        audit::checkpoint,
+        audit::key,
+        audit::proof,
+        audit::consistency,
+        audit::evidence,
         documents::picture,
         check::check,
         ops::root,
@@ -57,6 +63,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/claims/{id}/related").get(claims::related))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
         .service(resource("/v1/photos:check").post(check::check))
+        .service(resource("/v1/claims/{id}/evidence").get(audit::evidence))
+        .service(resource("/v1/audit/checkpoint").get(audit::checkpoint))
+        .service(resource("/v1/audit/key").get(audit::key))
+        .service(resource("/v1/audit/entries/{seq}/proof").get(audit::proof))
+        .service(resource("/v1/audit/consistency").get(audit::consistency))
         .service(resource("/v1/gate").get(gate::get))
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/healthz").get(ops::healthz))

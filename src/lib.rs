@@ -30,7 +30,7 @@
 //! | [`decision`] | policy + findings → verdict with every reason | domain |
 //! | [`models`] | the model files and their pinned hashes; the calibration table | domain |
 //! | [`pipeline`] | read and judge: the only file that knows the order | domain, vision, ocr, extract, forensics, checks, decision, models |
-//! | [`audit`] | hash chain over log entries and its verification | domain |
+//! | [`audit`] | hash chain and Merkle tree over log entries, signed checkpoints, proofs, and their verification | domain |
 //! | [`store`] | verbs over SQLite and content-addressed photos | domain, audit |
 //! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
 //! | [`http`] | routes, problem answers, OpenAPI | domain, service |

@@ -523,7 +523,7 @@ mod tests {
             };
             for (name, text) in [(FieldName::IssuerName, "某市某医院"), (FieldName::BillTitle, "门诊收费票据")]
             {
-                reading.fields.insert(name, field(name, found(text), Quad::from_px([[0.0; 2]; 4]), None));
+                reading.fields.insert(name, field(found(text), Quad::from_px([[0.0; 2]; 4]), None));
             }
             calibrate(&mut reading, &Calibration::default());
             reading.fields

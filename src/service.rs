@@ -8,19 +8,22 @@
 //! that a crash cut off is taken up again by [`Service::resume`].
 
 mod audit;
+mod backtest;
 pub mod check;
 pub mod evaluate;
 mod gate;
 pub mod intake;
 pub mod issuers;
 mod known;
+mod pack;
 pub mod pictures;
 mod related;
 pub mod replay;
 mod stats;
 pub mod work;
 
-pub use audit::AuditReport;
+pub use audit::{AuditReport, Noted};
+pub use backtest::{BacktestReport, Change};
 pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
 pub use issuers::{Issuers, Registry, Verifier};
@@ -116,7 +119,7 @@ impl ServiceConfig {
     }
 }
 
-/// What is kept: the database `claimlens.sqlite` and the photos under `photos/`.
+/// What is kept: the database `claimlens.sqlite`, the photos under `photos/` and the log's private key `log.key`.
 #[derive(Debug, Clone)]
 pub struct Records {
     store: Store,
@@ -131,7 +134,7 @@ impl Records {
     pub async fn open(data: &Path) -> Result<Self, ServiceError> {
         std::fs::create_dir_all(data)?;
         let blobs = Blobs::open(&data.join("photos"))?;
-        let store = Store::open(&data.join("claimlens.sqlite")).await?;
+        let store = Store::open(&data.join("claimlens.sqlite"), &data.join("log.key")).await?;
         Ok(Self { store, blobs })
     }
 

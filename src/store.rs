@@ -4,6 +4,7 @@
 
 pub mod blobs;
 pub mod gate;
+mod log;
 pub mod sqlite;
 
 use crate::audit::Fault;
@@ -11,6 +12,7 @@ use crate::domain::{Claim, ClaimId, ContentHash};
 
 pub use blobs::{BlobState, Blobs};
 pub use gate::{AuditedOutcome, Standing};
+pub use log::Proved;
 pub use sqlite::{Snapshot, Store};
 
 /// Why the store could not do it.

@@ -2,25 +2,31 @@
 
 use super::serve::{existing_records, on_runtime};
 use super::show::Paint;
+use super::witness::WitnessArgs;
 use super::{Ending, Format, usage};
-use crate::audit::Checkpoint;
+use crate::audit::note::PublicKey;
 use crate::domain::ClaimId;
-use crate::service::{AuditReport, ServiceError};
+use crate::service::{AuditReport, Noted, Records, ServiceError};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Verify the audit log, or print its head to keep elsewhere
+/// Verify the audit log, prove what is in it, or keep watch over it from elsewhere
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A log that continues a head noted elsewhere was not altered up to there. Without a noted head, a log
-rewritten from its start verifies as well: note heads where the records cannot be written.
+    after_help = "A log that continues a checkpoint noted elsewhere was not altered up to there. Without one, an older state
+put back as a whole verifies as well, and so does a log rewritten by somebody who has its key: keep checkpoints and the
+public key where the records cannot be written, or let `audit witness` do so.
 
 Examples:
   claimlens audit verify
-  claimlens audit checkpoint > head.json
-  claimlens audit verify --checkpoint head.json
+  claimlens audit key > log.pub
+  claimlens audit checkpoint > head.note
+  claimlens audit verify --key log.pub --checkpoint head.note
+  claimlens audit prove --entry 17 > entry.tlog-proof
+  claimlens audit export --claim clm_… > claim.pack.json
+  claimlens audit witness --url http://127.0.0.1:8080 --key log.pub --keep head.note
 
 Exit status: 0 everything holds, 1 something does not (every fault is located), 2 wrong usage."
 )]
@@ -35,9 +41,12 @@ enum AuditCommand {
     Verify {
         #[command(flatten)]
         place: DataArgs,
-        /// Also check that the log continues this head, noted earlier with `audit checkpoint`
+        /// Also check that the log continues this one, noted earlier with `audit checkpoint`
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
+        /// The log's public key, noted earlier with `audit key`, instead of the one it now says is its own
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
         /// How to print
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -56,11 +65,34 @@ enum AuditCommand {
         #[arg(long, value_name = "ID")]
         before: Option<ClaimId>,
     },
-    /// Print the log's size and the hash of its head, as JSON
+    /// Print the signed state of the log, as a C2SP checkpoint
     Checkpoint {
         #[command(flatten)]
         place: DataArgs,
     },
+    /// Print the public key of the log
+    Key {
+        #[command(flatten)]
+        place: DataArgs,
+    },
+    /// Print the proof that an entry is in the log, as a C2SP tlog-proof
+    Prove {
+        #[command(flatten)]
+        place: DataArgs,
+        /// Number of the entry, from 1
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        entry: u64,
+    },
+    /// Print everything the log commits to of one claim with the proofs, to be checked offline. Holds personal data
+    Export {
+        #[command(flatten)]
+        place: DataArgs,
+        /// Name of the claim here
+        #[arg(long, value_name = "ID")]
+        claim: ClaimId,
+    },
+    /// Take the checkpoint of a running service and keep it, if the log only grew since the one kept before
+    Witness(WitnessArgs),
 }
 
 #[derive(Debug, Args)]
@@ -74,11 +106,14 @@ struct DataArgs {
 pub fn run(args: &AuditArgs) -> Result<Ending> {
     let mut out = std::io::stdout().lock();
     match &args.command {
-        AuditCommand::Verify { place, checkpoint, format } => {
-            let noted = checkpoint.as_deref().map(read_checkpoint).transpose()?;
+        AuditCommand::Verify { place, checkpoint, key, format } => {
+            let noted = Noted {
+                note: checkpoint.as_deref().map(read).transpose()?,
+                key: key.as_deref().map(read_key).transpose()?,
+            };
             let report = on_runtime(async {
                 let records = existing_records(&place.data).await?;
-                let report = records.audit_verify(noted.as_ref()).await?;
+                let report = records.audit_verify(&noted).await?;
                 records.close().await;
                 Ok(report)
             })?;
@@ -107,21 +142,51 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
             Ok(Ending::Done)
         }
         AuditCommand::Checkpoint { place } => {
-            let head = on_runtime(async {
-                let records = existing_records(&place.data).await?;
-                let head = records.audit_checkpoint().await?;
-                records.close().await;
-                Ok(head)
-            })?;
-            writeln!(out, "{}", serde_json::to_string(&head)?)?;
+            let (note, _) = of_records(place, async |records| Ok(records.audit_checkpoint().await?))?;
+            out.write_all(note.as_bytes())?;
             Ok(Ending::Done)
         }
+        AuditCommand::Key { place } => {
+            let (_, key) = of_records(place, async |records| Ok(records.audit_checkpoint().await?))?;
+            writeln!(out, "{key}")?;
+            Ok(Ending::Done)
+        }
+        AuditCommand::Prove { place, entry } => {
+            let proof = of_records(place, async |records| Ok(records.proof(*entry).await?))?;
+            let proof = proof.ok_or_else(|| usage(format!("there is no entry {entry}")))?;
+            out.write_all(proof.to_string().as_bytes())?;
+            Ok(Ending::Done)
+        }
+        AuditCommand::Export { place, claim } => {
+            let pack = of_records(place, async |records| {
+                records.evidence_pack(claim).await.map_err(|e| match e {
+                    ServiceError::NotFound => usage(format!("there is no claim {claim}")),
+                    other => other.into(),
+                })
+            })?;
+            writeln!(out, "{}", serde_json::to_string_pretty(&pack)?)?;
+            Ok(Ending::Done)
+        }
+        AuditCommand::Witness(args) => super::witness::run(args),
     }
 }
 
-fn read_checkpoint(path: &Path) -> Result<Checkpoint> {
-    let text = std::fs::read_to_string(path).map_err(|e| usage(format!("{}: {e}", path.display())))?;
-    serde_json::from_str(&text).map_err(|e| usage(format!("{} is no noted head: {e}", path.display())))
+fn of_records<T>(place: &DataArgs, ask: impl AsyncFnOnce(&Records) -> Result<T>) -> Result<T> {
+    on_runtime(async {
+        let records = existing_records(&place.data).await?;
+        let answer = ask(&records).await;
+        records.close().await;
+        answer
+    })
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|e| usage(format!("{}: {e}", path.display())))
+}
+
+/// Reads a public key.
+pub(super) fn read_key(path: &Path) -> Result<PublicKey> {
+    read(path)?.parse().map_err(|e| usage(format!("{}: {e}", path.display())))
 }
 
 fn text(report: &AuditReport, paint: Paint) -> String {

@@ -1,9 +1,11 @@
 //! `policy`: look at and check the rules decisions are made by.
 
-use super::places::policy_or_default;
-use super::{Ending, complain, usage};
+use super::places::{policy_or_default, read_policy};
+use super::serve::{existing_records, on_runtime};
+use super::{Ending, Format, complain, usage};
 use crate::decision::Policy;
 use crate::models::{Certificate, PREVALENCE_PPM, RiskModel};
+use crate::service::{BacktestReport, Change};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use std::io::Write;
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   claimlens policy show > mine.toml              start from the built-in policy
   claimlens policy check mine.toml
+  claimlens policy backtest mine.toml            what it would have decided of everything recorded
   claimlens verify bills/ --policy mine.toml")]
 pub struct PolicyArgs {
     #[command(subcommand)]
@@ -26,6 +29,17 @@ enum PolicyCommand {
     Check {
         /// The policy file
         file: PathBuf,
+    },
+    /// Decide everything recorded again by a policy, and tell in figures what would change. Nothing is altered
+    Backtest {
+        /// The policy file
+        file: PathBuf,
+        /// Where the records are
+        #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
+        data: PathBuf,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
     },
     /// Print a policy, after it as comments the bound on wrong approvals that was earned, and on standard error its SHA-256;
     /// the built-in one if none is named
@@ -52,6 +66,20 @@ pub fn run(args: &PolicyArgs) -> Result<Ending> {
                 }
             }
         }
+        PolicyCommand::Backtest { file, data, format } => {
+            let policy = read_policy(file)?;
+            let report = on_runtime(async {
+                let records = existing_records(data).await?;
+                let report = records.backtest(policy).await?;
+                records.close().await;
+                Ok(report)
+            })?;
+            match format {
+                Format::Json => writeln!(out, "{}", serde_json::to_string(&report)?)?,
+                Format::Text => out.write_all(told(&report).as_bytes())?,
+            }
+            Ok(if report.failed == 0 { Ending::Done } else { Ending::NotAll })
+        }
         PolicyCommand::Show { file } => {
             let policy = policy_or_default(file.as_deref())?;
             write!(out, "{}", policy.text())?;
@@ -62,6 +90,40 @@ pub fn run(args: &PolicyArgs) -> Result<Ending> {
             Ok(Ending::Done)
         }
     }
+}
+
+/// A backtest for people: what changes first, what stays the same left out.
+fn told(report: &BacktestReport) -> String {
+    let BacktestReport { decisions, approved, newly_approved, newly_held, amount_approved_fen: amount, .. } = report;
+    let yuan = |fen: u64| format!("{}.{:02}", fen / 100, fen % 100);
+    let mut out = format!(
+        "{decisions} decisions judged by {:.12}\n\
+         approved            {} → {} ({newly_approved} newly approved, {newly_held} newly held)\n\
+         amount approved     {} → {}\n",
+        report.policy,
+        approved.before,
+        approved.after,
+        yuan(amount.before),
+        yuan(amount.after),
+    );
+    for (title, changes) in [("approved, by kind", &report.approved_by_kind), ("claims with reason", &report.reasons)] {
+        let changed: Vec<_> = changes.iter().filter(|(_, c)| c.before != c.after).collect();
+        if !changed.is_empty() {
+            out += &format!("{title}\n");
+        }
+        for (name, Change { before, after }) in changed {
+            out += &format!("  {name:<32} {before} → {after}\n");
+        }
+    }
+    let earned = &report.guarantee["earned"]["bound"];
+    out += &match earned.as_f64() {
+        Some(bound) => format!("bound it would run at: {:.0} wrong approvals in a million (95 %)\n", bound * 1e6),
+        None => "no bound on wrong approvals was earned that keeps to its limit: nothing would be approved\n".to_owned(),
+    };
+    if report.failed > 0 {
+        out += &format!("{} decisions could not be judged: their records are damaged\n", report.failed);
+    }
+    out
 }
 
 /// What the certificate says to a policy's limit on wrong approvals, in lines.

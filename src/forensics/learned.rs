@@ -203,8 +203,8 @@ const LEAST_SPREAD: f64 = 0.5;
 /// its median and [`LEAST_SPREAD`].
 ///
 /// The odds themselves mean little on pictures unlike the lab's: every character of a scanner's receipt may have odds of 8.
-/// What stands out on its page stands out there too. Of 74 public photos and scans of receipts and bills four reach 3.2, the
-/// largest 3.4; of 1310 genuine painted photos in layouts it never saw, 106 do.
+/// What stands out on its page stands out there too. Of 275 public photos and scans of receipts and bills (148 SROIE, 56
+/// WildReceipt, 16 softmatic, 40 VAT invoices, 15 bills and records) five reach the alarm's 4.4, and at 3.2 it was 26.
 pub(super) fn measure(
     scene: &Scene,
     windows: &[(&TextLine, Window)],

@@ -5,6 +5,7 @@
 //! Not covered: idempotency keys and jobs, whose loss or change can at most cause the same work or claim twice.
 
 use super::{Records, ServiceError, off_thread};
+use crate::audit::note::PublicKey;
 use crate::audit::{self, Checkpoint, Entry, Fault, FaultKind, PhotoCommitment, kind};
 use crate::domain::Gate;
 use crate::domain::{ContentHash, Record};
@@ -14,6 +15,15 @@ use crate::store::{BlobState, RawClaim, RawDecision, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
+
+/// What an auditor noted of the log before, elsewhere.
+#[derive(Debug, Clone, Default)]
+pub struct Noted {
+    /// A signed checkpoint.
+    pub note: Option<String>,
+    /// The log's public key; without it, the one that the log itself names is taken.
+    pub key: Option<PublicKey>,
+}
 
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,19 +43,19 @@ pub struct AuditReport {
 }
 
 impl Records {
-    /// The log's size and head hash, to be kept where the keeper of the records cannot write.
+    /// The newest signed checkpoint, to be kept where the keeper of the records cannot write, and who signs.
     ///
     /// # Errors
     /// The store's.
-    pub async fn audit_checkpoint(&self) -> Result<Checkpoint, ServiceError> {
-        Ok(self.store.head().await?)
+    pub async fn audit_checkpoint(&self) -> Result<(String, PublicKey), ServiceError> {
+        Ok(self.store.signed_head().await?)
     }
 
-    /// Verifies the log, every record, claim, photo and policy; and that the log continues `noted`, if given.
+    /// Verifies the log, every record, claim, photo and policy; and that the log continues what was noted, if anything.
     ///
     /// # Errors
     /// Only if the database does not answer; one that answers wrongly is a fault in the report.
-    pub async fn audit_verify(&self, noted: Option<&Checkpoint>) -> Result<AuditReport, ServiceError> {
+    pub async fn audit_verify(&self, noted: &Noted) -> Result<AuditReport, ServiceError> {
         let mut report = AuditReport { entries: 0, claims: 0, decisions: 0, photos: 0, head: None, faults: Vec::new() };
         match self.audit_into(&mut report, noted).await {
             Err(ServiceError::Store(StoreError::Corrupt(what))) => {
@@ -56,12 +66,20 @@ impl Records {
         Ok(report)
     }
 
-    async fn audit_into(&self, report: &mut AuditReport, noted: Option<&Checkpoint>) -> Result<(), ServiceError> {
+    async fn audit_into(&self, report: &mut AuditReport, noted: &Noted) -> Result<(), ServiceError> {
         let mut snapshot = self.store.snapshot().await?;
         let (entries, head) = snapshot.log().await?;
         report.entries = entries.len() as u64;
         report.faults = audit::verify(&entries, &head);
-        report.faults.extend(noted.and_then(|n| audit::continues(&entries, n)));
+        let sealed = snapshot.sealed().await?;
+        report.faults.extend(audit::verify_tree(&entries, &sealed, noted.key.as_ref()));
+        report.faults.extend(noted.note.as_ref().and_then(|note| {
+            let key = noted.key.clone().or_else(|| sealed.public_key.parse().ok());
+            match key.and_then(|key| key.open(note).ok()) {
+                Some(root) => audit::continues_root(&entries, &root),
+                None => Some(Fault::of(FaultKind::CheckpointDiffers)),
+            }
+        }));
         report.head = Some(head);
         let damage = snapshot.damage().await?;
         report.faults.extend(damage.into_iter().map(|d| Fault::of(FaultKind::Database(d))));

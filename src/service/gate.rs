@@ -229,6 +229,7 @@ pub(super) mod tests {
     use crate::domain::support::receipt;
     use crate::domain::{Bp, ContentHash, Decision, Reading, Record};
     use crate::pipeline::{ReadError, ReadOutcome};
+    use crate::service::Noted;
     use crate::service::{Issuers, ReadPhotos, ReplayFrom, ReplayOf, Service, ServiceConfig, Submission, Upload};
     use std::collections::BTreeMap;
     use std::path::Path;
@@ -373,7 +374,7 @@ pub(super) mod tests {
         let (_, record) = decide(&service, 10_002).await;
         assert!(record.verdict.is_sample_of_approvals() && record.evidence.facts.gate.is_open());
 
-        assert_eq!(records.audit_verify(None).await.unwrap().faults, []);
+        assert_eq!(records.audit_verify(&Noted::default()).await.unwrap().faults, []);
         let report = records.replay(&ReplayOf::All, &ReplayFrom::Evidence).await.unwrap();
         assert_eq!((report.checked, report.differing), (foretold + 503, vec![]));
     }
@@ -410,7 +411,7 @@ pub(super) mod tests {
         }
         let (held, _) = decide(&service, 9).await;
         records.reopen_gate(&reviewer(), &why(), policy).await.unwrap();
-        let faults = async || records.audit_verify(None).await.unwrap().faults;
+        let faults = async || records.audit_verify(&Noted::default()).await.unwrap().faults;
         assert_eq!(faults().await, []);
         let original = database(dir.path()).await;
         let log: Vec<String> = sqlx::query_scalar("SELECT payload FROM log").fetch_all(&original).await.unwrap();
@@ -447,7 +448,7 @@ pub(super) mod tests {
             assert_eq!(done.rows_affected(), 1, "{sql}");
             tampered.close().await;
             let other = Records::open_existing(&copy).await.unwrap();
-            let faults = other.audit_verify(None).await.unwrap().faults;
+            let faults = other.audit_verify(&Noted::default()).await.unwrap().faults;
             assert!(faults.iter().any(|f| f.kind == kind), "{sql}: {faults:?}");
             other.close().await;
             std::fs::remove_dir_all(&copy).unwrap();

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::domain::Decision;
     use crate::service::gate::tests::{decide, open_with};
-    use crate::service::{ReplayFrom, ReplayOf};
+    use crate::service::{Noted, ReplayFrom, ReplayOf};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_was_said_stands_in_the_record_and_decides_again_the_same() {
@@ -84,7 +84,7 @@ mod tests {
             }
             let replayed = service.records().replay(&ReplayOf::All, &ReplayFrom::Evidence).await.unwrap();
             assert_eq!((replayed.checked, replayed.identical), (2, 2));
-            assert_eq!(service.records().audit_verify(None).await.unwrap().faults, []);
+            assert_eq!(service.records().audit_verify(&Noted::default()).await.unwrap().faults, []);
         }
     }
 }

@@ -19,7 +19,7 @@ impl Service {
 }
 
 /// What the certificate bears out of a policy's limit on wrong approvals. Shares, not per cent.
-fn guarantee(policy: &Policy) -> Value {
+pub(super) fn guarantee(policy: &Policy) -> Value {
     let (model, certificate) = (RiskModel::in_force(), Certificate::in_force());
     let share = |ppm: u32| f64::from(ppm) / 1e6;
     let step = certificate.step(model, policy.wrong_approvals_ppm());

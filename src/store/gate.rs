@@ -1,6 +1,7 @@
 //! The approval gate as stored: audited outcomes, closings and reopenings, each with its entry in the log.
 
-use super::sqlite::{append, lossy, lossy_or_null};
+use super::log::Log;
+use super::sqlite::{lossy, lossy_or_null};
 use super::{Snapshot, Store, StoreError};
 use crate::audit;
 use crate::domain::gate::{AuditSource, Audited, Gate, Reviewer, Why};
@@ -77,12 +78,15 @@ pub struct RawMove {
 }
 
 /// The gate within a transaction that holds the only write lock.
-pub struct GateRows<'a>(pub(super) &'a mut SqliteConnection);
+pub struct GateRows<'a> {
+    pub(super) db: &'a mut SqliteConnection,
+    pub(super) log: &'a Log,
+}
 
 /// A transaction on the gate alone. Dropped without commit, nothing happened.
 pub struct GateTransaction {
     tx: Transaction<'static, Sqlite>,
-    _turn: OwnedMutexGuard<()>,
+    turn: OwnedMutexGuard<Log>,
 }
 
 impl Store {
@@ -91,7 +95,7 @@ impl Store {
     /// # Errors
     /// If it cannot be read.
     pub async fn gate_standing(&self) -> Result<Standing, StoreError> {
-        GateRows(&mut *self.pool.acquire().await?).standing().await
+        standing(&mut *self.pool.acquire().await?).await
     }
 
     /// Begins a transaction on the gate.
@@ -100,14 +104,14 @@ impl Store {
     /// If it cannot begin.
     pub async fn begin_gate(&self) -> Result<GateTransaction, StoreError> {
         let (tx, turn) = self.begin().await?;
-        Ok(GateTransaction { tx, _turn: turn })
+        Ok(GateTransaction { tx, turn })
     }
 }
 
 impl GateTransaction {
     /// The gate.
     pub fn gate(&mut self) -> GateRows<'_> {
-        GateRows(&mut self.tx)
+        GateRows { db: &mut self.tx, log: &self.turn }
     }
 
     /// Records what was done.
@@ -125,24 +129,7 @@ impl GateRows<'_> {
     /// # Errors
     /// If it cannot be read.
     pub async fn standing(&mut self) -> Result<Standing, StoreError> {
-        let last =
-            sqlx::query("SELECT state, at FROM gate ORDER BY entry DESC LIMIT 1").fetch_optional(&mut *self.0).await?;
-        let (state, since) = match last {
-            None => (Gate::Open, None),
-            Some(row) => match row.try_get(0)? {
-                "open" => (Gate::Open, Some(row.try_get(1)?)),
-                "closed" => (Gate::Closed, Some(row.try_get(1)?)),
-                _ => return Err(StoreError::Corrupt("unknown state of the approval gate".to_owned())),
-            },
-        };
-        let counts = sqlx::query(
-            "SELECT count(*), count(*) FILTER (WHERE outcome = 'wrong') FROM outcomes \
-             WHERE entry > (SELECT COALESCE(MAX(entry), 0) FROM gate WHERE state = 'open')",
-        )
-        .fetch_one(&mut *self.0)
-        .await?;
-        let count = |i: usize| Ok::<_, StoreError>(counts.try_get::<i64, _>(i)? as u64);
-        Ok(Standing { state, since, audited: count(0)?, wrong: count(1)? })
+        standing(self.db).await
     }
 
     /// What is needed to record an outcome of a claim; `None` if there is no such claim.
@@ -155,7 +142,7 @@ impl GateRows<'_> {
              o.outcome, o.source, o.reviewer FROM claims c LEFT JOIN outcomes o ON o.claim = c.id WHERE c.id = ?",
         )
         .bind(id.as_str())
-        .fetch_optional(&mut *self.0)
+        .fetch_optional(&mut *self.db)
         .await?;
         let Some(row) = row else { return Ok(None) };
         let record = row.try_get::<Option<&[u8]>, _>(1)?.map(serde_json::from_slice).transpose();
@@ -181,7 +168,7 @@ impl GateRows<'_> {
     ) -> Result<(), StoreError> {
         let words = [said.outcome.as_str(), said.source.as_str(), said.by.as_str()];
         let payload = audit::outcome_payload(&of.salt, words);
-        let entry = append(self.0, at, audit::kind::OUTCOME, id.as_str(), payload).await?;
+        let entry = self.log.append(self.db, at, audit::kind::OUTCOME, id.as_str(), payload).await?;
         sqlx::query("INSERT INTO outcomes (claim, entry, at, outcome, source, reviewer) VALUES (?, ?, ?, ?, ?, ?)")
             .bind(id.as_str())
             .bind(entry as i64)
@@ -189,7 +176,7 @@ impl GateRows<'_> {
             .bind(words[0])
             .bind(words[1])
             .bind(words[2])
-            .execute(&mut *self.0)
+            .execute(&mut *self.db)
             .await?;
         Ok(())
     }
@@ -200,10 +187,10 @@ impl GateRows<'_> {
     /// If it cannot be written.
     pub async fn close(&mut self, figures: [i64; 4], at: &str) -> Result<(), StoreError> {
         let payload = audit::closed_payload(figures.map(Some));
-        let entry = append(self.0, at, audit::kind::GATE_CLOSED, audit::GATE, payload).await?;
+        let entry = self.log.append(self.db, at, audit::kind::GATE_CLOSED, audit::GATE, payload).await?;
         let insert = "INSERT INTO gate (entry, at, state, audited, wrong, bound_ppm, limit_ppm) VALUES (?, ?, 'closed', ?, ?, ?, ?)";
         let insert = sqlx::query(insert).bind(entry as i64).bind(at);
-        figures.into_iter().fold(insert, sqlx::query::Query::bind).execute(&mut *self.0).await?;
+        figures.into_iter().fold(insert, sqlx::query::Query::bind).execute(&mut *self.db).await?;
         Ok(())
     }
 
@@ -213,17 +200,37 @@ impl GateRows<'_> {
     /// If it cannot be written.
     pub async fn reopen(&mut self, by: &Reviewer, why: &Why, salt: [u8; 16], at: &str) -> Result<(), StoreError> {
         let payload = audit::reopened_payload(&salt, by.as_str(), why.as_str());
-        let entry = append(self.0, at, audit::kind::GATE_REOPENED, audit::GATE, payload).await?;
+        let entry = self.log.append(self.db, at, audit::kind::GATE_REOPENED, audit::GATE, payload).await?;
         sqlx::query("INSERT INTO gate (entry, at, state, reviewer, why, salt) VALUES (?, ?, 'open', ?, ?, ?)")
             .bind(entry as i64)
             .bind(at)
             .bind(by.as_str())
             .bind(why.as_str())
             .bind(salt.as_slice())
-            .execute(&mut *self.0)
+            .execute(&mut *self.db)
             .await?;
         Ok(())
     }
+}
+
+async fn standing(db: &mut SqliteConnection) -> Result<Standing, StoreError> {
+    let last = sqlx::query("SELECT state, at FROM gate ORDER BY entry DESC LIMIT 1").fetch_optional(&mut *db).await?;
+    let (state, since) = match last {
+        None => (Gate::Open, None),
+        Some(row) => match row.try_get(0)? {
+            "open" => (Gate::Open, Some(row.try_get(1)?)),
+            "closed" => (Gate::Closed, Some(row.try_get(1)?)),
+            _ => return Err(StoreError::Corrupt("unknown state of the approval gate".to_owned())),
+        },
+    };
+    let counts = sqlx::query(
+        "SELECT count(*), count(*) FILTER (WHERE outcome = 'wrong') FROM outcomes \
+         WHERE entry > (SELECT COALESCE(MAX(entry), 0) FROM gate WHERE state = 'open')",
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    let count = |i: usize| Ok::<_, StoreError>(counts.try_get::<i64, _>(i)? as u64);
+    Ok(Standing { state, since, audited: count(0)?, wrong: count(1)? })
 }
 
 impl Snapshot {

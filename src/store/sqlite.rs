@@ -4,11 +4,12 @@
 //! repeats inside [`DecisionTransaction`] sees every decision made before, and no two claims with the same photo can
 //! both miss each other.
 
+use super::log::Log;
 use super::{
     Acceptance, ClaimRow, ClaimState, DecisionRow, Fingerprint, Job, NewClaim, PhotoRow, RawClaim, RawDecision,
     RawPhoto, SharedTrait, StoreError,
 };
-use crate::audit::{self, Checkpoint, Entry, PhotoCommitment};
+use crate::audit::{self, PhotoCommitment};
 use crate::domain::likeness::{electronic_original, issuer, marks, proofs};
 use crate::domain::{
     Claim, ClaimId, ContentHash, FieldName, PrintMatch, Reading, Record, Repeat, RepeatKind, canonical_json,
@@ -44,15 +45,16 @@ const SHORTEST_NUMBER: usize = 6;
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) pool: SqlitePool,
-    writer: Arc<tokio::sync::Mutex<()>>,
+    writer: Arc<tokio::sync::Mutex<Log>>,
 }
 
 impl Store {
-    /// Opens the database file, made and migrated as needed.
+    /// Opens the database file, made and migrated as needed. `key` is the file with the log's private key, made for a new
+    /// log. Without the key of a log that has one, all can be read and nothing written.
     ///
     /// # Errors
-    /// If the file cannot be opened or was made by a newer version.
-    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+    /// If the file cannot be opened or was made by a newer version, or if the key is not this log's.
+    pub async fn open(file: &Path, key: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -79,7 +81,10 @@ impl Store {
             .await
             .map_err(|e| StoreError::Unavailable(format!("migration: {e}")))?;
         fill_fingerprints(&pool).await?;
-        Ok(Self { pool, writer: Arc::default() })
+        let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+        let log = Log::open(&mut tx, key).await?;
+        tx.commit().await?;
+        Ok(Self { pool, writer: Arc::new(tokio::sync::Mutex::new(log)) })
     }
 
     /// Reads through the database file, changing nothing in it.
@@ -94,7 +99,7 @@ impl Store {
         if told == "ok" { Ok(()) } else { Err(StoreError::Corrupt(told)) }
     }
 
-    pub(super) async fn begin(&self) -> Result<(Transaction<'static, Sqlite>, OwnedMutexGuard<()>), StoreError> {
+    pub(super) async fn begin(&self) -> Result<(Transaction<'static, Sqlite>, OwnedMutexGuard<Log>), StoreError> {
         let turn = self.writer.clone().lock_owned().await;
         Ok((self.pool.begin_with("BEGIN IMMEDIATE").await?, turn))
     }
@@ -104,7 +109,8 @@ impl Store {
     /// # Errors
     /// If not.
     pub async fn probe(&self) -> Result<(), StoreError> {
-        let (tx, _turn) = self.begin().await?;
+        let (tx, turn) = self.begin().await?;
+        turn.key()?;
         Ok(tx.rollback().await?)
     }
 
@@ -153,7 +159,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::KeyTaken`] if its key came with another body before. Nothing is stored then or at any other error.
     pub async fn accept(&self, new: &NewClaim) -> Result<Acceptance, StoreError> {
-        let (mut tx, _turn) = self.begin().await?;
+        let (mut tx, turn) = self.begin().await?;
         if let Some(keyed) = &new.key
             && let Some(claim) = by_key(&mut tx, keyed).await?
         {
@@ -206,7 +212,7 @@ impl Store {
             })
             .collect();
         let payload = audit::accepted_payload(&new.created_at, &new.salt, claim_json.as_deref(), &photos);
-        append(&mut tx, &new.created_at, audit::kind::ACCEPTED, new.id.as_str(), payload).await?;
+        turn.append(&mut tx, &new.created_at, audit::kind::ACCEPTED, new.id.as_str(), payload).await?;
         tx.commit().await?;
         Ok(Acceptance::Accepted)
     }
@@ -254,7 +260,7 @@ impl Store {
     pub async fn begin_decision(&self, id: &ClaimId) -> Result<Option<DecisionTransaction>, StoreError> {
         let (mut tx, turn) = self.begin().await?;
         let job = sqlx::query("SELECT 1 FROM jobs WHERE claim = ?").bind(id.as_str()).fetch_optional(&mut *tx).await?;
-        Ok(job.map(|_| DecisionTransaction { tx, _turn: turn, id: id.clone() }))
+        Ok(job.map(|_| DecisionTransaction { tx, turn, id: id.clone() }))
     }
 
     /// One claim; `None` if there is none of that name.
@@ -421,14 +427,6 @@ impl Store {
         Ok(Some(newest.map(|(claim, shared)| Ok((claim_id(&claim)?, shared))).collect::<Result<_, StoreError>>()?))
     }
 
-    /// The head of the log.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub async fn head(&self) -> Result<Checkpoint, StoreError> {
-        head(&mut *self.pool.acquire().await?).await
-    }
-
     /// Begins a read that sees one moment of the database throughout.
     ///
     /// # Errors
@@ -442,7 +440,7 @@ impl Store {
 /// [`Self::commit`]. Dropped without commit, nothing happened.
 pub struct DecisionTransaction {
     tx: Transaction<'static, Sqlite>,
-    _turn: OwnedMutexGuard<()>,
+    turn: OwnedMutexGuard<Log>,
     id: ClaimId,
 }
 
@@ -545,7 +543,7 @@ impl DecisionTransaction {
 
     /// The approval gate, to be looked at and closed together with this decision.
     pub fn gate(&mut self) -> super::gate::GateRows<'_> {
-        super::gate::GateRows(&mut self.tx)
+        super::gate::GateRows { db: &mut self.tx, log: &self.turn }
     }
 
     /// Records the decision: record, log entry, fingerprints and the end of the job in one commit.
@@ -592,7 +590,7 @@ impl DecisionTransaction {
     }
 
     async fn finish(mut self, state: ClaimState, at: &str, kind: &str, payload: String) -> Result<(), StoreError> {
-        append(&mut self.tx, at, kind, self.id.as_str(), payload).await?;
+        self.turn.append(&mut self.tx, at, kind, self.id.as_str(), payload).await?;
         sqlx::query("UPDATE claims SET state = ? WHERE id = ?")
             .bind(state.as_str())
             .bind(self.id.as_str())
@@ -617,35 +615,6 @@ impl Snapshot {
         let rows = sqlx::query("PRAGMA integrity_check").fetch_all(&mut *self.tx).await?;
         let lines = rows.iter().map(|r| r.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
         Ok(lines.into_iter().filter(|l| l != "ok").collect())
-    }
-
-    /// The log and its head.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub async fn log(&mut self) -> Result<(Vec<Entry>, Checkpoint), StoreError> {
-        let rows = sqlx::query(
-            "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(subject AS BLOB), CAST(payload AS BLOB), \
-             CAST(payload_sha256 AS BLOB), CAST(prev_hash AS BLOB), CAST(hash AS BLOB) FROM log ORDER BY seq",
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        let entries = rows
-            .iter()
-            .map(|r| {
-                Ok(Entry {
-                    seq: r.try_get::<i64, _>(0)? as u64,
-                    at: lossy(r, 1)?,
-                    kind: lossy(r, 2)?,
-                    subject: lossy(r, 3)?,
-                    payload: lossy(r, 4)?,
-                    payload_sha256: lossy(r, 5)?,
-                    prev_hash: lossy(r, 6)?,
-                    hash: lossy(r, 7)?,
-                })
-            })
-            .collect::<Result<_, StoreError>>()?;
-        Ok((entries, head(&mut self.tx).await?))
     }
 
     /// The names of all claims, oldest first.
@@ -826,43 +795,6 @@ async fn photo_rows(db: &mut SqliteConnection, id: &ClaimId) -> Result<Vec<Photo
             })
         })
         .collect()
-}
-
-async fn head(db: &mut SqliteConnection) -> Result<Checkpoint, StoreError> {
-    let row = sqlx::query("SELECT size, CAST(hash AS BLOB) FROM log_head WHERE id = 1").fetch_optional(db).await?;
-    let row = row.ok_or_else(|| StoreError::Corrupt("the log has no head".to_owned()))?;
-    Ok(Checkpoint { size: row.try_get::<i64, _>(0)? as u64, hash: lossy(&row, 1)? })
-}
-
-/// Appends an entry to the log and gives its place.
-pub(super) async fn append(
-    db: &mut SqliteConnection,
-    at: &str,
-    kind: &str,
-    subject: &str,
-    payload: String,
-) -> Result<u64, StoreError> {
-    let entry = Entry::after(&head(db).await?, at, kind, subject, payload)?;
-    sqlx::query(
-        "INSERT INTO log (seq, at, kind, subject, payload, payload_sha256, prev_hash, hash) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(entry.seq as i64)
-    .bind(&entry.at)
-    .bind(&entry.kind)
-    .bind(&entry.subject)
-    .bind(&entry.payload)
-    .bind(&entry.payload_sha256)
-    .bind(&entry.prev_hash)
-    .bind(&entry.hash)
-    .execute(&mut *db)
-    .await?;
-    sqlx::query("UPDATE log_head SET size = ?, hash = ? WHERE id = 1")
-        .bind(entry.seq as i64)
-        .bind(&entry.hash)
-        .execute(db)
-        .await?;
-    Ok(entry.seq)
 }
 
 /// What each photo of a claim is found again by.
@@ -1152,7 +1084,7 @@ mod tests {
     #[tokio::test]
     async fn repeats_are_found_by_bytes_picture_and_number() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite"), &dir.path().join("log.key")).await.unwrap();
         let first = reading(b"one", Some("00000000000000ff"), Some(("11010123", "0012345678")));
         assert_eq!(decide(&store, 1, vec![first.clone()]).await, []);
         let one = id(1).to_string();
@@ -1177,7 +1109,7 @@ mod tests {
         let told = decide(&store, 7, vec![altered]).await;
         assert!(told.contains(&(0, RepeatKind::SameNumber, id(1).to_string(), 0)), "{told:?}");
         // Another opening sees the same.
-        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite"), &dir.path().join("log.key")).await.unwrap();
         let pair = vec![reading(b"six", None, None), reading(b"six", Some("00000000000000ff"), None)];
         let told = decide(&store, 6, pair).await;
         assert_eq!(
@@ -1193,7 +1125,7 @@ mod tests {
     #[tokio::test]
     async fn approvals_that_share_something_are_listed() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite"), &dir.path().join("log.key")).await.unwrap();
         let numbered = |bytes: &[u8], number| reading(bytes, None, Some(("11010123", number)));
         for (n, bytes, number) in
             [(1, &b"one"[..], "0012345678"), (2, b"two", "0012345685"), (3, b"three", "0012345699")]
@@ -1223,7 +1155,7 @@ mod tests {
     async fn a_million_documents_are_searched_in_milliseconds() {
         const ROWS: i64 = 1_000_000;
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite"), &dir.path().join("log.key")).await.unwrap();
         store.accept(&new_claim(1, None)).await.unwrap();
         store.accept(&new_claim(2, None)).await.unwrap();
         let mut tx = store.pool.begin().await.unwrap();
@@ -1264,7 +1196,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_passes_without_a_restart() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite"), &dir.path().join("log.key")).await.unwrap();
         store.accept(&new_claim(1, None)).await.unwrap();
         // The one open connection may not grow the file: to SQLite the same as a full disk.
         let mut connection = store.pool.acquire().await.unwrap();
@@ -1284,7 +1216,7 @@ mod tests {
     #[tokio::test]
     async fn a_job_is_done_once() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite"), &dir.path().join("log.key")).await.unwrap();
         store.accept(&new_claim(1, None)).await.unwrap();
         assert_eq!(store.begin_job(&id(1)).await.unwrap().unwrap().attempts, 1);
         assert_eq!(store.begin_job(&id(1)).await.unwrap().unwrap().attempts, 2);
@@ -1294,13 +1226,14 @@ mod tests {
         store.begin_decision(&id(1)).await.unwrap().unwrap().fail("2026-01-01T00:00:01Z", "panicked").await.unwrap();
         assert!(store.begin_decision(&id(1)).await.unwrap().is_none());
         assert!(store.begin_job(&id(1)).await.unwrap().is_none());
-        assert_eq!(store.head().await.unwrap().size, 2);
+        let (note, key) = store.signed_head().await.unwrap();
+        assert_eq!(key.open(&note).unwrap().size, 2);
     }
 
     #[tokio::test]
     async fn a_key_stands_for_one_body() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("c.sqlite")).await.unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite"), &dir.path().join("log.key")).await.unwrap();
         let keyed = |body: &[u8]| super::super::KeyedBody { key: ContentHash::of(b"k"), body: ContentHash::of(body) };
         assert_eq!(store.accept(&new_claim(1, Some(keyed(b"a")))).await.unwrap(), Acceptance::Accepted);
         assert_eq!(store.accept(&new_claim(2, Some(keyed(b"a")))).await.unwrap(), Acceptance::Repeated(id(1)));

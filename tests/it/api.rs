@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::support::{CLAIM, HEIC, Running, TestServer, canned, config, form, pdf, photo, policy};
-use claimlens::service::{Records, Service, ServiceConfig, Submission, Upload};
+use claimlens::service::{Noted, Records, Service, ServiceConfig, Submission, Upload};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -389,7 +389,7 @@ fn work_that_a_crash_cut_off_is_taken_up_again_and_given_up_after_three_attempts
     let result = state(&running).result.unwrap();
     assert_eq!(result["decision"], "human_review");
     assert!(result["documents"][0]["unreadable"].is_string());
-    let report = running.wait(running.service.records().audit_verify(None)).unwrap();
+    let report = running.wait(running.service.records().audit_verify(&Noted::default())).unwrap();
     assert_eq!((report.entries, report.faults), (2, vec![]));
     assert_eq!(running.wait(running.service.resume()).unwrap(), 0);
 }
@@ -432,7 +432,7 @@ fn the_command_line_records_undecodable_photos_and_a_fixed_time() {
     assert_eq!(decided.record.verdict.decision.as_str(), "human_review");
     let fine = running.wait(running.service.submit_and_wait(submission("fine.png", 2))).unwrap();
     assert!(fine.pictures[0].is_some());
-    let report = running.wait(running.service.records().audit_verify(None)).unwrap();
+    let report = running.wait(running.service.records().audit_verify(&Noted::default())).unwrap();
     assert_eq!((report.claims, report.faults), (2, vec![]));
 }
 

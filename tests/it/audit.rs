@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::support::{Running, config, photo};
-use claimlens::audit::{Fault, FaultKind};
-use claimlens::domain::{Claim, ClaimId};
-use claimlens::service::{Records, Submission, Upload};
+use claimlens::audit::note::{LogKey, Proof};
+use claimlens::audit::{Fault, FaultKind, merkle};
+use claimlens::domain::{Claim, ClaimId, ContentHash};
+use claimlens::service::{Noted, Records, Submission, Upload};
+use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Row, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, SqlitePool};
 use std::path::Path;
+use std::process::Command;
 
 /// Two claims, decided: entries 1 and 2 are of the first, 3 and 4 of the second, which has two photos.
 fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
@@ -30,7 +33,7 @@ fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
 }
 
 fn faults(running: &Running) -> Vec<Fault> {
-    running.wait(running.service.records().audit_verify(None)).unwrap().faults
+    running.wait(running.service.records().audit_verify(&Noted::default())).unwrap().faults
 }
 
 async fn tamperer(data: &Path) -> SqlitePool {
@@ -46,7 +49,7 @@ async fn tamperer(data: &Path) -> SqlitePool {
 fn untouched_records_hold() {
     let dir = tempfile::tempdir().unwrap();
     let (running, _) = filled(dir.path());
-    let report = running.wait(running.service.records().audit_verify(None)).unwrap();
+    let report = running.wait(running.service.records().audit_verify(&Noted::default())).unwrap();
     assert_eq!(report.faults, []);
     assert_eq!((report.entries, report.claims, report.decisions, report.photos), (4, 2, 2, 3));
 }
@@ -67,6 +70,8 @@ fn a_flipped_byte_in_any_column_is_found_and_located() {
         ("log", "prev_hash", Box::new(|f| f.kind == FaultKind::LinkBroken)),
         ("log", "hash", Box::new(|f| f.kind == FaultKind::EntryAltered)),
         ("log_head", "hash", Box::new(|f| f.kind == FaultKind::HeadDiffers)),
+        ("log_head", "note", Box::new(|f| f.kind == FaultKind::SignatureInvalid)),
+        ("log_head", "public_key", Box::new(|f| f.kind == FaultKind::SignatureInvalid)),
         ("claims", "claim_json", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
         ("claims", "created_at", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
         ("claims", "salt", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
@@ -124,11 +129,14 @@ fn cut_added_and_moved_rows_are_found() {
     let (running, ids) = filled(dir.path());
     let pool = running.wait(tamperer(dir.path()));
     let second = ids[1].to_string();
-    let table: [(&str, FaultKind); 9] = [
+    let table: [(&str, FaultKind); 12] = [
         ("DELETE FROM log WHERE seq = 4", FaultKind::HeadDiffers),
         ("DELETE FROM log WHERE seq = 2", FaultKind::Sequence),
         ("UPDATE log SET seq = 9 WHERE seq = 4", FaultKind::Sequence),
         ("UPDATE log_head SET size = 5", FaultKind::HeadDiffers),
+        ("UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 1 AND i = 0", FaultKind::TreeAltered),
+        ("DELETE FROM log_nodes WHERE level = 2", FaultKind::TreeAltered),
+        ("INSERT INTO log_nodes VALUES (0, 4, zeroblob(32))", FaultKind::TreeAltered),
         ("DELETE FROM decisions WHERE id = 2", FaultKind::RecordMissing),
         ("UPDATE decisions SET claim = (SELECT MIN(id) FROM claims) WHERE id = 2", FaultKind::RecordNotLogged),
         ("DELETE FROM claims WHERE id = (SELECT MAX(id) FROM claims)", FaultKind::ClaimMissing),
@@ -147,7 +155,7 @@ fn cut_added_and_moved_rows_are_found() {
         let faults = running.wait(async {
             let pool = tamperer(&data).await;
             assert_eq!(sqlx::query(sql).execute(&pool).await.unwrap().rows_affected(), 1, "{sql}");
-            Records::open_existing(&data).await.unwrap().audit_verify(None).await.unwrap().faults
+            Records::open_existing(&data).await.unwrap().audit_verify(&Noted::default()).await.unwrap().faults
         });
         assert!(faults.iter().any(|f| f.kind == kind), "{sql}: {faults:?}");
     }
@@ -213,7 +221,7 @@ fn a_flipped_byte_in_the_database_file_is_found() {
             std::fs::write(&file, &after).unwrap();
             let report = running.wait(async {
                 let records = Records::open_existing(dir.path()).await.unwrap();
-                let report = records.audit_verify(None).await.unwrap();
+                let report = records.audit_verify(&Noted::default()).await.unwrap();
                 records.close().await;
                 report
             });
@@ -233,11 +241,141 @@ fn a_log_rewritten_from_its_start_is_found_by_a_checkpoint_kept_elsewhere() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (first, _) = filled(one.path());
     let noted = first.wait(first.service.records().audit_checkpoint()).unwrap();
-    assert_eq!(noted.size, 4);
-    let verify = |running: &Running| running.wait(running.service.records().audit_verify(Some(&noted))).unwrap().faults;
+    let (note, key) = noted;
+    assert_eq!(key.open(&note).unwrap().size, 4);
+    let noted = Noted { note: Some(note.clone()), key: Some(key) };
+    let verify = |running: &Running| running.wait(running.service.records().audit_verify(&noted)).unwrap().faults;
     assert_eq!(verify(&first), []);
     // Another history of the same length, sound in itself.
     let (second, _) = filled(two.path());
     assert_eq!(faults(&second), []);
-    assert_eq!(verify(&second), [Fault::of(FaultKind::CheckpointDiffers).at_entry(4)]);
+    // Another key signed it.
+    let at_end = Fault::of(FaultKind::SignatureInvalid).at_entry(4);
+    assert_eq!(verify(&second), [at_end, Fault::of(FaultKind::CheckpointDiffers).at_entry(4)]);
+    // The thief of the key signs that history: found by the checkpoint alone.
+    drop(second);
+    std::fs::copy(one.path().join("log.key"), two.path().join("log.key")).unwrap();
+    let stolen = std::fs::read_to_string(two.path().join("log.key")).unwrap();
+    let thief = LogKey::parse(&stolen).unwrap();
+    first.wait(resigned(&two.path().join("claimlens.sqlite"), &thief));
+    let second = first.wait(Records::open_existing(two.path())).unwrap();
+    assert_eq!(first.wait(second.audit_verify(&Noted { note: None, ..noted.clone() })).unwrap().faults, []);
+    let found = first.wait(second.audit_verify(&noted)).unwrap().faults;
+    assert_eq!(found, [Fault::of(FaultKind::CheckpointDiffers).at_entry(4)]);
+}
+
+/// Signs the log in this file, as it is, by another key.
+async fn resigned(file: &Path, key: &LogKey) {
+    let mut db = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let nodes = sqlx::query("SELECT level, i, hash FROM log_nodes").fetch_all(&mut db).await.unwrap();
+    let nodes: merkle::Nodes = nodes
+        .iter()
+        .map(|r| ((r.get(0), r.get::<i64, _>(1) as u64), ContentHash(r.get::<Vec<u8>, _>(2).try_into().unwrap())))
+        .collect();
+    sqlx::query("UPDATE log_head SET note = ?, public_key = ?")
+        .bind(key.sign(4, merkle::root(4, &nodes).unwrap()))
+        .bind(key.public().to_string())
+        .execute(&mut db)
+        .await
+        .unwrap();
+}
+
+/// What the second verifier, in Python and of no code of ours, says of a pack; `Ok` if it holds.
+fn second_opinion(folder: &Path, pack: &Value, key: &str) -> Result<(), String> {
+    let (file, public) = (folder.join("pack.json"), folder.join("log.pub"));
+    std::fs::write(&file, pack.to_string()).unwrap();
+    std::fs::write(&public, key).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify_pack.py");
+    let output =
+        Command::new("python3").arg(script).args([&file, &public]).arg(folder.join("photos")).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.code() {
+        Some(0) if told == "holds\n" => Ok(()),
+        Some(1) if !told.is_empty() => Err(told),
+        _ => panic!("{output:?}"),
+    }
+}
+
+/// Every text and number in a JSON value, by its path.
+fn leaves(value: &Value, path: String, out: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            members.iter().for_each(|(name, v)| leaves(v, format!("{path}/{}", name.replace('/', "~1")), out));
+        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(i, v)| leaves(v, format!("{path}/{i}"), out)),
+        Value::Null | Value::Bool(_) => {}
+        Value::String(_) | Value::Number(_) => out.push(path),
+    }
+}
+
+#[test]
+fn an_evidence_pack_holds_for_a_second_verifier_and_no_change_of_it_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, ids) = filled(dir.path());
+    let (_, key) = running.wait(running.service.records().audit_checkpoint()).unwrap();
+    let key = key.to_string();
+    let pack = running.wait(running.service.records().evidence_pack(&ids[1])).unwrap();
+    assert_eq!(second_opinion(dir.path(), &pack, &key), Ok(()));
+    let stranger = LogKey::of("claimlens/other", [1; 32]).unwrap().public().to_string();
+    assert!(second_opinion(dir.path(), &pack, &stranger).is_err());
+    let mut paths = Vec::new();
+    leaves(&pack, String::new(), &mut paths);
+    assert!(paths.len() > 30, "{paths:?}");
+    for path in paths {
+        let mut bent = pack.clone();
+        let place = bent.pointer_mut(&path).unwrap();
+        *place = match place.as_str() {
+            Some(text) => {
+                let mut chars: Vec<char> = text.chars().collect();
+                let middle = chars.len() / 2;
+                chars[middle] = if chars[middle] == 'b' { 'c' } else { 'b' };
+                Value::from(chars.into_iter().collect::<String>())
+            }
+            None => Value::from(place.as_u64().unwrap() + 1),
+        };
+        assert!(second_opinion(dir.path(), &bent, &key).is_err(), "{path}");
+    }
+    for list in ["/entries", "/decisions", "/claim/photos"] {
+        let mut short = pack.clone();
+        short.pointer_mut(list).unwrap().as_array_mut().unwrap().pop();
+        assert!(second_opinion(dir.path(), &short, &key).is_err(), "{list}");
+    }
+}
+
+#[test]
+fn an_entry_is_proved_and_a_log_shown_to_have_only_grown() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = filled(dir.path());
+    let records = running.service.records();
+    let (note, key) = running.wait(records.audit_checkpoint()).unwrap();
+    for seq in 1..=4 {
+        let proof = running.wait(records.proof(seq)).unwrap().unwrap();
+        let read: Proof = proof.to_string().parse().unwrap();
+        assert_eq!(read.check(&key).unwrap(), key.open(&note).unwrap());
+    }
+    assert_eq!(running.wait(records.proof(5)).unwrap(), None);
+    assert_eq!(running.wait(records.proof(0)).unwrap(), None);
+    assert_eq!(running.wait(records.consistency(1, 4)).unwrap().map(|h| h.len()), Some(2));
+    assert_eq!(running.wait(records.consistency(3, 5)).unwrap(), None);
+    assert_eq!(running.wait(records.consistency(3, 2)).unwrap(), None);
+}
+
+#[test]
+fn records_without_the_logs_key_are_read_and_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, ids) = filled(dir.path());
+    drop(running);
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(dir.path().join("log.key")).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    std::fs::remove_file(dir.path().join("log.key")).unwrap();
+    let running = Running::open(config(dir.path()));
+    assert_eq!(faults(&running), []);
+    assert!(running.wait(running.service.records().evidence_pack(&ids[0])).is_ok());
+    let photos = vec![Upload { name: "9.png".to_owned(), bytes: photo(9) }];
+    let submission = Submission { claim: None, photos, now: None };
+    let refused = running.wait(running.service.submit_and_wait(submission)).unwrap_err();
+    assert!(refused.to_string().contains("log.key"), "{refused}");
+    assert!(!dir.path().join("log.key").exists());
+    assert_eq!(faults(&running), []);
 }

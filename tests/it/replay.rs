@@ -5,7 +5,7 @@
 use crate::support::{Running, canned, config, pdf, photo, policy};
 use claimlens::decision::Policy;
 use claimlens::domain::{ClaimId, Record};
-use claimlens::service::{ReplayFrom, ReplayOf, ReplayReport, Submission, Upload};
+use claimlens::service::{Change, ReplayFrom, ReplayOf, ReplayReport, Submission, Upload};
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnectOptions;
 
@@ -95,8 +95,19 @@ fn another_policy_tells_what_it_would_change() {
     assert_eq!(replay(&running, ReplayOf::All, same).identical, 2);
     // A text height of 20 pixels is enough for the default and too little for this one.
     let strict = policy().replace("min_text_height = 10", "min_text_height = 30");
-    let strict = ReplayFrom::Policy(Box::new(Policy::parse(&strict).unwrap()));
-    let report = replay(&running, ReplayOf::All, strict);
+    let by_strict = ReplayFrom::Policy(Box::new(Policy::parse(&strict).unwrap()));
+    let report = replay(&running, ReplayOf::All, by_strict);
     assert_eq!(report.differing.len(), 2);
-    assert!(report.differing[0].differences.iter().any(|d| d.starts_with("reason new: ")), "{report:?}");
+    let new = report.differing[0].differences.iter().find_map(|d| d.strip_prefix("reason new: ")).unwrap();
+    // The same in figures.
+    let backtest = |text: &str| {
+        let policy = Policy::parse(text).unwrap();
+        running.wait(running.service.records().backtest(policy)).unwrap()
+    };
+    let unchanged = backtest(&policy());
+    assert_eq!((unchanged.decisions, unchanged.newly_approved, unchanged.newly_held, unchanged.failed), (2, 0, 0, 0));
+    assert!(!unchanged.reasons.is_empty() && unchanged.reasons.values().all(|c| c.before == c.after), "{unchanged:?}");
+    let changed = backtest(&strict);
+    assert_eq!(changed.reasons[new], Change { before: 0, after: 2 }, "{changed:?}");
+    assert_ne!(changed.policy, unchanged.policy);
 }

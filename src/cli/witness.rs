@@ -1,0 +1,123 @@
+//! `audit witness`: keep checkpoints of a log where the keeper of its records cannot write.
+
+use super::audit::read_key;
+use super::{Ending, usage};
+use crate::audit::merkle;
+use crate::audit::note::{PublicKey, Root, from_base64};
+use crate::domain::ContentHash;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Deserialize;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Take the checkpoint of a running service and keep it, if the log only grew since the one kept before
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Run it on a machine that those who run the service cannot write to. A checkpoint that does not continue the
+one kept is written beside it, as FILE.rejected: two states signed by one key that do not agree prove that the log was
+rewritten. The kept one stays.
+
+Exit status: 0 kept, 1 not kept (the log was rewritten or put back, or does not answer), 2 wrong usage."
+)]
+pub struct WitnessArgs {
+    /// Address of the service
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// The log's public key, taken once with `audit key` or from /v1/audit/key
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The checkpoint kept; made the first time
+    #[arg(long, value_name = "FILE")]
+    keep: PathBuf,
+    /// Go on, and look again after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    every: Option<u64>,
+}
+
+/// Runs the command.
+pub fn run(args: &WitnessArgs) -> Result<Ending> {
+    let key = read_key(&args.key)?;
+    loop {
+        let ending = match look(args, &key) {
+            Ok(told) => {
+                println_now(&told)?;
+                Ending::Done
+            }
+            Err(e) => {
+                eprintln!("not kept: {e:#}");
+                Ending::NotAll
+            }
+        };
+        match args.every {
+            None => return Ok(ending),
+            Some(seconds) => std::thread::sleep(Duration::from_secs(seconds)),
+        }
+    }
+}
+
+fn println_now(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+#[derive(Deserialize)]
+struct Consistency {
+    hashes: Vec<String>,
+}
+
+fn look(args: &WitnessArgs, key: &PublicKey) -> Result<String> {
+    let base = args.url.trim_end_matches('/');
+    let kept = match std::fs::read_to_string(&args.keep) {
+        Ok(note) => Some(key.open(&note).map_err(|e| usage(format!("{}: {e}", args.keep.display())))?),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+        Err(e) => return Err(usage(format!("{}: {e}", args.keep.display()))),
+    };
+    let note = fetch(&format!("{base}/v1/audit/checkpoint"))?;
+    let now = key.open(&note).context("the service's checkpoint")?;
+    if let Some(kept) = &kept {
+        let rejected = |why: &str| -> Result<()> {
+            let beside = args.keep.with_added_extension("rejected");
+            write(&beside, &note)?;
+            bail!("{why}: the log had {} entries and now has {}; see {}", kept.size, now.size, beside.display())
+        };
+        if now.size < kept.size {
+            rejected("the log was put back or cut")?;
+        }
+        if !grew(base, kept, &now)? {
+            rejected("the log was rewritten")?;
+        }
+    }
+    write(&args.keep, &note)?;
+    Ok(format!("kept {} at {} entries", now.origin, now.size))
+}
+
+fn grew(base: &str, kept: &Root, now: &Root) -> Result<bool> {
+    let (old, new) = (kept.size, now.size);
+    let proof = fetch(&format!("{base}/v1/audit/consistency?old={old}&new={new}"))?;
+    let proof: Consistency = serde_json::from_str(&proof).context("the proof is malformed")?;
+    let hashes: Option<Vec<ContentHash>> = proof.hashes.iter().map(|text| from_base64(text)).collect();
+    Ok(hashes.is_some_and(|hashes| merkle::continues((old, kept.root), (new, now.root), &hashes)))
+}
+
+fn fetch(url: &str) -> Result<String> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+    let mut answer = agent.get(url).call().with_context(|| url.to_owned())?;
+    Ok(answer.body_mut().read_to_string()?)
+}
+
+/// Replaces a file as a whole, on the disk before this returns.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let new = path.with_added_extension("new");
+    let mut file = std::fs::File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(new, path)?;
+    Ok(std::fs::File::open(folder)?.sync_all()?)
+}

@@ -1,0 +1,103 @@
+//! What an auditor asks for: checkpoints, proofs, evidence packs.
+
+use super::Shared;
+use super::claims::parse_id;
+use super::error::{ApiError, Problem};
+use actix_web::http::header::ContentType;
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+/// A log and a later state of it.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// Entries in the earlier state.
+    old: u64,
+    /// Entries in the later one; at most as many as there are.
+    new: u64,
+}
+
+/// The proof that a log only grew.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Consistency {
+    /// Entries in the earlier state.
+    old: u64,
+    /// Entries in the later one.
+    new: u64,
+    /// Hashes in base64, in the order of RFC 9162, 2.1.4.
+    hashes: Vec<String>,
+}
+
+fn text(body: String) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::plaintext()).body(body)
+}
+
+/// Take the signed state of the audit log
+///
+/// A C2SP checkpoint in a signed note: name of the log, number of entries, root of the Merkle tree, signature. Whoever keeps one
+/// can show later that the log was altered, if it was.
+#[utoipa::path(get, path = "/v1/audit/checkpoint", tag = "audit", responses(
+    (status = 200, description = "the checkpoint", body = String, content_type = "text/plain"),
+    (status = 503, description = "the records cannot be read", body = Problem, content_type = "application/problem+json"),
+))]
+pub async fn checkpoint(service: Shared) -> Result<HttpResponse, ApiError> {
+    Ok(text(service.records().audit_checkpoint().await?.0))
+}
+
+/// Take the public key of the audit log
+///
+/// As `NAME+ID+BASE64`, the form of C2SP signed notes. Note it once, elsewhere: a key is worth as much as the way it came.
+#[utoipa::path(get, path = "/v1/audit/key", tag = "audit", responses(
+    (status = 200, description = "the key", body = String, content_type = "text/plain"),
+    (status = 503, description = "the records cannot be read", body = Problem, content_type = "application/problem+json"),
+))]
+pub async fn key(service: Shared) -> Result<HttpResponse, ApiError> {
+    Ok(text(format!("{}\n", service.records().audit_checkpoint().await?.1)))
+}
+
+/// Prove that an entry is in the audit log
+///
+/// A C2SP `tlog-proof`: the entry's bytes, its place, the hashes that lead to the root, and the signed checkpoint.
+#[utoipa::path(
+    get, path = "/v1/audit/entries/{seq}/proof", tag = "audit",
+    params(("seq" = u64, Path, description = "number of the entry, from 1")),
+    responses(
+        (status = 200, description = "the proof", body = String, content_type = "text/plain"),
+        (status = 404, description = "there is no such entry", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn proof(seq: web::Path<u64>, service: Shared) -> Result<HttpResponse, ApiError> {
+    let proof = service.records().proof(*seq).await?.ok_or(ApiError::NotFound)?;
+    Ok(text(proof.to_string()))
+}
+
+/// Prove that the audit log only grew
+#[utoipa::path(
+    get, path = "/v1/audit/consistency", tag = "audit", params(Span),
+    responses(
+        (status = 200, description = "the proof", body = Consistency),
+        (status = 400, description = "`bad_query`: the log is shorter, or the later state is the smaller", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn consistency(span: web::Query<Span>, service: Shared) -> Result<HttpResponse, ApiError> {
+    let Span { old, new } = span.into_inner();
+    let hashes = service.records().consistency(old, new).await?.ok_or(ApiError::BadQuery)?;
+    Ok(HttpResponse::Ok().json(Consistency { old, new, hashes }))
+}
+
+/// Take the evidence pack of a claim
+///
+/// Everything the audit log commits to of this claim, with the proofs, to be checked offline; the photos are told by their
+/// hashes. It holds personal data.
+#[utoipa::path(
+    get, path = "/v1/claims/{id}/evidence", tag = "audit",
+    params(("id" = String, Path, description = "Name of the claim here")),
+    responses(
+        (status = 200, description = "the pack", body = Object),
+        (status = 404, description = "there is no such claim", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn evidence(path: web::Path<String>, service: Shared) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(service.records().evidence_pack(&parse_id(&path)?).await?))
+}

@@ -1,0 +1,157 @@
+//! What another policy would have decided of everything recorded, in figures.
+//!
+//! Evidence holds every probability, so a verdict is only judged anew. Not foreseen: what the gate would have done on other
+//! approvals, and what senders would have done on other answers.
+
+use super::stats::guarantee;
+use super::{Records, ServiceError, off_thread};
+use crate::decision::Policy;
+use crate::domain::{Decision, Fen, FieldName, Record, Verdict};
+use crate::pipeline::judge;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Decisions judged in one go.
+const PAGE: u32 = 200;
+
+/// How many, before and after.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Change {
+    /// As recorded.
+    pub before: u64,
+    /// By the other policy.
+    pub after: u64,
+}
+
+impl Change {
+    fn count(&mut self, was: bool, is: bool) {
+        self.before += u64::from(was);
+        self.after += u64::from(is);
+    }
+
+    fn add(&mut self, other: Self) {
+        self.before += other.before;
+        self.after += other.after;
+    }
+}
+
+/// What a policy would change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct BacktestReport {
+    /// SHA-256 of the policy tried.
+    pub policy: String,
+    /// Decisions judged anew.
+    pub decisions: u64,
+    /// Of them approved.
+    pub approved: Change,
+    /// Held as recorded, approved by the other policy.
+    pub newly_approved: u64,
+    /// Approved as recorded, held by the other policy.
+    pub newly_held: u64,
+    /// Sum of the totals read on approved papers, in fen, whatever the currency.
+    pub amount_approved_fen: Change,
+    /// Claims approved, by the kind of their first paper.
+    pub approved_by_kind: BTreeMap<String, Change>,
+    /// Claims that have a reason, by its code.
+    pub reasons: BTreeMap<String, Change>,
+    /// Decisions that could not be judged anew: damaged records.
+    pub failed: u64,
+    /// The bound on wrong approvals that this policy would run at, as in `/v1/stats`.
+    #[schema(value_type = Object)]
+    pub guarantee: Value,
+}
+
+impl BacktestReport {
+    fn add(&mut self, other: Self) {
+        self.decisions += other.decisions;
+        self.approved.add(other.approved);
+        self.newly_approved += other.newly_approved;
+        self.newly_held += other.newly_held;
+        self.amount_approved_fen.add(other.amount_approved_fen);
+        self.failed += other.failed;
+        for (into, from) in
+            [(&mut self.approved_by_kind, other.approved_by_kind), (&mut self.reasons, other.reasons)]
+        {
+            for (name, change) in from {
+                into.entry(name).or_default().add(change);
+            }
+        }
+    }
+
+    fn count(&mut self, record: &Record, now: &Verdict) {
+        let was = record.verdict.decision == Decision::AutoApprove;
+        let is = now.decision == Decision::AutoApprove;
+        self.decisions += 1;
+        self.approved.count(was, is);
+        self.newly_approved += u64::from(!was && is);
+        self.newly_held += u64::from(was && !is);
+        let totals = record.evidence.readings.iter().filter_map(|r| Fen::parse(r.value(FieldName::Total)?));
+        let amount: u64 = totals.map(|fen| fen.0.unsigned_abs()).sum();
+        self.amount_approved_fen.add(Change { before: u64::from(was) * amount, after: u64::from(is) * amount });
+        if let Some(first) = record.evidence.readings.first() {
+            self.approved_by_kind.entry(first.kind.as_str().to_owned()).or_default().count(was, is);
+        }
+        let codes = |verdict: &Verdict| -> BTreeSet<String> { verdict.reasons.iter().map(|r| r.code.clone()).collect() };
+        let (before, after) = (codes(&record.verdict), codes(now));
+        for code in before.union(&after) {
+            self.reasons.entry(code.clone()).or_default().count(before.contains(code), after.contains(code));
+        }
+    }
+}
+
+impl Records {
+    /// Judges everything recorded by another policy, on all cores.
+    ///
+    /// # Errors
+    /// If the records cannot be read. A damaged record is counted, not an error.
+    pub async fn backtest(&self, policy: Policy) -> Result<BacktestReport, ServiceError> {
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut report = BacktestReport {
+            policy: policy.hash.to_string(),
+            guarantee: guarantee(&policy),
+            ..BacktestReport::default()
+        };
+        let policy = Arc::new(policy);
+        let mut under_way = VecDeque::new();
+        let mut after = i64::MIN;
+        loop {
+            let page = self.store.decided(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.0;
+            let policy = policy.clone();
+            under_way.push_back(tokio::spawn(off_thread(move || judged(&policy, &page))));
+            if under_way.len() > at_once {
+                report.add(ended(under_way.pop_front()).await?);
+            }
+        }
+        while !under_way.is_empty() {
+            report.add(ended(under_way.pop_front()).await?);
+        }
+        Ok(report)
+    }
+}
+
+type Part = tokio::task::JoinHandle<Result<BacktestReport, ServiceError>>;
+
+async fn ended(part: Option<Part>) -> Result<BacktestReport, ServiceError> {
+    let Some(part) = part else { return Ok(BacktestReport::default()) };
+    part.await.map_err(|_| ServiceError::Internal("judging anew was interrupted"))?
+}
+
+fn judged(policy: &Policy, page: &[(i64, String, Vec<u8>)]) -> BacktestReport {
+    let mut report = BacktestReport::default();
+    for (_, _, bytes) in page {
+        let verdict = serde_json::from_slice::<Record>(bytes).ok().and_then(|record| {
+            let verdict = catch_unwind(AssertUnwindSafe(|| judge(policy, &record.evidence))).ok()?;
+            Some((record, verdict))
+        });
+        match verdict {
+            Some((record, verdict)) => report.count(&record, &verdict),
+            None => report.failed += 1,
+        }
+    }
+    report
+}

@@ -1,0 +1,84 @@
+//! Evidence packs: everything that the log commits to of one claim, with the proofs, in one file to be checked offline.
+//!
+//! A pack is one JSON object, `"format": "claimlens evidence pack v1"`. It holds the claim's words, its photos' hashes, each
+//! record byte for byte as text, the policies they were judged by, every log entry that speaks of the claim with its
+//! inclusion proof, and the signed checkpoint that the proofs lead to. README.md tells how it is checked, and
+//! `tests/verify_pack.py` does it without any code of this program.
+
+use super::{Records, ServiceError};
+use crate::audit::note::{Proof, base64};
+use crate::domain::{ClaimId, Record};
+use crate::store::StoreError;
+use serde_json::{Map, Value, json};
+
+/// The first value of every pack.
+pub const FORMAT: &str = "claimlens evidence pack v1";
+
+impl Records {
+    /// The pack of a claim.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`] if there is no such claim, or the store's.
+    pub async fn evidence_pack(&self, id: &ClaimId) -> Result<Value, ServiceError> {
+        let mut snapshot = self.store.snapshot().await?;
+        let claim = snapshot.claim(id.as_str()).await?.ok_or(ServiceError::NotFound)?;
+        let seqs = snapshot.entries_of(id.as_str()).await?;
+        let proved = snapshot.proved(&seqs).await?;
+        let stored = self.store.policies().await?;
+        let damaged = |_| StoreError::Corrupt("a stored record is malformed".to_owned());
+        let (mut decisions, mut policies) = (Vec::new(), Map::new());
+        for decision in &claim.decisions {
+            let record: Record = serde_json::from_slice(&decision.record).map_err(damaged)?;
+            if let Some((hash, text)) = stored.iter().find(|(hash, _)| *hash == record.versions.policy) {
+                policies.insert(hash.clone(), json!(text));
+            }
+            decisions.push(json!({ "record": String::from_utf8_lossy(&decision.record), "timing": decision.timing }));
+        }
+        let photos = claim.photos.iter().map(|p| {
+            json!({
+                "source": p.source, "sha256": p.sha256, "bytes": p.bytes, "media_type": p.media_type,
+                "pdf_page": p.pdf_page, "page": p.page,
+            })
+        });
+        let entries = proved.entries.iter().map(|(e, hashes)| {
+            let proof = hashes.iter().map(base64);
+            json!({
+                "seq": e.seq, "at": e.at, "kind": e.kind, "subject": e.subject, "payload": e.payload,
+                "prev_hash": e.prev_hash, "proof": proof.collect::<Vec<_>>(),
+            })
+        });
+        Ok(json!({
+            "format": FORMAT,
+            "public_key": proved.key.to_string(),
+            "checkpoint": proved.note,
+            "claim": {
+                "id": claim.id, "created_at": claim.created_at, "claim_json": claim.claim_json,
+                "salt": hex::encode(&claim.salt), "photos": photos.collect::<Vec<_>>(),
+            },
+            "decisions": decisions,
+            "outcome": claim.outcome.as_ref().map(|o| json!([o.outcome, o.source, o.reviewer])),
+            "policies": policies,
+            "entries": entries.collect::<Vec<_>>(),
+        }))
+    }
+
+    /// The proof that an entry is in the log, `None` if there is none of that number, from 1.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn proof(&self, seq: u64) -> Result<Option<Proof>, ServiceError> {
+        let proved = self.store.snapshot().await?.proved(&[seq]).await?;
+        let Some((entry, hashes)) = proved.entries.into_iter().next() else { return Ok(None) };
+        let leaf = entry.leaf().ok_or_else(|| StoreError::Corrupt("a log entry is malformed".to_owned()))?;
+        Ok(Some(Proof { leaf, index: seq - 1, hashes, note: proved.note }))
+    }
+
+    /// The hashes, in base64, that prove that the log of `new` entries continues that of `old`; `None` if it is shorter.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn consistency(&self, old: u64, new: u64) -> Result<Option<Vec<String>>, ServiceError> {
+        let hashes = self.store.consistency(old, new).await?;
+        Ok(hashes.map(|hashes| hashes.iter().map(base64).collect()))
+    }
+}

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Checks an evidence pack of claimlens offline, without any of its code: Python's standard library alone.
+
+    verify_pack.py PACK.json LOG.pub [FOLDER WITH THE PHOTOS]
+
+LOG.pub holds the log's public key, noted earlier: a pack that brought its own would prove nothing. Prints what does not hold, or
+`holds`. Exit status: 0 all holds, 1 not, 2 wrong usage.
+"""
+
+import base64
+import hashlib
+import json
+import pathlib
+import re
+import struct
+import sys
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+# Ed25519, verification only: RFC 8032, section 5.1, in affine terms of its appendix.
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+
+def add(a, b):
+    (x1, y1, z1, t1), (x2, y2, z2, t2) = a, b
+    m, n, c, d = (y1 - x1) * (y2 - x2), (y1 + x1) * (y2 + x2), 2 * t1 * t2 * D, 2 * z1 * z2
+    e, f, g, h = n - m, d - c, d + c, n + m
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def times(n, point):
+    out = (0, 1, 1, 0)
+    while n:
+        if n & 1:
+            out = add(out, point)
+        point, n = add(point, point), n >> 1
+    return out
+
+
+def decompress(data):
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (2**255 - 1)
+    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(x2, (P + 3) // 8, P)
+    if (x * x - x2) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if y >= P or (x * x - x2) % P or (x == 0 and sign):
+        raise ValueError("not a point")
+    x = P - x if x & 1 != sign else x
+    return x, y, 1, x * y % P
+
+
+BASE = decompress((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def signed(key, message, signature):
+    if len(signature) != 64:
+        return False
+    try:
+        a, r = decompress(key), decompress(signature[:32])
+    except ValueError:
+        return False
+    s = int.from_bytes(signature[32:], "little")
+    k = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % ORDER
+    left, right = times(s, BASE), add(r, times(k, a))
+    return s < ORDER and all((left[i] * right[2] - right[i] * left[2]) % P == 0 for i in (0, 1))
+
+
+def open_note(note, vkey):
+    """Origin, size and root of a signed checkpoint: C2SP signed-note and tlog-checkpoint."""
+    name, key_id, key = vkey.strip().split("+", 2)
+    key = base64.b64decode(key, validate=True)
+    if key[0] != 1 or sha256(name.encode() + b"\n" + key)[:4].hex() != key_id:
+        raise ValueError("the public key is malformed")
+    text, signatures = note.rsplit("\n\n", 1)
+    text += "\n"
+    origin, size, root, rest = text.split("\n")
+    for line in signatures.split("\n"):
+        found = re.fullmatch("— (\\S+) (\\S+)", line)
+        if found and found[1] == name == origin and rest == "":
+            raw = base64.b64decode(found[2], validate=True)
+            if raw[:4].hex() == key_id and signed(key[1:], text.encode(), raw[4:]):
+                return int(size), base64.b64decode(root, validate=True)
+    raise ValueError("the checkpoint is not signed by the log's key")
+
+
+def included(leaf, index, size, proof, root):
+    """RFC 9162, 2.1.3.2."""
+    if index >= size:
+        return False
+    fn, sn, r = index, size - 1, sha256(b"\0" + leaf)
+    for part in proof:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            r = sha256(b"\1" + part + r)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = sha256(b"\1" + r + part)
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and r == root
+
+
+def leaf_of(e):
+    texts = (e[n].encode() for n in ("at", "kind", "subject"))
+    parts = b"".join(struct.pack(">I", len(t)) + t for t in texts)
+    head = b"claimlens log entry v1\0" + struct.pack(">Q", e["seq"]) + parts
+    return head + sha256(e["payload"].encode()) + bytes.fromhex(e["prev_hash"])
+
+
+def salted(salt, text):
+    return sha256(struct.pack(">I", len(salt)) + salt + text.encode()).hex()
+
+
+def faults(pack, vkey, photos):
+    if pack["format"] != "claimlens evidence pack v1":
+        yield "this is no evidence pack of version 1"
+        return
+    size, root = open_note(pack["checkpoint"], vkey)
+    claim, salt = pack["claim"], bytes.fromhex(pack["claim"]["salt"])
+    if pack["public_key"] != vkey.strip():
+        yield "the pack names another key"
+    by_kind, last = {}, 0
+    for e in pack["entries"]:
+        proof = [base64.b64decode(h, validate=True) for h in e["proof"]]
+        if not included(leaf_of(e), e["seq"] - 1, size, proof, root):
+            yield f"entry {e['seq']} is not in the log"
+        if e["seq"] <= last or e["subject"] != claim["id"]:
+            yield f"entry {e['seq']} is out of order or of another claim"
+        last = e["seq"]
+        by_kind.setdefault(e["kind"], []).append(json.loads(e["payload"]))
+    want = {
+        "claim": claim["claim_json"] and salted(salt, claim["claim_json"]),
+        "created_at": claim["created_at"],
+        "photos": [
+            {"bytes": p["bytes"], "media_type": p["media_type"], "sha256": p["sha256"], "source": salted(salt, p["source"])}
+            | ({"pdf_page": p["pdf_page"]} if p["pdf_page"] is not None else {})
+            for p in claim["photos"]
+        ],
+    }
+    if by_kind.pop("claim_accepted", None) != [want]:
+        yield "the claim is not the one that was logged"
+    pages, made = [p["page"] for p in claim["photos"]], []
+    for d in pack["decisions"]:
+        made.append({k: sha256(d[k].encode()).hex() for k in ("record", "timing")} | {"pages": pages})
+        policy = json.loads(d["record"])["versions"]["policy"]
+        if sha256(pack["policies"].get(policy, "").encode()).hex() != policy:
+            yield "the policy that was decided by is altered or missing"
+    if by_kind.pop("decision", []) != made:
+        yield "a decision is not the one that was logged"
+    if set(pack["policies"]) - {json.loads(d["record"])["versions"]["policy"] for d in pack["decisions"]}:
+        yield "the pack holds a policy that nothing was decided by"
+    said = pack["outcome"]
+    outcome = [{"outcome": said[0], "source": said[1], "by": salted(salt, said[2])}] if said else []
+    if by_kind.pop("outcome", []) != outcome:
+        yield "the audited outcome is not the one that was logged"
+    by_kind.pop("claim_failed", None)
+    for kind in by_kind:
+        yield f"entries of the unknown kind {kind}"
+    if photos is not None:
+        there = {sha256(f.read_bytes()).hex() for f in photos.rglob("*") if f.is_file()}
+        for n, photo in enumerate(claim["photos"]):
+            if photo["sha256"] not in there:
+                yield f"photo {n} is not in the folder as it was logged"
+
+
+def main():
+    if len(sys.argv) not in (3, 4):
+        sys.stderr.write(__doc__)
+        return 2
+    found = []
+    try:
+        pack = json.loads(pathlib.Path(sys.argv[1]).read_text("utf-8"))
+        vkey = pathlib.Path(sys.argv[2]).read_text("utf-8")
+        photos = pathlib.Path(sys.argv[3]) if len(sys.argv) == 4 else None
+        found.extend(faults(pack, vkey, photos))
+    except OSError as e:
+        sys.stderr.write(f"{e}\n")
+        return 2
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as e:
+        found.append(f"malformed: {e!r}")
+    for fault in found:
+        print(fault)
+    if not found:
+        print("holds")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
