@@ -169,14 +169,23 @@ pub fn salted(salt: &[u8], claim_json: &str) -> ContentHash {
 }
 
 /// The payload of [`kind::ACCEPTED`].
+///
+/// `key` is the idempotency key, if one came, with the body it came with, both hashed; the outer `None` leaves it out, as in
+/// entries made before keys were logged.
 pub fn accepted_payload(
     created_at: &str,
     salt: &[u8],
     claim_json: Option<&str>,
     photos: &[PhotoCommitment<'_>],
+    key: Option<Option<[&str; 2]>>,
 ) -> String {
     let photos: Vec<_> = photos.iter().map(|p| photo_payload(salt, p)).collect();
-    text(&json!({ "claim": claim_json.map(|c| salted(salt, c)), "created_at": created_at, "photos": photos }))
+    let claim = claim_json.map(|c| salted(salt, c));
+    let mut out = json!({ "claim": claim, "created_at": created_at, "photos": photos });
+    if let Some(key) = key {
+        out["key"] = json!(key);
+    }
+    text(&out)
 }
 
 /// How one photo stands in the payload of [`kind::ACCEPTED`].
@@ -264,6 +273,9 @@ pub enum FaultKind {
     /// The claim's own words, salt or time of creation were changed.
     #[error("the claim is not the one that was logged")]
     ClaimAltered,
+    /// The idempotency key that brought the claim is missing, added, or not the one that was logged.
+    #[error("the idempotency key is not the one that was logged")]
+    KeyAltered,
     /// What is stored about a photo was changed: its hash, name, size or type.
     #[error("what is stored about the photo is not what was logged")]
     PhotoEntryAltered,

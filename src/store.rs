@@ -195,6 +195,8 @@ pub struct RawClaim {
     pub decisions: Vec<RawDecision>,
     /// What a person said of it.
     pub outcome: Option<gate::RawOutcome>,
+    /// Hashes of the idempotency keys that stand for it, each with that of its body.
+    pub keys: Vec<[String; 2]>,
     /// Fingerprints, sorted by document.
     pub fingerprints: Vec<Fingerprint>,
 }

@@ -118,7 +118,9 @@ fn told(report: &BacktestReport) -> String {
     let earned = &report.guarantee["earned"]["bound"];
     out += &match earned.as_f64() {
         Some(bound) => format!("bound it would run at: {:.0} wrong approvals in a million (95 %)\n", bound * 1e6),
-        None => "no bound on wrong approvals was earned that keeps to its limit: nothing would be approved\n".to_owned(),
+        None => {
+            "no bound on wrong approvals was earned that keeps to its limit: nothing would be approved\n".to_owned()
+        }
     };
     if report.failed > 0 {
         out += &format!("{} decisions could not be judged: their records are damaged\n", report.failed);

@@ -2,7 +2,8 @@
 //!
 //! Nothing stored is trusted that can be computed anew: the chain from its entries, the entries' payloads from claims,
 //! photos and records, the photos' hashes from their files, the fingerprints and summaries from the records.
-//! Not covered: idempotency keys and jobs, whose loss or change can at most cause the same work or claim twice.
+//! Not covered: how often waiting work was begun and the time it is decided as of. A change there can at most cause the same
+//! work twice, or a claim to be decided as of another day, which its record then tells.
 
 use super::{Records, ServiceError, off_thread};
 use crate::audit::note::PublicKey;
@@ -13,7 +14,7 @@ use crate::store::gate::RawMove;
 use crate::store::sqlite::fingerprints;
 use crate::store::{BlobState, RawClaim, RawDecision, StoreError};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 
 /// What an auditor noted of the log before, elsewhere.
@@ -273,7 +274,11 @@ fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {
         })
         .collect();
     let claim_json = claim.claim_json.as_deref();
-    if audit::accepted_payload(&claim.created_at, &claim.salt, claim_json, &commitments) == entry.payload
+    let parsed = serde_json::from_str::<Value>(&entry.payload);
+    let logs_keys = parsed.as_ref().is_ok_and(|payload| payload.get("key").is_some());
+    let key = logs_keys.then(|| claim.keys.first().map(|[key, body]| [key.as_str(), body]));
+    if audit::accepted_payload(&claim.created_at, &claim.salt, claim_json, &commitments, key) == entry.payload
+        && (claim.keys.len() < 2 || !logs_keys)
         && claim.photos.iter().enumerate().all(|(n, p)| p.n == n as i64)
         && claim.created_at == entry.at
     {
@@ -281,11 +286,14 @@ fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {
     }
     // Something differs: find out what, member by member.
     let fault = |kind| Fault::of(kind).of_claim(&claim.id).at_entry(entry.seq);
-    let Ok(payload) = serde_json::from_str::<Value>(&entry.payload) else {
+    let Ok(payload) = parsed else {
         // The chain's own check tells that the payload was altered; nothing can be compared with it.
         return Vec::new();
     };
     let mut faults = Vec::new();
+    if key.is_some_and(|key| payload["key"] != json!(key) || claim.keys.len() > 1) {
+        faults.push(fault(FaultKind::KeyAltered));
+    }
     let logged = payload["photos"].as_array().map_or(&[][..], Vec::as_slice);
     for n in 0..logged.len().max(commitments.len()) {
         let stored = commitments.get(n).map(|p| audit::photo_payload(&claim.salt, p));

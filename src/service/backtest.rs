@@ -72,9 +72,7 @@ impl BacktestReport {
         self.newly_held += other.newly_held;
         self.amount_approved_fen.add(other.amount_approved_fen);
         self.failed += other.failed;
-        for (into, from) in
-            [(&mut self.approved_by_kind, other.approved_by_kind), (&mut self.reasons, other.reasons)]
-        {
+        for (into, from) in [(&mut self.approved_by_kind, other.approved_by_kind), (&mut self.reasons, other.reasons)] {
             for (name, change) in from {
                 into.entry(name).or_default().add(change);
             }
@@ -94,7 +92,8 @@ impl BacktestReport {
         if let Some(first) = record.evidence.readings.first() {
             self.approved_by_kind.entry(first.kind.as_str().to_owned()).or_default().count(was, is);
         }
-        let codes = |verdict: &Verdict| -> BTreeSet<String> { verdict.reasons.iter().map(|r| r.code.clone()).collect() };
+        let codes =
+            |verdict: &Verdict| -> BTreeSet<String> { verdict.reasons.iter().map(|r| r.code.clone()).collect() };
         let (before, after) = (codes(&record.verdict), codes(now));
         for code in before.union(&after) {
             self.reasons.entry(code.clone()).or_default().count(before.contains(code), after.contains(code));

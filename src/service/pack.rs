@@ -53,7 +53,7 @@ impl Records {
             "checkpoint": proved.note,
             "claim": {
                 "id": claim.id, "created_at": claim.created_at, "claim_json": claim.claim_json,
-                "salt": hex::encode(&claim.salt), "photos": photos.collect::<Vec<_>>(),
+                "salt": hex::encode(&claim.salt), "key": claim.keys.first(), "photos": photos.collect::<Vec<_>>(),
             },
             "decisions": decisions,
             "outcome": claim.outcome.as_ref().map(|o| json!([o.outcome, o.source, o.reviewer])),

@@ -211,7 +211,9 @@ impl Store {
                 source: &p.source,
             })
             .collect();
-        let payload = audit::accepted_payload(&new.created_at, &new.salt, claim_json.as_deref(), &photos);
+        let key = new.key.as_ref().map(|k| [k.key.to_string(), k.body.to_string()]);
+        let key = key.as_ref().map(|[key, body]| [key.as_str(), body]);
+        let payload = audit::accepted_payload(&new.created_at, &new.salt, claim_json.as_deref(), &photos, Some(key));
         turn.append(&mut tx, &new.created_at, audit::kind::ACCEPTED, new.id.as_str(), payload).await?;
         tx.commit().await?;
         Ok(Acceptance::Accepted)
@@ -684,9 +686,17 @@ impl Snapshot {
             .await?;
         let marks: Vec<(i64, String)> =
             marks.iter().map(|r| Ok((r.try_get(0)?, lossy(r, 1)?))).collect::<Result<_, StoreError>>()?;
+        let keys = sqlx::query(
+            "SELECT CAST(key_sha256 AS BLOB), CAST(body_sha256 AS BLOB) FROM idempotency WHERE claim = ? ORDER BY 1",
+        )
+        .bind(id)
+        .fetch_all(&mut *self.tx)
+        .await?;
+        let keys = keys.iter().map(|r| Ok([lossy(r, 0)?, lossy(r, 1)?])).collect::<Result<_, StoreError>>()?;
         let outcome = self.outcome(id).await?;
         Ok(Some(RawClaim {
             outcome,
+            keys,
             id: id.to_owned(),
             created_at: lossy(&row, 0)?,
             claim_json: lossy_or_null(&row, 1)?,

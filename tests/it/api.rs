@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::support::{CLAIM, HEIC, Running, TestServer, canned, config, form, pdf, photo, policy};
+use claimlens::audit::note::{Proof, PublicKey};
 use claimlens::service::{Noted, Records, Service, ServiceConfig, Submission, Upload};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -286,6 +287,37 @@ fn the_gate_is_shown_and_takes_only_what_counts() {
 }
 
 #[test]
+fn an_auditor_gets_checkpoints_proofs_and_packs() {
+    let server = TestServer::start();
+    let text = |path: &str| {
+        let answer = server.get(path);
+        assert_eq!(
+            (answer.status, answer.headers["content-type"].as_str()),
+            (200, "text/plain; charset=utf-8"),
+            "{path}"
+        );
+        String::from_utf8(answer.bytes).unwrap()
+    };
+    let key: PublicKey = text("/v1/audit/key").parse().unwrap();
+    assert_eq!(key.open(&text("/v1/audit/checkpoint")).unwrap().size, 0);
+    let id = png(&server, 1, "one.png", &[]).json()["id"].as_str().unwrap().to_owned();
+    let root = key.open(&text("/v1/audit/checkpoint")).unwrap();
+    assert_eq!(root.size, 2);
+    let proof: Proof = text("/v1/audit/entries/2/proof").parse().unwrap();
+    assert_eq!(proof.check(&key).unwrap(), root);
+    assert_eq!(server.get("/v1/audit/entries/3/proof").status, 404);
+    assert_eq!(server.get("/v1/audit/entries/x/proof").status, 404);
+    let grown = server.get("/v1/audit/consistency?old=1&new=2").json();
+    assert_eq!((grown["old"].as_u64(), grown["new"].as_u64()), (Some(1), Some(2)));
+    assert_eq!(grown["hashes"].as_array().unwrap().len(), 1);
+    assert_eq!(server.get("/v1/audit/consistency?old=2&new=3").problem(), (400, "bad_query".to_owned()));
+    assert_eq!(server.get("/v1/audit/consistency?old=2").problem().0, 400);
+    let pack = server.get(&format!("/v1/claims/{id}/evidence")).json();
+    assert_eq!((pack["claim"]["id"].as_str(), pack["entries"].as_array().unwrap().len()), (Some(id.as_str()), 2));
+    assert_eq!(server.get("/v1/claims/clm_00000000000000000000000000/evidence").status, 404);
+}
+
+#[test]
 fn the_interface_describes_itself() {
     let server = TestServer::start();
     let document = server.get("/openapi.json").json();
@@ -297,8 +329,13 @@ fn the_interface_describes_itself() {
             "/healthz",
             "/openapi.json",
             "/readyz",
+            "/v1/audit/checkpoint",
+            "/v1/audit/consistency",
+            "/v1/audit/entries/{seq}/proof",
+            "/v1/audit/key",
             "/v1/claims",
             "/v1/claims/{id}",
+            "/v1/claims/{id}/evidence",
             "/v1/claims/{id}/outcome",
             "/v1/claims/{id}/photos/{n}/{picture}",
             "/v1/claims/{id}/related",

@@ -12,8 +12,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-/// Two claims, decided: entries 1 and 2 are of the first, 3 and 4 of the second, which has two photos.
+/// Two claims that came with idempotency keys, decided: entries 1 and 2 are of the first, 3 and 4 of the second, which has two photos.
 fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
     let running = Running::open(config(data));
     let mut ids = Vec::new();
@@ -27,7 +28,13 @@ fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
             currency: None,
         };
         let submission = Submission { claim: Some(claim), photos, now: None };
-        ids.push(running.wait(running.service.submit_and_wait(submission)).unwrap().id);
+        let key = format!("key-{}", ids.len());
+        ids.push(running.wait(async {
+            let ticket = running.service.admit(Some(&key)).await.unwrap();
+            let id = running.service.submit(ticket, submission).await.unwrap();
+            running.service.wait(&id, Duration::from_secs(20)).await;
+            id
+        }));
     }
     (running, ids)
 }
@@ -72,6 +79,8 @@ fn a_flipped_byte_in_any_column_is_found_and_located() {
         ("log_head", "hash", Box::new(|f| f.kind == FaultKind::HeadDiffers)),
         ("log_head", "note", Box::new(|f| f.kind == FaultKind::SignatureInvalid)),
         ("log_head", "public_key", Box::new(|f| f.kind == FaultKind::SignatureInvalid)),
+        ("idempotency", "key_sha256", Box::new(|f| f.kind == FaultKind::KeyAltered)),
+        ("idempotency", "body_sha256", Box::new(|f| f.kind == FaultKind::KeyAltered)),
         ("claims", "claim_json", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
         ("claims", "created_at", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
         ("claims", "salt", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
@@ -129,7 +138,7 @@ fn cut_added_and_moved_rows_are_found() {
     let (running, ids) = filled(dir.path());
     let pool = running.wait(tamperer(dir.path()));
     let second = ids[1].to_string();
-    let table: [(&str, FaultKind); 12] = [
+    let table: [(&str, FaultKind); 13] = [
         ("DELETE FROM log WHERE seq = 4", FaultKind::HeadDiffers),
         ("DELETE FROM log WHERE seq = 2", FaultKind::Sequence),
         ("UPDATE log SET seq = 9 WHERE seq = 4", FaultKind::Sequence),
@@ -140,6 +149,7 @@ fn cut_added_and_moved_rows_are_found() {
         ("DELETE FROM decisions WHERE id = 2", FaultKind::RecordMissing),
         ("UPDATE decisions SET claim = (SELECT MIN(id) FROM claims) WHERE id = 2", FaultKind::RecordNotLogged),
         ("DELETE FROM claims WHERE id = (SELECT MAX(id) FROM claims)", FaultKind::ClaimMissing),
+        ("DELETE FROM idempotency WHERE claim = (SELECT MAX(id) FROM claims)", FaultKind::KeyAltered),
         ("DELETE FROM fingerprints WHERE id = 1", FaultKind::FingerprintsDiffer),
         ("DELETE FROM photos WHERE claim = (SELECT MAX(id) FROM claims) AND n = 1", FaultKind::PhotoEntryAltered),
     ];
