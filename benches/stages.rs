@@ -48,8 +48,9 @@ fn reading(c: &mut Criterion) {
     let model = |name: &str| manifest.read(name).expect("the models lie in the project");
     let dictionary = String::from_utf8(model("dictionary")).expect("a dictionary is text");
     let (detector, recogniser) = (model("detection"), model("recognition"));
-    let mut reader = PpOcr::load(&runtime, &detector, &recogniser, &dictionary, 1, PpOcrParams::default())
-        .expect("the models fit the runtime");
+    let mut reader =
+        PpOcr::load(&runtime, &detector, &recogniser, &dictionary, Precision::F32, 1, PpOcrParams::default())
+            .expect("the models fit the runtime");
 
     let bytes = std::fs::read(PHOTO).expect("the samples lie in the project");
     let photo = decode(&bytes, None, &Limits::default()).expect("a sample decodes");

@@ -20,10 +20,15 @@ if ! has rustfmt || ! has cargo-clippy || ! cargo fmt --version >/dev/null 2>&1 
     rustup component add rustfmt clippy
 fi
 
-# ── The inference library: what the manifest pins ──
-pinned() { sed -n '/^\[runtime\]/,$ s/^'"$1"' = "\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' models/manifest.toml; }
-library=native/$(pinned file)
-right_library() { [ -f "$1" ] && printf '%s  %s\n' "$(pinned sha256)" "$1" | sha256sum --check --status; }
+# ── The inference libraries: what the manifest pins ──
+pinned() { sed -n '/^\['"$1"'\]/,/^$/ s/^'"$2"' = "\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' models/manifest.toml; }
+library=native/$(pinned runtime file)
+right_library() { [ -f "$1" ] && printf '%s  %s\n' "$(pinned runtime sha256)" "$1" | sha256sum --check --status; }
+# OpenVINO in bfloat16 takes half the time, on processors that multiply in it.
+fast=native/openvino
+parts() { awk -F '"' '/^\[\[bf16.part\]\]/ { on = 1 } on && /^file/ { file = $2 } on && /^sha256/ { print $2 "  " file }' models/manifest.toml; }
+right_parts() { [ -d "$1" ] && parts | (cd "$1" && sha256sum --check --status 2>/dev/null); }
+wants_fast() { [ "$(uname -sm)" = "Linux x86_64" ] && grep -q -w -e avx512_bf16 -e amx_bf16 /proc/cpuinfo && ! right_parts "$fast"; }
 pip_works() { has python3 && python3 -m pip --version >/dev/null 2>&1; }
 
 # ── System packages: each capability, and the Debian package that brings it ──
@@ -39,11 +44,17 @@ any /usr/include/tesseract/capi.h /usr/local/include/tesseract/capi.h || need li
 any /usr/include/leptonica/allheaders.h /usr/local/include/leptonica/allheaders.h || need libleptonica-dev
 any /usr/share/tesseract-ocr/*/tessdata/eng.traineddata /usr/share/tessdata/eng.traineddata \
     "${TESSDATA_PREFIX:-/nowhere}/eng.traineddata" || need tesseract-ocr-eng
-any /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so* \
-    "${LIBCLANG_PATH:-/nowhere}"/libclang*.so* || need libclang-dev
+# Not libclang-cpp, the C++ library, which may lie there alone.
+libclang() {
+    for folder in /usr/lib/llvm-*/lib /usr/lib/* /usr/lib64 "${LIBCLANG_PATH:-/nowhere}"; do
+        any "$folder"/libclang.so* "$folder"/libclang-[0-9]*.so* && return 0
+    done
+    return 1
+}
+libclang || need libclang-dev
 # The tests also run a second verifier of evidence packs with it.
 has python3 || need python3
-if ! right_library "$library" && ! pip_works; then need python3-pip; need ca-certificates; fi
+if { ! right_library "$library" || wants_fast; } && ! pip_works; then need python3-pip; need ca-certificates; fi
 
 if [ -n "$missing" ]; then
     has apt-get || die "missing, and this is no Debian: install what your system calls$missing, then try again"
@@ -58,23 +69,43 @@ if [ -n "$missing" ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
 fi
 
-if ! right_library "$library"; then
-    [ "$(uname -sm)" = "Linux x86_64" ] ||
-        die "the pinned ONNX Runtime is for Linux on x86-64; elsewhere point CLAIMLENS_ONNXRUNTIME to your own 1.31"
+# Unpacks the wheel that the manifest's table $1 names into the folder $2.
+fetch() {
     # A python3 earlier in PATH may come without pip; Debian's has it once python3-pip is there.
     python=python3
     pip_works || python=/usr/bin/python3
-    say "fetching $(pinned source)"
-    mkdir -p native
-    scratch=$(mktemp -d native/fetch.XXXXXX)
-    trap 'rm -rf "$scratch"' EXIT
-    # The file differs between wheels only by the Python module beside it, so one is pinned whatever Python runs here.
+    say "fetching $(pinned "$1" source)"
+    # The files differ between wheels only by the Python module beside them, so one is pinned whatever Python runs here.
     "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
         --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
-        --dest "$scratch" "$(pinned source)"
-    "$python" -m zipfile -e "$scratch"/onnxruntime-*.whl "$scratch/wheel"
-    right_library "$scratch/wheel/$(pinned path)" ||
-        die "the SHA-256 of $(pinned path) is not the one in models/manifest.toml; nothing was installed"
-    mv "$scratch/wheel/$(pinned path)" "$library"
+        --dest "$2" "$(pinned "$1" source)"
+    "$python" -m zipfile -e "$2"/onnxruntime*.whl "$2/wheel"
+}
+scratch=
+trap 'rm -rf "$scratch"' EXIT
+
+if ! right_library "$library"; then
+    [ "$(uname -sm)" = "Linux x86_64" ] ||
+        die "the pinned ONNX Runtime is for Linux on x86-64; elsewhere point CLAIMLENS_ONNXRUNTIME to your own 1.31"
+    mkdir -p native
+    scratch=$(mktemp -d native/fetch.XXXXXX)
+    fetch runtime "$scratch"
+    right_library "$scratch/wheel/$(pinned runtime path)" ||
+        die "the SHA-256 of $(pinned runtime path) is not the one in models/manifest.toml; nothing was installed"
+    mv "$scratch/wheel/$(pinned runtime path)" "$library"
+    rm -rf "$scratch"
     say "$library is in place"
+fi
+
+if wants_fast; then
+    scratch=$(mktemp -d native/fetch.XXXXXX)
+    fetch bf16 "$scratch"
+    mkdir "$scratch/parts"
+    parts | while read -r _ file; do mv "$scratch/wheel/$(pinned bf16 path)/$file" "$scratch/parts/"; done
+    right_parts "$scratch/parts" ||
+        die "a SHA-256 in $(pinned bf16 source) is not the one in models/manifest.toml; nothing was installed"
+    rm -rf "$fast"
+    mv "$scratch/parts" "$fast"
+    rm -rf "$scratch"
+    say "$fast is in place: this processor reads in bfloat16"
 fi

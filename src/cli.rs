@@ -82,6 +82,21 @@ struct EngineArgs {
     /// The ONNX Runtime library [default: the pinned one in native/ here or beside the program]
     #[arg(long, value_name = "FILE", env = "CLAIMLENS_ONNXRUNTIME", hide_env_values = true, help_heading = "Engines")]
     onnxruntime: Option<PathBuf>,
+    /// In what numbers text is read. bf16 takes half the time and needs a processor with AMX or AVX-512 BF16
+    #[arg(long, value_enum, default_value_t, env = "CLAIMLENS_PRECISION", help_heading = "Engines")]
+    precision: PrecisionArg,
+}
+
+/// In what numbers text is found and read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum PrecisionArg {
+    /// bf16 where the processor can and `make setup` has installed the library, else f32
+    #[default]
+    Auto,
+    /// 32-bit floats, by ONNX Runtime
+    F32,
+    /// bfloat16, by OpenVINO
+    Bf16,
 }
 
 /// Who is asked about the issuers of documents. Without these nobody is, and nothing goes over the network.

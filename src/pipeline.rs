@@ -23,7 +23,7 @@ use crate::forensics::{self, ModelFailed, Original, Print};
 use crate::models::{Calibration, Certificate, Manifest, ManifestError, RiskModel};
 use crate::ocr::lanes::{Lanes, spread};
 use crate::ocr::ppocr::PpOcrParams;
-use crate::ocr::tensor::{OrtModel, TensorModel};
+use crate::ocr::tensor::{OrtModel, Precision, TensorModel};
 use crate::ocr::{LOOKS, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop, seals};
 use crate::vision::ink::Inked;
 use crate::vision::{self, Advice, Limits, NormalisedPage, PdfPage};
@@ -36,16 +36,26 @@ use std::time::Instant;
 
 use crate::checks;
 pub use crate::checks::{features, support};
+pub use crate::ocr::tensor::has_bf16;
 pub use heatmap::heatmap;
 pub use overlay::overlay;
+
+/// The inference library, and so in what numbers text is found and read. The other models always compute in 32-bit floats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inference {
+    /// In 32-bit floats: the file of ONNX Runtime.
+    F32(PathBuf),
+    /// In bfloat16: the folder with the pinned OpenVINO. Only for processors that multiply in it.
+    Bf16(PathBuf),
+}
 
 /// Where the models and native libraries are, and what a photo may be.
 #[derive(Debug, Clone)]
 pub struct ReaderConfig {
     /// Folder with `manifest.toml` and the model files.
     pub models: PathBuf,
-    /// The ONNX Runtime shared library.
-    pub runtime: PathBuf,
+    /// The inference library.
+    pub inference: Inference,
     /// Limits on each photo.
     pub limits: Limits,
     /// Threads that lines are read on, by all photos together: one a core.
@@ -127,8 +137,17 @@ impl Reader {
     /// If a model is missing or its SHA-256 differs from the manifest, or the runtime does not load.
     pub fn load(config: &ReaderConfig) -> Result<Self, ReadError> {
         let manifest = Manifest::parse(&config.models)?;
-        manifest.runtime().verify(&config.runtime)?;
-        let runtime = Runtime::load(&config.runtime)?;
+        let (library, precision, version) = match &config.inference {
+            Inference::F32(library) => {
+                manifest.runtime().verify(library)?;
+                (library.clone(), Precision::F32, &manifest.runtime().version)
+            }
+            Inference::Bf16(dir) => {
+                manifest.bf16().verify(dir)?;
+                (dir.join(&manifest.bf16().library), Precision::Bf16, &manifest.bf16().version)
+            }
+        };
+        let runtime = Runtime::load(&library)?;
         let dictionary = String::from_utf8_lossy(&manifest.read("dictionary")?).into_owned();
         let threads = config.threads.max(1);
         let ppocr = PpOcr::load(
@@ -136,15 +155,16 @@ impl Reader {
             &manifest.read("detection")?,
             &manifest.read("recognition")?,
             &dictionary,
+            precision,
             threads,
             PpOcrParams::default(),
         )?;
         let orientation = Orientation::load(&runtime, &manifest.read("orientation")?)?;
         let pixels = manifest.read("pixels")?;
-        let pixels = (0..threads).map(|_| OrtModel::load(&runtime, &pixels, 1, USUAL_PLANES));
+        let pixels = (0..threads).map(|_| OrtModel::load(&runtime, &pixels, Precision::F32, 1, USUAL_PLANES));
         let pixels = pixels.collect::<Result<_, _>>()?;
         let second = (0..threads).map(|_| Tesseract::start(None)).collect::<Result<_, _>>()?;
-        let runtime = format!("onnxruntime {}", manifest.runtime().version);
+        let runtime = format!("onnxruntime {version}");
         let calibration = config.calibrated.then(Calibration::default);
         Ok(Self {
             ppocr: Arc::new(ppocr),

@@ -5,7 +5,7 @@ use super::show::Paint;
 use super::{Ending, EngineArgs, Format};
 use crate::decision::Policy;
 use crate::models::{MANIFEST, Manifest};
-use crate::pipeline::Reader;
+use crate::pipeline::{Inference, Reader};
 use crate::service::Records;
 use crate::specimen::Fonts;
 use anyhow::Result;
@@ -136,7 +136,19 @@ fn models(engines: &EngineArgs) -> Vec<Finding> {
 }
 
 fn library(engines: &EngineArgs, manifest: Option<&Manifest>) -> Finding {
-    let (what, path) = ("inference library", engines.library());
+    let what = "inference library";
+    let path = match engines.inference() {
+        Inference::F32(path) => path,
+        Inference::Bf16(dir) => {
+            return match manifest.map(|m| (m.bf16(), m.bf16().verify(&dir))) {
+                Some((pinned, Ok(()))) => Finding::ok(what, format!("{} ({})", pinned.version, dir.display())),
+                Some((_, Err(e))) => {
+                    Finding::missing(what, e.to_string(), "run `make setup`, or choose --precision f32")
+                }
+                None => Finding::note(what, format!("{} (not checked)", dir.display()), "restore the models first"),
+            };
+        }
+    };
     if !path.is_file() {
         let detail = format!("{} is not there", path.display());
         return Finding::missing(what, detail, "run `make setup`, or name yours with CLAIMLENS_ONNXRUNTIME");

@@ -1,10 +1,10 @@
 //! Where things are: models, the inference library, the photos that a path stands for.
 
-use super::{DecisionArgs, EngineArgs, IssuerArgs, usage};
+use super::{DecisionArgs, EngineArgs, IssuerArgs, PrecisionArg, usage};
 use crate::decision::Policy;
 use crate::domain::Claim;
 use crate::models::Manifest;
-use crate::pipeline::ReaderConfig;
+use crate::pipeline::{Inference, ReaderConfig, has_bf16};
 use crate::service::work::cores;
 use crate::service::{Issuers, Registry, Verifier};
 use crate::vision::Limits;
@@ -48,11 +48,23 @@ impl EngineArgs {
         })
     }
 
+    /// The inference library to use. One that was told stands before the faster one.
+    pub fn inference(&self) -> Inference {
+        let folder = near("native/openvino");
+        match self.precision {
+            PrecisionArg::Bf16 => Inference::Bf16(folder),
+            PrecisionArg::Auto if self.onnxruntime.is_none() && has_bf16() && folder.exists() => {
+                Inference::Bf16(folder)
+            }
+            PrecisionArg::Auto | PrecisionArg::F32 => Inference::F32(self.library()),
+        }
+    }
+
     /// What a reader is made of.
     pub fn reader(&self) -> ReaderConfig {
         ReaderConfig {
             models: self.models_dir(),
-            runtime: self.library(),
+            inference: self.inference(),
             limits: Limits::default(),
             threads: cores(),
             calibrated: true,

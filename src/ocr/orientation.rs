@@ -3,7 +3,7 @@
 use super::OcrError;
 use super::crop::{planes, resized};
 use super::lanes::Lanes;
-use super::tensor::{OrtModel, Runtime, TensorModel};
+use super::tensor::{OrtModel, Precision, Runtime, TensorModel};
 use image::RgbImage;
 
 /// Side of the classifier's input; the short side of the picture is scaled to [`SHORT_SIDE`] and the centre cut out.
@@ -23,7 +23,7 @@ impl Orientation {
     /// # Errors
     /// If the bytes are no model this runtime can run.
     pub fn load(runtime: &Runtime, onnx: &[u8]) -> Result<Self, OcrError> {
-        Ok(Self(Lanes::of(vec![Box::new(OrtModel::load(runtime, onnx, 1, usize::MAX)?)])))
+        Ok(Self(Lanes::of(vec![Box::new(OrtModel::load(runtime, onnx, Precision::F32, 1, usize::MAX)?)])))
     }
 
     /// Quarter turns clockwise (0..=3) that the content of the picture is turned by, with the classifier's

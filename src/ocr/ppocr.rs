@@ -5,7 +5,7 @@ use super::boxes::{BoxParams, text_boxes};
 use super::crop::{cut, cut_along, planes, resized};
 use super::ctc::Alphabet;
 use super::lanes::{Lanes, spread};
-use super::tensor::{OrtModel, Runtime, TensorModel};
+use super::tensor::{OrtModel, Precision, Runtime, TensorModel};
 use super::{OcrEngine, OcrError, Recognised};
 use crate::domain::text::Line;
 use crate::domain::{Page, PageText, Quad};
@@ -15,8 +15,6 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Height of the recogniser's input in pixels.
 const LINE_HEIGHT: u32 = 48;
-/// Widths of the recogniser's input are padded to a multiple of this.
-const WIDTH_STEP: usize = 32;
 /// A line wider than this after scaling is squeezed; about 130 Latin characters.
 const MAX_WIDTH: u32 = 3200;
 
@@ -59,12 +57,14 @@ pub struct Detected {
 pub struct PpOcr {
     detector: Lanes<Box<dyn TensorModel + Send>>,
     recognisers: Lanes<Box<dyn TensorModel + Send>>,
+    /// Widths of the recogniser's input are padded to a multiple of this.
+    width_step: usize,
     alphabet: Alphabet,
     params: PpOcrParams,
 }
 
 impl PpOcr {
-    /// Loads both models, to run on `threads` threads.
+    /// Loads both models, to run in this precision on `threads` threads.
     ///
     /// # Errors
     /// If the bytes are no models this runtime can run.
@@ -73,17 +73,23 @@ impl PpOcr {
         detector: &[u8],
         recogniser: &[u8],
         dictionary: &str,
+        precision: Precision,
         threads: usize,
         params: PpOcrParams,
     ) -> Result<Self, OcrError> {
         let load = |onnx: &[u8], threads, usual| -> Result<Box<dyn TensorModel + Send>, OcrError> {
-            Ok(Box::new(OrtModel::load(runtime, onnx, threads, usual)?))
+            Ok(Box::new(OrtModel::load(runtime, onnx, precision, threads, usual)?))
         };
         let line = 3 * LINE_HEIGHT as usize * USUAL_WIDTH;
         let recognisers = (0..threads.max(1)).map(|_| load(recogniser, 1, line)).collect::<Result<_, _>>()?;
         Ok(Self {
             detector: Lanes::of(vec![load(detector, threads, usize::MAX)?]),
             recognisers: Lanes::of(recognisers),
+            // OpenVINO prepares itself for every width anew and keeps what that took: half as many are half the memory.
+            width_step: match precision {
+                Precision::F32 => 32,
+                Precision::Bf16 => 64,
+            },
             alphabet: Alphabet::from_dictionary(dictionary),
             params,
         })
@@ -172,7 +178,7 @@ impl PpOcr {
         let ratio = f64::from(crop.width()) / f64::from(crop.height().max(1));
         let width = ((f64::from(LINE_HEIGHT) * ratio).ceil() as u32).clamp(8, MAX_WIDTH);
         let small = resized(crop, width, LINE_HEIGHT);
-        let padded = (width as usize).div_ceil(WIDTH_STEP) * WIDTH_STEP;
+        let padded = (width as usize).next_multiple_of(self.width_step);
         let height = LINE_HEIGHT as usize;
         let data = planes(&small, (padded, height), [2, 1, 0], [2.0 / 255.0; 3], [-1.0; 3]);
         let mut out = Recognised::default();
@@ -282,6 +288,7 @@ mod tests {
         let reader = PpOcr {
             detector: Lanes::of(vec![Box::new(Lined)]),
             recognisers: Lanes::of(lanes),
+            width_step: 32,
             alphabet: Alphabet::from_dictionary("a"),
             params: PpOcrParams::default(),
         };
