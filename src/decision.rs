@@ -193,7 +193,8 @@ impl Rules<'_> {
             }
         }
         let relied_on = self.policy.must_not_fail().iter().chain(self.policy.must_be_clear());
-        if relied_on.into_iter().any(|check| !self.findings.iter().any(|finding| finding.check == *check)) {
+        let mut relied_on = relied_on.filter(|check| self.reading.is_asked(**check));
+        if relied_on.any(|check| !self.findings.iter().any(|finding| finding.check == *check)) {
             reasons.block(self.draft(Code::ProcessingFailed));
         }
     }

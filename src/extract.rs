@@ -38,6 +38,10 @@ pub struct FoundItem {
     pub quantity: Option<String>,
     /// Unit as printed.
     pub unit: Option<String>,
+    /// Price of one as a decimal string.
+    pub price: Option<String>,
+    /// How sure that quantity and price are right, where both were read.
+    pub price_confidence: Option<Bp>,
     /// Amount as a decimal string.
     pub amount: Option<String>,
     /// How sure that `amount` is right.
@@ -51,8 +55,8 @@ pub struct FoundItem {
 impl FoundItem {
     /// The item with its place in the upload.
     pub fn placed(self, polygon: Quad<crate::domain::Upload>) -> Item {
-        let Self { name, quantity, unit, amount, confidence, repairs, quad: _ } = self;
-        Item { name, quantity, unit, amount, confidence, polygon, repairs }
+        let Self { name, quantity, unit, price, price_confidence, amount, confidence, repairs, quad: _ } = self;
+        Item { name, quantity, unit, price, price_confidence, amount, confidence, polygon, repairs }
     }
 }
 

@@ -240,11 +240,14 @@ impl Reader {
         let mut overprint = seals::read_under(&self.ppocr, &page.image, &inked, &mut text)?;
         overprint.extend(seals::read_stamps(&self.ppocr, &page.image, &inked)?);
         watch.lap("seals");
+        let rims = seals::read_rims(&self.ppocr, &page.image, &inked)?;
+        watch.lap("seal_rims");
         let extraction = extract::extract(&text);
         watch.lap("extract");
         let reading = self.assemble(source, sha256, &photo.image, &page, extraction, &mut watch)?;
         let (width, height) = photo.image.dimensions();
         let overprint = overprint.into_iter().map(|line| placed(line, &page, width, height)).collect();
+        let seals = Some(rims.into_iter().map(|line| placed(line, &page, width, height)).collect());
         let lines: Vec<_> = reading.lines.iter().map(|line| line.polygon).collect();
         let places: Vec<_> = reading.fields.iter().map(|(name, field)| (*name, field.polygon)).collect();
         let original = Original { bytes, from_pdf: pdf_page.is_some(), image: &photo.image };
@@ -264,7 +267,7 @@ impl Reader {
         let pixels = Some(forensics::examine(&original, &print, &mut model)?);
         drop(session);
         watch.lap("authenticity");
-        let reading = Reading { pdf_page, overprint, text_layer: photo.text_layer, pixels, ..reading };
+        let reading = Reading { pdf_page, overprint, seals, text_layer: photo.text_layer, pixels, ..reading };
         watch.timing.add("total", start.elapsed());
         let pictures = Some(Pictures { upload: photo.image, page: page.image });
         Ok(ReadOutcome { reading, timing: watch.timing, pictures })
@@ -323,6 +326,7 @@ impl Reader {
             items,
             lines,
             overprint: Vec::new(),
+            seals: None,
             text_layer: None,
             qr: page.qr.clone(),
             pixels: None,
@@ -345,7 +349,7 @@ fn calibrate(reading: &mut Reading, calibration: &Calibration) {
     for (name, support) in support(reading) {
         if let Some(field) = reading.fields.get_mut(&name) {
             let calibrated = calibration.confidence(name.value_type(), support, field.score);
-            field.confidence = if field.is_doubtful() { calibrated.min(doubt::CEILING) } else { calibrated };
+            field.confidence = calibrated.min(field.ceiling());
             if is_name(name) && field.confidence < NAME_UNDERSTOOD {
                 field.value = None;
                 field.readers = BTreeMap::new();
@@ -477,6 +481,8 @@ fn settle_faces(code: &mut Field, qr: &[QrCode]) {
         code.repairs.push(format!("{read} read as {coded}: characters of one face, settled by the QR code"));
         code.value = Some(coded.to_owned());
     }
+    // What the QR code repeats is whole, whatever its length.
+    code.repairs.retain(|repair| repair != doubt::LENGTH);
     code.confidence = code.confidence.max(QR_SETTLED);
     code.score = code.confidence;
 }
@@ -529,6 +535,27 @@ fn assess(policy: &Policy, evidence: &Evidence, findings: &[Vec<Finding>]) -> Ri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_a_check_code_is_not_sure_unless_the_qr_code_repeats_it() {
+        let read = |qr: &str| {
+            let mut reading = Reading::unreadable("bill.jpg", ContentHash::of(b""), String::new());
+            let found = Found {
+                value: Some("a1b2".to_owned()),
+                text: "a1b2".to_owned(),
+                confidence: Bp(9_900),
+                quad: Quad::from_px([[0.0; 2]; 4]),
+                repairs: vec![doubt::LENGTH.to_owned()],
+            };
+            let mut code = field(found, Quad::from_px([[0.0; 2]; 4]), Some("a1b2".to_owned()));
+            settle_faces(&mut code, &[QrCode { text: qr.to_owned(), polygon: Quad::from_px([[0.0; 2]; 4]) }]);
+            reading.fields.insert(FieldName::CheckCode, code);
+            calibrate(&mut reading, &Calibration::default());
+            reading.fields[&FieldName::CheckCode].confidence
+        };
+        assert!(read("CZ-EI-11,1.1.0,11060124,0012345678,a1b2c3,20240512,320.50") <= doubt::CEILING_OF_LENGTH);
+        assert!(read("CZ-EI-11,1.1.0,11060124,0012345678,a1b2,20240512,320.50") > doubt::CEILING);
+    }
 
     #[test]
     fn a_name_hardly_read_counts_as_not_understood() {

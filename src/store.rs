@@ -247,6 +247,8 @@ pub enum SharedTrait {
     NeighbouringNumber,
     /// Check code, serial number, or who paid what when.
     Content,
+    /// The camera, by its own number, or by a model and version that few claims were photographed with.
+    Device,
     /// The hospital, seller or shop.
     Issuer,
 }
@@ -270,6 +272,7 @@ pub struct Fingerprint {
     pub issued: Option<String>,
     /// Who issued it: see [`crate::domain::likeness::issuer`].
     pub issuer: Option<String>,
-    /// What it is known again by besides: see [`crate::domain::likeness::marks`].
+    /// What it is known again by besides: see [`crate::domain::likeness::marks`] and
+    /// [`crate::domain::likeness::device_marks`].
     pub marks: std::collections::BTreeSet<String>,
 }

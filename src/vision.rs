@@ -17,6 +17,7 @@ mod plane;
 mod qr;
 mod quality;
 mod rectify;
+pub mod rim;
 #[cfg(test)]
 mod support;
 

@@ -85,7 +85,7 @@ mod tests {
 
     fn with(signal: Signal, notes: &[&str]) -> Reading {
         let notes = notes.iter().map(|n| (*n).to_owned()).collect();
-        let history = History { stratum: Stratum::Camera, quality: None, earlier_quality: None, notes };
+        let history = History { stratum: Stratum::Camera, quality: None, earlier_quality: None, notes, device: None };
         Reading { pixels: Some(PixelEvidence { history, signals: vec![signal] }), ..bill() }
     }
 

@@ -154,6 +154,12 @@ codes! {
     StayDaysDiffer "stay_days_differ"
         "The stay is said to be {days} days; from admission to discharge are {stayed}."
         "票面住院天数为{days}天，入院至出院为{stayed}天。";
+    SealOfAnother "seal_of_another_issuer"
+        "The issuer's seal names another issuer than the one printed."
+        "印章上的单位与票面开票单位不符。";
+    RowDoesNotMultiply "row_does_not_multiply"
+        "A row does not work out: quantity {quantity} times price {price} is not the amount {amount}."
+        "明细行计算不符：数量{quantity}乘以单价{price}不等于金额{amount}。";
     // What all of it together says.
     RiskAboveLimit "risk_above_limit"
         "Taken together, the chance that approving this is wrong is {risk}, above the limit of {limit}; most of it because {most}."
@@ -312,6 +318,8 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
         CheckId::Currency => Code::CurrencyDiffers,
         CheckId::CodeOrigin => Code::PlaceDiffers,
         CheckId::StayDays => Code::StayDaysDiffer,
+        CheckId::SealIssuer => Code::SealOfAnother,
+        CheckId::RowPrices => Code::RowDoesNotMultiply,
         // These leave it open at most.
         CheckId::DepositSum | CheckId::CardPaid => Code::CheckNotPassed,
         CheckId::Repeat => {
@@ -365,6 +373,8 @@ pub(super) fn check_label(check: CheckId) -> (String, String) {
         CheckId::DepositSum => {
             ("deposit and top-up less refund are the cash payment", "预缴加补缴减退费等于个人现金支付")
         }
+        CheckId::SealIssuer => ("the issuer's seal names the issuer that is printed", "印章单位与票面开票单位一致"),
+        CheckId::RowPrices => ("quantity times price is the amount in every row", "各行数量乘以单价等于金额"),
         CheckId::CardPaid => ("the card was charged the total", "刷卡金额等于合计"),
         CheckId::GlyphGrid => ("all characters lie on the page's JPEG grid", "所有字符均在页面的JPEG网格上"),
         CheckId::DoubleJpeg => ("all characters show the page's earlier saves", "所有字符的保存痕迹与页面一致"),

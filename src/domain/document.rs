@@ -84,11 +84,15 @@ pub mod doubt {
     pub const LARGER_TOTAL: &str = "a larger sum is called the grand total";
     /// A discount, voucher or deposit stands below the total.
     pub const TAKEN_OFF: &str = "something is taken off below the total";
-    /// The surest that such a value can be: about as often as they were right on public receipts, and below what any
+    /// An identifier that is shorter or longer than those of its form, which all have one length.
+    pub const LENGTH: &str = "not of the length that the form's have: a part, or more than it";
+    /// The surest that a value of [`LENGTH`] can be: such a one is hardly ever right.
+    pub const CEILING_OF_LENGTH: Bp = Bp(2_000);
+    /// The surest that any other such value can be: about as often as they were right on public receipts, and below what any
     /// sensible policy asks of a value that decides.
     pub const CEILING: Bp = Bp(8_000);
 
-    pub(super) const ALL: [&str; 4] = [ORDER_OF_DATE, OTHER_DATE, LARGER_TOTAL, TAKEN_OFF];
+    pub(super) const ALL: [&str; 5] = [ORDER_OF_DATE, OTHER_DATE, LARGER_TOTAL, TAKEN_OFF, LENGTH];
 }
 
 impl ValueType {
@@ -194,6 +198,15 @@ impl Field {
         self.repairs.iter().any(|repair| repair == SETTLED_BY_SUM)
     }
 
+    /// The surest that the value can be, by the [`doubt`]s about it.
+    pub fn ceiling(&self) -> Bp {
+        match self.repairs.iter().any(|repair| repair == doubt::LENGTH) {
+            true => doubt::CEILING_OF_LENGTH,
+            false if self.is_doubtful() => doubt::CEILING,
+            false => Bp::ONE,
+        }
+    }
+
     /// Whether there is a [`doubt`] about the value that is not one about its letters.
     pub fn is_doubtful(&self) -> bool {
         self.repairs.iter().any(|repair| doubt::ALL.contains(&repair.as_str()))
@@ -211,6 +224,12 @@ pub struct Item {
     /// Unit as printed, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unit: Option<String>,
+    /// Price of one as a decimal string as printed, if any: prices have up to as many decimals as the printer likes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub price: Option<String>,
+    /// How sure that `quantity` and `price` are right; `None` unless both were read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub price_confidence: Option<Bp>,
     /// Amount of the row as a decimal string with two digits, or `None` if it was not understood.
     pub amount: Option<String>,
     /// How sure that `amount` is right.

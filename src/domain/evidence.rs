@@ -179,6 +179,10 @@ pub struct Reading {
     /// reading took their place, and in the ink of stamps alone.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub overprint: Vec<ReadLine>,
+    /// What stands along the rims of the red seals; the text is empty where nothing legible does. `None` in readings from
+    /// before this was looked at, which hold no prices of rows either, and for what could not be decoded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seals: Option<Vec<ReadLine>>,
     /// What the page of a PDF writes by text operators, seen or unseen, in the order of the file and as the file spells
     /// it: at most 20,000 characters, where one that cannot be told is U+FFFD. To compare with what was read off the
     /// picture, and never read instead of it. `None` if it writes nothing so, as in a scan, and for a picture.
@@ -209,6 +213,12 @@ impl Reading {
         self.fields.get(&name).and_then(|f| f.value.as_deref())
     }
 
+    /// Whether a check answers on this reading. All do, but that readings from before a check's evidence was collected are
+    /// judged as they were then.
+    pub fn is_asked(&self, check: CheckId) -> bool {
+        !matches!(check, CheckId::SealIssuer | CheckId::RowPrices) || self.seals.is_some()
+    }
+
     /// The reading of a photo that could not be decoded.
     pub fn unreadable(source: &str, sha256: ContentHash, why: String) -> Self {
         Self {
@@ -229,6 +239,7 @@ impl Reading {
             items: Vec::new(),
             lines: Vec::new(),
             overprint: Vec::new(),
+            seals: None,
             text_layer: None,
             qr: Vec::new(),
             pixels: None,
@@ -342,6 +353,7 @@ checks! {
     CopiedGlyphs "copied_glyphs"; OddInLine "odd_in_line"; Recapture "recapture"; LearnedTrace "learned_trace"; FileHistory "file_history";
     IssuerRegistered "issuer_registered";
     Currency "currency"; CodeOrigin "code_origin"; StayDays "stay_days"; DepositSum "deposit_sum"; CardPaid "card_paid";
+    SealIssuer "seal_issuer"; RowPrices "row_prices";
 }
 
 /// What a check says.

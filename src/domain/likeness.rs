@@ -74,6 +74,20 @@ pub fn proofs(reading: &Reading) -> BTreeSet<String> {
     told(reading).0.iter().map(hashed).collect()
 }
 
+/// What a mark of a camera begins with; marks of papers are hex digits only.
+pub const SERIAL: &str = "serial:";
+/// The same for a camera's model with the version of what it runs.
+pub const BUILD: &str = "build:";
+
+/// The marks of the camera that took the photo. They tell nothing of the paper, so that [`marks`] has none of them.
+pub fn device_marks(reading: &Reading) -> BTreeSet<String> {
+    let Some(device) = reading.pixels.as_ref().and_then(|pixels| pixels.history.device.as_ref()) else {
+        return BTreeSet::new();
+    };
+    let serial = device.serial.iter().map(|hash| format!("{SERIAL}{hash}"));
+    serial.chain([format!("{BUILD}{}", device.build)]).collect()
+}
+
 fn hashed(text: &String) -> String {
     ContentHash::of(text.as_bytes()).to_string()[..32].to_owned()
 }

@@ -58,6 +58,19 @@ pub struct History {
     /// `thumbnail_differs`, `generated_by_ai`, `edited_after_taken`. Never the file's own text.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
+    /// The camera, as far as the file names it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub device: Option<Device>,
+}
+
+/// A camera, known again but not named: hashes of 32 hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Of maker, model and the camera's own number, where it has one: this very camera.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub serial: Option<String>,
+    /// Of maker, model and the program that wrote the file: all cameras of one model with one version.
+    pub build: String,
 }
 
 /// One way of looking at pixels.

@@ -113,6 +113,9 @@ fn item(i: &Item) -> Value {
     if let Some(unit) = &i.unit {
         out["unit"] = json!(unit);
     }
+    if let Some(price) = &i.price {
+        out["price"] = json!(price);
+    }
     out
 }
 

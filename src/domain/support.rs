@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 pub(crate) fn reading(kind: DocumentKind, fields: &[(FieldName, &str)]) -> Reading {
     let mut reading = Reading::unreadable("photo.jpg", ContentHash::of(kind.as_str().as_bytes()), String::new());
     reading.unreadable = None;
+    reading.seals = Some(Vec::new());
     reading.size = [1500, 1000];
     reading.page_size = [1500, 1000];
     reading.quality = Quality {
@@ -63,6 +64,8 @@ impl Reading {
             name: name.to_owned(),
             quantity: None,
             unit: None,
+            price: None,
+            price_confidence: None,
             amount: Some(amount.to_owned()),
             confidence: Bp(9_900),
             polygon: Quad::rect(10.0, 500.0, 90.0, 508.0),

@@ -3,5 +3,6 @@
 pub mod discharge;
 pub mod expense;
 pub mod medical;
+mod prices;
 pub mod till;
 pub mod vat;

@@ -3,7 +3,8 @@
 use super::Original;
 use super::jpeg::{Jpeg, Plane};
 use super::metadata::{self, Exif};
-use crate::domain::pixels::{History, Stratum};
+use crate::domain::ContentHash;
+use crate::domain::pixels::{Device, History, Stratum};
 
 /// Reads the file's own story; hostile or missing notes say nothing.
 pub(super) fn of(original: &Original, jpeg: Option<&Jpeg>, plane: &Plane) -> History {
@@ -36,7 +37,23 @@ pub(super) fn of(original: &Original, jpeg: Option<&Jpeg>, plane: &Plane) -> His
         ("edited_after_taken", exif.software.is_some() && is_later(exif.modified, exif.taken)),
     ];
     let notes = notes.into_iter().filter(|(_, said)| *said).map(|(word, _)| word.to_owned()).collect();
-    History { stratum, quality, earlier_quality: None, notes }
+    History { stratum, quality, earlier_quality: None, notes, device: device(&exif) }
+}
+
+/// The camera that maker and model name.
+fn device(exif: &Exif) -> Option<Device> {
+    let told = |text: Option<&[u8]>| text.filter(|text| !text.is_empty()).map(<[u8]>::to_vec);
+    let (make, model) = (told(exif.make)?, told(exif.model)?);
+    let hashed = |last: &[u8]| {
+        let name = [&make[..], &model, last].map(|part| ContentHash::of(part).0).concat();
+        ContentHash::of(&name).to_string()[..32].to_owned()
+    };
+    // Some write zeros where they have no number.
+    let serial = told(exif.serial).filter(|serial| serial.iter().any(|b| b.is_ascii_alphanumeric() && *b != b'0'));
+    Some(Device {
+        serial: serial.map(|serial| hashed(&serial)),
+        build: hashed(&told(exif.software).unwrap_or_default()),
+    })
 }
 
 /// Fewer pixels than any phone's camera of the last ten years makes; messengers send 1 to 2 million.

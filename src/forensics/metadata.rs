@@ -65,6 +65,10 @@ pub(super) struct Exif<'a> {
     orientation: Option<u16>,
     /// Who made the camera.
     pub(super) make: Option<&'a [u8]>,
+    /// The camera's model.
+    pub(super) model: Option<&'a [u8]>,
+    /// The camera's own number.
+    pub(super) serial: Option<&'a [u8]>,
     /// The program that wrote the file.
     pub(super) software: Option<&'a [u8]>,
     /// When the file was last changed, `YYYY:MM:DD hh:mm:ss`.
@@ -97,6 +101,7 @@ impl<'a> Exif<'a> {
         let mut details = None;
         let second = tiff.directory(first, |tag, at| match tag {
             0x010f => self.make = tiff.text(at),
+            0x0110 => self.model = tiff.text(at),
             0x0112 => self.orientation = tiff.u16(at + 8),
             0x0131 => self.software = tiff.text(at),
             0x0132 => self.modified = tiff.text(at),
@@ -104,10 +109,10 @@ impl<'a> Exif<'a> {
             _ => {}
         })?;
         if let Some(details) = details {
-            tiff.directory(details, |tag, at| {
-                if tag == 0x9003 {
-                    self.taken = tiff.text(at);
-                }
+            tiff.directory(details, |tag, at| match tag {
+                0x9003 => self.taken = tiff.text(at),
+                0xa431 => self.serial = tiff.text(at),
+                _ => {}
             });
         }
         let (mut start, mut length) = (None, None);
@@ -211,12 +216,13 @@ pub(super) mod tests {
     #[test]
     fn exif_is_read_and_broken_exif_says_less_without_harm() {
         let bytes = tiff(
-            &[(0x010f, "Maker"), (0x0131, "Program 3"), (0x0132, "2026:01:02 10:00:00")],
+            &[(0x010f, "Maker"), (0x0110, "M 1"), (0x0131, "Program 3"), (0x0132, "2026:01:02 10:00:00")],
             "2026:01:01 09:00:00",
             b"small",
         );
         let exif = Exif::of(&bytes);
-        assert_eq!((exif.make, exif.software), (Some(&b"Maker"[..]), Some(&b"Program 3"[..])));
+        assert_eq!((exif.make, exif.model), (Some(&b"Maker"[..]), Some(&b"M 1"[..])));
+        assert_eq!((exif.software, exif.serial), (Some(&b"Program 3"[..]), None));
         assert_eq!((exif.modified, exif.taken), (Some(&b"2026:01:02 10:00:00"[..]), Some(&b"2026:01:01 09:00:00"[..])));
         assert_eq!((exif.thumbnail, exif.orientation()), (Some(&b"small"[..]), 1));
         for end in 0..bytes.len() {

@@ -168,9 +168,17 @@ impl PpOcr {
         if f64::from(crop.height()) >= f64::from(crop.width()) * 1.5 {
             crop = image::imageops::rotate270(&crop);
         }
-        let read = self.read(&crop)?;
+        self.read_line(&crop, found.quad)
+    }
+
+    /// The text of a crop that holds one line, as a line that stands at `quad`; `None` if it is no text.
+    ///
+    /// # Errors
+    /// If inference failed.
+    pub fn read_line(&self, crop: &RgbImage, quad: Quad<Page>) -> Result<Option<Line>, OcrError> {
+        let read = self.read(crop)?;
         let sure = read.confidence().to_share() >= self.params.drop_below;
-        Ok(if sure { line(read, found.quad) } else { None })
+        Ok(if sure { line(read, quad) } else { None })
     }
 
     /// The text of a crop that holds one line.

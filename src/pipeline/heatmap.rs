@@ -70,7 +70,8 @@ mod tests {
         let polygon = Quad::rect(20.0, 20.0, 30.0, 36.0);
         let suspects = vec![Suspect { polygon, score: 2 * name.alarm(), field: None, like: None }];
         let signal = Signal { name, not_applicable: None, score: Some(2 * name.alarm()), tested: 9, suspects };
-        let history = History { stratum: Stratum::Camera, quality: None, earlier_quality: None, notes: Vec::new() };
+        let history =
+            History { stratum: Stratum::Camera, quality: None, earlier_quality: None, notes: Vec::new(), device: None };
         let pixels = PixelEvidence { history, signals: vec![signal] };
         let drawn = heatmap(&RgbImage::from_pixel(80, 60, Rgb([200, 180, 160])), &pixels);
         let [r, g, b] = drawn.get_pixel(25, 28).0;

@@ -947,6 +947,8 @@ mod tests {
                 name: (*name).to_owned(),
                 quantity: None,
                 unit: None,
+                price: None,
+                price_confidence: None,
                 amount: Some((*amount).to_owned()),
                 confidence: Bp::ONE,
                 polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),

@@ -18,8 +18,8 @@ pub struct Related {
 }
 
 impl Records {
-    /// Approved claims that share a picture, a number or one close to it, content or the issuer with this one, newest first
-    /// and older than `before`; and the name to go on from, if there are more.
+    /// Approved claims that share a picture, a number or one close to it, content, the camera or the issuer with this one,
+    /// newest first and older than `before`; and the name to go on from, if there are more.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] if there is no such claim, or the store's.

@@ -10,7 +10,7 @@ use super::{
     RawPhoto, SharedTrait, StoreError,
 };
 use crate::audit::{self, PhotoCommitment};
-use crate::domain::likeness::{electronic_original, issuer, marks, proofs};
+use crate::domain::likeness::{BUILD, SERIAL, device_marks, electronic_original, issuer, marks, proofs};
 use crate::domain::{
     Claim, ClaimId, ContentHash, FieldName, PrintMatch, Reading, Record, Repeat, RepeatKind, canonical_json,
 };
@@ -409,7 +409,15 @@ impl Store {
             }
             let marked = "EXISTS (SELECT 1 FROM marks m WHERE m.mark = ? AND m.claim = f.claim \
                           AND m.document = f.document) AND f.claim IN (SELECT claim FROM marks WHERE mark = ?)";
-            searches.extend(print.marks.iter().map(|mark| (SharedTrait::Content, marked, vec![mark.clone(); 2])));
+            // A model and version that six claims or more were photographed with tells nothing.
+            let rare = "EXISTS (SELECT 1 FROM marks m WHERE m.mark = ? AND m.claim = f.claim \
+                        AND m.document = f.document) AND f.claim IN (SELECT claim FROM marks WHERE mark = ?) \
+                        AND (SELECT COUNT(*) FROM (SELECT DISTINCT claim FROM marks WHERE mark = ? LIMIT 6)) < 6";
+            searches.extend(print.marks.iter().map(|mark| match mark {
+                mark if mark.starts_with(BUILD) => (SharedTrait::Device, rare, vec![mark.clone(); 3]),
+                mark if mark.starts_with(SERIAL) => (SharedTrait::Device, marked, vec![mark.clone(); 2]),
+                mark => (SharedTrait::Content, marked, vec![mark.clone(); 2]),
+            }));
             for (_, row) in same_pictures(&mut db, id.as_str(), &print).await? {
                 searches.push((SharedTrait::Picture, "f.id = CAST(? AS INTEGER)", vec![row.to_string()]));
             }
@@ -498,7 +506,7 @@ impl DecisionTransaction {
                 }
             }
             let proofs = proofs(reading);
-            for mark in &print.marks {
+            for mark in &marks(reading) {
                 let rows = sqlx::query(
                     "SELECT f.claim, f.document, f.sha256 FROM marks m JOIN fingerprints f \
                      ON f.claim = m.claim AND f.document = m.document \
@@ -839,7 +847,7 @@ fn fingerprint(document: usize, reading: &Reading) -> Fingerprint {
         number,
         issued: reading.value(FieldName::IssueDate).map(str::to_owned),
         issuer: issuer(reading),
-        marks: marks(reading),
+        marks: &marks(reading) | &device_marks(reading),
     }
 }
 
@@ -1007,6 +1015,7 @@ fn strongest(mut found: Vec<Repeat>) -> Vec<Repeat> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::pixels::{Device, History, PixelEvidence, Stratum};
     use crate::domain::{Bp, Field, Quad};
     use std::collections::BTreeMap;
 
@@ -1156,6 +1165,38 @@ mod tests {
         assert_eq!(related(None, 1).await, [second]);
         assert_eq!(related(Some(2), 10).await, [first]);
         assert_eq!(store.related(&id(9), None, 10).await.unwrap(), None, "no such claim");
+    }
+
+    #[tokio::test]
+    async fn approvals_of_one_camera_are_listed_where_that_tells_something() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("c.sqlite"), &dir.path().join("log.key")).await.unwrap();
+        let taken = |n: u8, serial: Option<&str>, build: &str| {
+            let mut taken = reading(&[n], None, None);
+            let device = Device { serial: serial.map(str::to_owned), build: build.to_owned() };
+            let history = History {
+                stratum: Stratum::Camera,
+                quality: None,
+                earlier_quality: None,
+                notes: vec![],
+                device: Some(device),
+            };
+            taken.pixels = Some(PixelEvidence { history, signals: vec![] });
+            taken
+        };
+        for (n, serial, build) in [(1, Some("a"), "common"), (2, None, "rare"), (3, Some("b"), "rare")] {
+            assert_eq!(decide(&store, n, vec![taken(n, serial, build)]).await, [], "a camera makes no repeat");
+        }
+        for n in 10..20 {
+            decide(&store, n, vec![taken(n, None, "common")]).await;
+        }
+        decide(&store, 30, vec![taken(30, Some("a"), "common")]).await;
+        decide(&store, 31, vec![taken(31, None, "rare")]).await;
+        sqlx::query("UPDATE decisions SET decision = 'auto_approve'").execute(&store.pool).await.unwrap();
+        let related = async |n| store.related(&id(n), None, 10).await.unwrap().unwrap();
+        let device = |n| (id(n), BTreeSet::from([SharedTrait::Device]));
+        assert_eq!(related(30).await, [device(1)], "the very camera, and not all of its model");
+        assert_eq!(related(31).await, [device(3), device(2)]);
     }
 
     /// How long a search takes at a million documents; `cargo test --release a_million -- --ignored --nocapture`.

@@ -37,7 +37,7 @@ pub enum Ink {
 
 impl Ink {
     /// How far the ink's channel stands above the two others, 0 to 255: 0 on paper and on black print.
-    fn strength(self, p: &Rgb<u8>) -> u8 {
+    pub(super) fn strength(self, p: &Rgb<u8>) -> u8 {
         let [r, g, b] = p.0;
         match self {
             Self::Red => r.saturating_sub(g.max(b)),

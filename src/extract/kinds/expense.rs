@@ -1,5 +1,6 @@
 //! 费用清单, 费用明细: rows of goods and services, page subtotals, and the total on the last page.
 
+use super::prices::Columns;
 use crate::domain::FieldName as F;
 use crate::extract::labels::{self, Label};
 use crate::extract::layout::Sheet;
@@ -38,6 +39,7 @@ const PARTS: &[&str] = &["小计", "本页", "分类合计", "页合计"];
 /// Reads a list of expenses.
 pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
     let (mut fields, _) = labels::read(sheet, LABELS);
+    let columns = Columns::of(sheet);
     let mut items = Vec::new();
     for row in sheet.rows() {
         let text: String = row.iter().map(|&i| sheet.cells[i].line.text.as_str()).collect();
@@ -71,10 +73,14 @@ pub fn read(sheet: &Sheet<'_>) -> (Fields, Vec<FoundItem>) {
             let digits = t.trim_end_matches(".00");
             !digits.is_empty() && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit())
         });
+        let priced = columns.as_ref().and_then(|columns| columns.read(sheet, &row));
+        let quantity = priced.as_ref().map(|p| p.quantity.as_str()).or(quantity);
         items.push(FoundItem {
             name: sheet.cells[name].line.text.trim().to_owned(),
             quantity: quantity.map(|q| q.trim_end_matches(".00").to_owned()),
             unit: None,
+            price: priced.as_ref().map(|p| p.price.clone()),
+            price_confidence: priced.map(|p| p.confidence),
             amount: found.value,
             confidence: found.confidence,
             quad: sheet.cells[name].line.quad.union(&found.quad),

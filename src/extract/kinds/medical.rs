@@ -1,5 +1,6 @@
 //! 医疗门诊收费票据 and 医疗住院收费票据, electronic or paper.
 
+use crate::domain::document::doubt;
 use crate::domain::{Bp, DocumentKind, FieldName as F, identifier};
 use crate::extract::labels::{self, Hit, Label};
 use crate::extract::layout::{Sheet, Span};
@@ -188,6 +189,9 @@ fn known_words(fields: &mut Fields, sheet: &Sheet<'_>) {
     }
 }
 
+/// Characters of every electronic bill's check code.
+const CHECK_CODE: usize = 6;
+
 /// What identifiers of these bills can look like; anything else is text seen but not understood.
 fn shapes(fields: &mut Fields) {
     let fits = |name: F, v: &str| match name {
@@ -210,6 +214,9 @@ fn shapes(fields: &mut Fields) {
         {
             *value = value.to_ascii_lowercase();
             found.repairs.push("check code put in lower case".to_owned());
+        }
+        if found.value.as_ref().is_some_and(|value| value.len() != CHECK_CODE) {
+            found.repairs.push(doubt::LENGTH.to_owned());
         }
     }
     if let Some(found) = fields.get_mut(&F::PayerId)
@@ -534,6 +541,8 @@ fn items(sheet: &Sheet<'_>, hits: &[Hit]) -> Vec<FoundItem> {
             name,
             quantity,
             unit,
+            price: None,
+            price_confidence: None,
             amount: found.value,
             confidence: found.confidence,
             quad: cell.line.quad.union(&found.quad),
@@ -655,6 +664,17 @@ mod tests {
         ];
         let lines = lines.iter().map(|(t, l, top, r)| Line::at(t, *l, *top, *r, top + 22.0)).collect();
         PageText { width: 1300, height: 600, lines }
+    }
+
+    #[test]
+    fn a_check_code_of_another_length_is_doubted() {
+        for (code, doubted) in [("a1b2c3", false), ("a1b2", true), ("a1b2c3d4", true)] {
+            let mut page = bill();
+            let line = page.lines.iter_mut().find(|line| line.text == "a1b2c3").unwrap();
+            *line = Line::at(code, 1000.0, 131.0, 1080.0, 153.0);
+            let found = crate::extract::extract(&page).fields.remove(&F::CheckCode).unwrap();
+            assert_eq!(found.repairs.iter().any(|repair| repair == doubt::LENGTH), doubted, "{found:?}");
+        }
     }
 
     #[test]

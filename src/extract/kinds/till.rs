@@ -684,6 +684,8 @@ fn items(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role]) -> Vec<FoundItem> {
             name,
             quantity: None,
             unit: None,
+            price: None,
+            price_confidence: None,
             amount: found.value,
             confidence: found.confidence,
             quad: sheet.cells[row.cells[0]].line.quad.union(&found.quad),

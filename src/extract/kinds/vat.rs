@@ -1,5 +1,6 @@
 //! 增值税发票, on paper or electronic, and 数电票.
 
+use super::prices::Columns;
 use crate::domain::{FieldName as F, identifier};
 use crate::extract::labels::{self, Hit, Label};
 use crate::extract::layout::{Sheet, Span};
@@ -326,6 +327,7 @@ fn items(sheet: &Sheet<'_>, hits: &[Hit], fields: &Fields) -> Vec<FoundItem> {
         .get(&F::AmountWithoutTax)
         .or_else(|| fields.get(&F::TotalInWords))
         .map_or(sheet.height, |f| f.quad.bounds().1);
+    let columns = Columns::of(sheet);
     let mut items: Vec<(usize, usize, FoundItem)> = Vec::new();
     for (i, cell) in sheet.cells.iter().enumerate() {
         if cell.middle() < head
@@ -338,10 +340,11 @@ fn items(sheet: &Sheet<'_>, hits: &[Hit], fields: &Fields) -> Vec<FoundItem> {
         if cell.chars.iter().filter(|c| c.is_alphabetic()).count() < 2 {
             continue;
         }
-        let amount = sheet
-            .to_the_right(cell.right, cell.middle(), cell.height())
-            .into_iter()
-            .filter(|&j| j != i)
+        let mut row = sheet.to_the_right(cell.right, cell.middle(), cell.height());
+        row.retain(|&j| j != i);
+        let amount = row
+            .iter()
+            .copied()
             .flat_map(|j| {
                 let text = sheet.cells[j].line.text.clone();
                 parse::amounts(&text).into_iter().filter(move |p| parse::has_cents(&text, p)).map(move |p| (j, p))
@@ -358,10 +361,13 @@ fn items(sheet: &Sheet<'_>, hits: &[Hit], fields: &Fields) -> Vec<FoundItem> {
         }
         let at = parsed.chars.0;
         let found = labels::found(sheet, sheet.whole(j), parsed);
+        let priced = columns.as_ref().and_then(|columns| columns.read(sheet, &row));
         let item = FoundItem {
             name: cell.line.text.clone(),
-            quantity: None,
+            quantity: priced.as_ref().map(|p| p.quantity.clone()),
             unit: None,
+            price: priced.as_ref().map(|p| p.price.clone()),
+            price_confidence: priced.map(|p| p.confidence),
             amount: found.value,
             confidence: found.confidence,
             quad: cell.line.quad.union(&found.quad),
