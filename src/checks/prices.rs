@@ -9,6 +9,10 @@ use crate::domain::{Bp, Fen, Item};
 /// not hold.
 const SURE: Bp = Bp(9_500);
 
+/// Rates of value added tax in percent, the reduced ones included. Some sellers print the price with the tax in it, beside an
+/// amount without.
+const VAT_RATES: [i128; 6] = [1, 3, 5, 6, 9, 13];
+
 /// What a row's three figures say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Row {
@@ -55,9 +59,11 @@ fn told(item: &Item) -> Option<Row> {
     let of_price = quantity.digits.checked_mul(100)?;
     let of_quantity = if quantity.is_whole() { 0 } else { price.digits.checked_mul(100)? };
     let tolerance = unit.checked_mul(2)?.checked_add(of_price)?.checked_add(of_quantity)?;
+    let holds = |tax: i128| (amount * (100 + tax) - product * 100).abs() <= tolerance * (100 + tax);
     Some(match amount - product {
-        off if off.abs() <= tolerance => Row::Holds,
+        _ if holds(0) => Row::Holds,
         off if off > 0 => Row::Above,
+        _ if VAT_RATES.into_iter().any(holds) => Row::Holds,
         _ => Row::Below,
     })
 }
@@ -111,6 +117,8 @@ mod tests {
             ("3", "0.67", "2.03", Fail, Fail),
             ("12", "132.7433628318584", "1592.92", Pass, Pass),
             ("0.333", "30.00", "10.00", Pass, Pass),
+            // A price with 3 % tax in it.
+            ("2", "800", "1553.40", Pass, Pass),
             ("2", "10.50", "121.00", Fail, Fail),
             ("2", "10.50", "19.00", Fail, Inconclusive),
             ("2", "x", "19.00", NotApplicable, NotApplicable),

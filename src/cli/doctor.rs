@@ -236,10 +236,12 @@ fn fonts() -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::PrecisionArg;
 
     #[test]
     fn a_missing_library_is_named_with_its_mending() {
-        let engines = EngineArgs { models: None, onnxruntime: Some("no/such.so".into()) };
+        let engines =
+            EngineArgs { models: None, onnxruntime: Some("no/such.so".into()), precision: PrecisionArg::Auto };
         let found = library(&engines, None);
         assert_eq!(found.state, State::Missing);
         let text = text(&[found], 1, Paint(false));
@@ -248,7 +250,8 @@ mod tests {
 
     #[test]
     fn another_library_than_the_pinned_one_is_told() {
-        let engines = EngineArgs { models: None, onnxruntime: Some("Cargo.toml".into()) };
+        let engines =
+            EngineArgs { models: None, onnxruntime: Some("Cargo.toml".into()), precision: PrecisionArg::Auto };
         let manifest = Manifest::parse(Path::new("models")).unwrap();
         assert_eq!(library(&engines, Some(&manifest)).state, State::Note);
     }
