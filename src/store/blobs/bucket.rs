@@ -136,7 +136,8 @@ impl Bucket {
     /// Waits for a request to end.
     fn wait<T>(&self, at_most: Duration, request: impl Future<Output = Result<T, Error>>) -> io::Result<T> {
         let outcome = self.runtime.block_on(async { tokio::time::timeout(at_most, request).await });
-        outcome.map_err(io::Error::from)?.map_err(|error| told(&error))
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the photo storage does not answer in time");
+        outcome.map_err(late)?.map_err(|error| told(&error))
     }
 
     async fn fetch(&self, key: &Path, range: Option<GetRange>) -> Result<Option<Vec<u8>>, Error> {
