@@ -124,7 +124,8 @@ impl Bucket {
         // Fails if there is one already, which will do as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // What does not fit may be a key in the wrong place, so it is not quoted.
-        let storage = place.connect().map_err(|_| invalid("the AWS_… settings of the photo storage are not valid"))?;
+        let unfit = "an AWS_… setting of the photo storage is not valid, or the system has no CA certificates";
+        let storage = place.connect().map_err(|_| invalid(unfit))?;
         Ok(Self { storage: Arc::new(storage), prefix: place.prefix.clone(), runtime, wrote: Arc::default() })
     }
 
