@@ -282,9 +282,12 @@ pub enum FaultKind {
     /// The photo's bytes are not those whose hash was logged.
     #[error("the photo's bytes are not those that were logged")]
     PhotoAltered,
-    /// The photo's file is gone or cannot be read.
-    #[error("the photo's file is missing or unreadable")]
+    /// The photo's bytes are gone: the storage answers that it has none.
+    #[error("the photo's bytes are missing")]
     PhotoMissing,
+    /// The storage gave no bytes and no answer; whether the photo is as logged is not known.
+    #[error("the photo's storage is unreachable, so its bytes could not be checked")]
+    PhotoUnreachable,
     /// A picture made from the photo, kept for viewing, is not as made. Decisions do not rest on it.
     #[error("the normalised page kept for viewing was altered or is missing")]
     PageAltered,

@@ -119,6 +119,15 @@ struct IssuerArgs {
     issuer_quota: u32,
 }
 
+/// Where photos are kept. Every command that opens records needs the same.
+#[derive(Debug, Clone, Args)]
+struct PhotosArgs {
+    /// Keep photos in a bucket of S3-compatible storage, s3://BUCKET/PREFIX, reached by the usual AWS_… variables
+    /// [default: the folder photos/ under --data]
+    #[arg(long, value_name = "URL", env = "CLAIMLENS_PHOTOS", hide_env_values = true)]
+    photos: Option<String>,
+}
+
 /// How to decide, and as of when.
 #[derive(Debug, Clone, Args)]
 struct DecisionArgs {

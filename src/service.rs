@@ -36,7 +36,7 @@ use crate::decision::{Policy, policy::PolicyError};
 use crate::domain::result::{Timing, result_json};
 use crate::domain::{ClaimId, Record};
 use crate::pipeline::ReadError;
-pub use crate::store::{AuditedOutcome, ClaimState, SharedTrait};
+pub use crate::store::{AuditedOutcome, BucketPlace, ClaimState, PhotoPlace, SharedTrait};
 use crate::store::{Blobs, ClaimRow, Store, StoreError};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -68,9 +68,12 @@ pub enum ServiceError {
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file could not be written or read.
+    /// A file or a stored photo could not be written or read.
     #[error("files: {0}")]
     Files(std::io::Error),
+    /// There are records, but no photos beside them.
+    #[error("there is no folder of photos beside the records: name the place with --photos, or put the folder back")]
+    PhotosElsewhere,
     /// No reader could be loaded.
     #[error("the readers do not load: {0}")]
     Readers(ReadError),
@@ -99,6 +102,8 @@ impl From<ReadError> for ServiceError {
 pub struct ServiceConfig {
     /// Where everything is kept; made if missing.
     pub data: PathBuf,
+    /// Where photos are kept. Beside everything else by default.
+    pub photos: PhotoPlace,
     /// Text of the policy to decide by; kept with the decisions.
     pub policy: String,
     /// How a reader is made.
@@ -115,11 +120,12 @@ impl ServiceConfig {
     /// With default limits.
     pub fn new(data: PathBuf, policy: String, load_reader: LoadReader) -> Self {
         let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
-        Self { data, policy, load_reader, issuers: Arc::default(), intake, work }
+        Self { data, photos: PhotoPlace::default(), policy, load_reader, issuers: Arc::default(), intake, work }
     }
 }
 
-/// What is kept: the database `claimlens.sqlite`, the photos under `photos/` and the log's private key `log.key`.
+/// What is kept: the database `claimlens.sqlite`, the log's private key `log.key`, and the photos, under `photos/` or in
+/// a bucket.
 #[derive(Debug, Clone)]
 pub struct Records {
     store: Store,
@@ -127,13 +133,13 @@ pub struct Records {
 }
 
 impl Records {
-    /// Opens the records in a folder, making them if there are none.
+    /// Opens the records in a folder and its photos, making them if there are none.
     ///
     /// # Errors
-    /// If they cannot be made or opened.
-    pub async fn open(data: &Path) -> Result<Self, ServiceError> {
+    /// If they cannot be made or opened; [`ServiceError::PhotosElsewhere`] if there are records, but no folder of photos.
+    pub async fn open(data: &Path, photos: &PhotoPlace) -> Result<Self, ServiceError> {
         std::fs::create_dir_all(data)?;
-        let blobs = Blobs::open(&data.join("photos"))?;
+        let blobs = blobs(data, photos)?;
         let store = Store::open(&data.join("claimlens.sqlite"), &data.join("log.key")).await?;
         Ok(Self { store, blobs })
     }
@@ -142,11 +148,11 @@ impl Records {
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] if there are none.
-    pub async fn open_existing(data: &Path) -> Result<Self, ServiceError> {
+    pub async fn open_existing(data: &Path, photos: &PhotoPlace) -> Result<Self, ServiceError> {
         if !data.join("claimlens.sqlite").is_file() {
             return Err(ServiceError::NotFound);
         }
-        Self::open(data).await
+        Self::open(data, photos).await
     }
 
     /// Reads through the database in a folder, changing nothing; says whether there is one.
@@ -162,10 +168,37 @@ impl Records {
         Ok(true)
     }
 
+    /// Tries out the place of the photos by a write and a read.
+    ///
+    /// # Errors
+    /// If either does not work.
+    pub async fn try_photos(data: &Path, photos: &PhotoPlace) -> Result<(), ServiceError> {
+        let blobs = blobs(data, photos)?;
+        off_thread(move || blobs.try_out()).await??;
+        Ok(())
+    }
+
     /// Waits for what is under way and closes the database.
     pub async fn close(&self) {
         self.store.close().await;
     }
+}
+
+fn blobs(data: &Path, photos: &PhotoPlace) -> Result<Blobs, ServiceError> {
+    let dir = data.join("photos");
+    Ok(match photos {
+        PhotoPlace::Bucket(place) => Blobs::in_bucket(place)?,
+        // A new folder beside old records would have all their photos missing.
+        PhotoPlace::Folder if data.join("claimlens.sqlite").exists() && is_bare(&dir) => {
+            return Err(ServiceError::PhotosElsewhere);
+        }
+        PhotoPlace::Folder => Blobs::open(&dir)?,
+    })
+}
+
+/// Whether a folder is missing or has nothing in it, as under the mount point of a disk that is not mounted.
+fn is_bare(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none()) || !dir.exists()
 }
 
 /// The handle. Cheap to clone.
@@ -219,7 +252,7 @@ impl Service {
     pub async fn open(config: ServiceConfig) -> Result<Self, ServiceError> {
         let policy = Policy::parse(&config.policy)?;
         let readers = ReaderPool::load(config.load_reader, config.work.readers).await?;
-        let records = Records::open(&config.data).await?;
+        let records = Records::open(&config.data, &config.photos).await?;
         records.store.keep_policy(&policy.hash, &config.policy).await?;
         Ok(Self(Arc::new(Inner {
             records,

@@ -10,7 +10,7 @@ pub mod sqlite;
 use crate::audit::Fault;
 use crate::domain::{Claim, ClaimId, ContentHash};
 
-pub use blobs::{BlobState, Blobs};
+pub use blobs::{BlobState, Blobs, BucketPlace, PhotoPlace};
 pub use gate::{AuditedOutcome, Standing};
 pub use log::Proved;
 pub use sqlite::{Snapshot, Store};

@@ -3,7 +3,7 @@
 use super::serve::{existing_records, on_runtime};
 use super::show::Paint;
 use super::witness::WitnessArgs;
-use super::{Ending, Format, usage};
+use super::{Ending, Format, PhotosArgs, usage};
 use crate::audit::note::PublicKey;
 use crate::domain::ClaimId;
 use crate::service::{AuditReport, Noted, Records, ServiceError};
@@ -100,6 +100,8 @@ struct DataArgs {
     /// Where the records are
     #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
     data: PathBuf,
+    #[command(flatten)]
+    photos: PhotosArgs,
 }
 
 /// Runs the command.
@@ -112,7 +114,7 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
                 key: key.as_deref().map(read_key).transpose()?,
             };
             let report = on_runtime(async {
-                let records = existing_records(&place.data).await?;
+                let records = existing_records(&place.data, &place.photos).await?;
                 let report = records.audit_verify(&noted).await?;
                 records.close().await;
                 Ok(report)
@@ -125,7 +127,7 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
         }
         AuditCommand::Related { place, claim, limit, before } => {
             let (related, next) = on_runtime(async {
-                let records = existing_records(&place.data).await?;
+                let records = existing_records(&place.data, &place.photos).await?;
                 let page = records.related(claim, before.as_ref(), *limit).await.map_err(|e| match e {
                     ServiceError::NotFound => usage(format!("there is no claim {claim}")),
                     other => other.into(),
@@ -173,7 +175,7 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
 
 fn of_records<T>(place: &DataArgs, ask: impl AsyncFnOnce(&Records) -> Result<T>) -> Result<T> {
     on_runtime(async {
-        let records = existing_records(&place.data).await?;
+        let records = existing_records(&place.data, &place.photos).await?;
         let answer = ask(&records).await;
         records.close().await;
         answer
@@ -198,6 +200,12 @@ fn text(report: &AuditReport, paint: Paint) -> String {
         "{} log entries, {} claims, {} decisions, {} photos checked\n",
         report.entries, report.claims, report.decisions, report.photos
     );
+    match report.unreferenced {
+        Some(0) => {}
+        Some(1) => out += "1 file among the photos is named by no record\n",
+        Some(n) => out += &format!("{n} files among the photos are named by no record\n"),
+        None => out += "files among the photos that no record names were not counted\n",
+    }
     if let Some(head) = &report.head {
         out += &paint.dim(&format!("head {} at {}\n", head.hash, head.size));
     }

@@ -2,11 +2,11 @@
 
 use super::serve::on_runtime;
 use super::show::Paint;
-use super::{Ending, EngineArgs, Format};
+use super::{Ending, EngineArgs, Format, PhotosArgs};
 use crate::decision::Policy;
 use crate::models::{MANIFEST, Manifest};
 use crate::pipeline::{Inference, Reader};
-use crate::service::Records;
+use crate::service::{PhotoPlace, Records};
 use crate::specimen::Fonts;
 use anyhow::Result;
 use clap::Args;
@@ -25,6 +25,8 @@ pub struct DoctorArgs {
     /// Where records are to be kept
     #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
     data: PathBuf,
+    #[command(flatten)]
+    photos: PhotosArgs,
     #[command(flatten)]
     engines: EngineArgs,
 }
@@ -73,6 +75,7 @@ pub fn run(args: &DoctorArgs) -> Result<Ending> {
     }
     findings.push(policy());
     findings.push(data(&args.data));
+    findings.push(photos(&args.data, &args.photos.place()?));
     findings.push(fonts());
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
     let mut out = std::io::stdout().lock();
@@ -224,6 +227,26 @@ fn data(dir: &Path) -> Finding {
     }
 }
 
+fn photos(data: &Path, place: &PhotoPlace) -> Finding {
+    let what = "photo storage";
+    let dir = data.join("photos");
+    let (storage, mend) = match place {
+        PhotoPlace::Folder if !dir.exists() => {
+            return Finding::ok(what, format!("{} is made with the records", dir.display()));
+        }
+        PhotoPlace::Folder => (format!("the folder {}", dir.display()), "let the service's user write there"),
+        PhotoPlace::Bucket(_) => (
+            "the S3-compatible bucket of --photos".to_owned(),
+            "look at AWS_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, at AWS_ALLOW_HTTP for plain http, \
+             and at the bucket's name",
+        ),
+    };
+    match on_runtime(async { Ok(Records::try_photos(data, place).await?) }) {
+        Ok(()) => Finding::ok(what, format!("{storage}; a write and a read work")),
+        Err(e) => Finding::missing(what, format!("{storage}: {e}"), mend),
+    }
+}
+
 /// Only `specimen` needs fonts.
 fn fonts() -> Finding {
     let what = "fonts for specimens";
@@ -260,6 +283,7 @@ mod tests {
     fn a_folder_that_can_be_made_is_enough_and_nothing_is_left_behind() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(data(&dir.path().join("a/b")).state, State::Ok);
+        assert_eq!(photos(&dir.path().join("a/b"), &PhotoPlace::Folder).state, State::Ok);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
@@ -267,11 +291,13 @@ mod tests {
     fn records_that_are_no_database_are_told() {
         let dir = tempfile::tempdir().unwrap();
         on_runtime(async {
-            Records::open(dir.path()).await?.close().await;
+            Records::open(dir.path(), &PhotoPlace::Folder).await?.close().await;
             Ok(())
         })
         .unwrap();
         assert_eq!(data(dir.path()).state, State::Ok);
+        let kept = photos(dir.path(), &PhotoPlace::Folder);
+        assert!(kept.state == State::Ok && kept.detail.ends_with("a write and a read work"), "{}", kept.detail);
         std::fs::write(dir.path().join("claimlens.sqlite"), "junk\n").unwrap();
         let found = data(dir.path());
         assert!(found.state == State::Missing && found.detail.contains("damaged"), "{}", found.detail);

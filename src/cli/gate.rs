@@ -2,7 +2,7 @@
 
 use super::places::policy_or_default;
 use super::serve::{existing_records, on_runtime};
-use super::{Ending, Format, usage};
+use super::{Ending, Format, PhotosArgs, usage};
 use crate::domain::gate::{Gate, Reviewer, Why};
 use crate::service::{GateRefusal, GateView, ServiceError};
 use anyhow::Result;
@@ -55,6 +55,8 @@ struct PlaceArgs {
     /// Where the records are
     #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
     data: PathBuf,
+    #[command(flatten)]
+    photos: PhotosArgs,
     /// The policy whose limit counts, instead of the built-in one
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -72,7 +74,7 @@ pub fn run(args: &GateArgs) -> Result<Ending> {
         )),
     };
     let outcome = on_runtime(async {
-        let records = existing_records(&place.data).await?;
+        let records = existing_records(&place.data, &place.photos).await?;
         let outcome = match &order {
             None => records.gate(&policy).await,
             Some((by, why)) => records.reopen_gate(by, why, &policy).await,

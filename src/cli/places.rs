@@ -1,12 +1,12 @@
 //! Where things are: models, the inference library, the photos that a path stands for.
 
-use super::{DecisionArgs, EngineArgs, IssuerArgs, PrecisionArg, usage};
+use super::{DecisionArgs, EngineArgs, IssuerArgs, PhotosArgs, PrecisionArg, usage};
 use crate::decision::Policy;
 use crate::domain::Claim;
 use crate::models::Manifest;
 use crate::pipeline::{Inference, ReaderConfig, has_bf16};
 use crate::service::work::cores;
-use crate::service::{Issuers, Registry, Verifier};
+use crate::service::{BucketPlace, Issuers, PhotoPlace, Registry, Verifier};
 use crate::vision::Limits;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -83,6 +83,17 @@ impl IssuerArgs {
         let registry = self.issuers.as_ref().map(read).transpose()?;
         let verifier = self.issuer_verifier.as_ref().map(ask).transpose()?;
         Ok(Arc::new(Issuers { registry, verifier }))
+    }
+}
+
+impl PhotosArgs {
+    /// Where photos are kept; what cannot be such a place is wrong usage.
+    pub fn place(&self) -> Result<PhotoPlace> {
+        let Some(url) = self.photos.as_deref().filter(|url| !url.is_empty()) else { return Ok(PhotoPlace::Folder) };
+        // Variables that are not text are none of these.
+        let variables = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+        let place = BucketPlace::parse(url, variables).map_err(|e| usage(format!("--photos: {e}")))?;
+        Ok(PhotoPlace::Bucket(place))
     }
 }
 
@@ -192,6 +203,22 @@ mod tests {
     fn a_folder_without_pictures_is_wrong_usage() {
         let dir = tempfile::tempdir().unwrap();
         assert!(photos(&[dir.path().to_owned()]).unwrap_err().is::<super::super::Usage>());
+    }
+
+    #[test]
+    fn photos_are_kept_in_the_folder_or_in_a_bucket_and_nowhere_else() {
+        let place = |photos: Option<&str>| PhotosArgs { photos: photos.map(str::to_owned) }.place();
+        assert!(matches!(place(None).unwrap(), PhotoPlace::Folder));
+        assert!(matches!(place(Some("")).unwrap(), PhotoPlace::Folder));
+        for bucket in ["s3://claims", "s3://claims/", "s3://claims/photos/2026"] {
+            assert!(matches!(place(Some(bucket)).unwrap(), PhotoPlace::Bucket(_)), "{bucket}");
+        }
+        for wrong in
+            ["claims", "s3://", "https://claims/photos", "s3://cl aims", "s3://claims/a//b", "s3://claims/../b"]
+        {
+            let error = place(Some(wrong)).unwrap_err();
+            assert!(error.is::<super::super::Usage>() && error.to_string().starts_with("--photos: "), "{wrong}");
+        }
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use super::places::{photo_bytes, policy_or_default};
 use super::workers::{Case, Shop, Worked, failed, progress};
-use super::{Ending, EngineArgs, IssuerArgs, complain, usage};
+use super::{Ending, EngineArgs, IssuerArgs, PhotosArgs, complain, usage};
 use crate::http::server::bind;
 use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
 use crate::service::work::{LoadReader, ReadPhotos};
-use crate::service::{Records, Service, ServiceConfig, ServiceError};
+use crate::service::{PhotoPlace, Records, Service, ServiceConfig, ServiceError};
 use anyhow::{Context, Result};
 use clap::Args;
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// Run the HTTP service
 #[derive(Debug, Args)]
-#[command(after_help = "Records, photos and the audit log are kept under --data.
+#[command(after_help = "Records, photos and the audit log are kept under --data; photos elsewhere with --photos.
 
 Examples:
   claimlens serve
@@ -33,6 +33,8 @@ pub struct ServeArgs {
     /// Where records and photos are kept; made if missing
     #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
     data: PathBuf,
+    #[command(flatten)]
+    photos: PhotosArgs,
     /// Read so many photos at once [default: one a core]
     #[arg(long, short, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -53,6 +55,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     let policy = policy_or_default(args.policy.as_deref())?;
     let load = load_reader(args.engines.reader());
     let mut config = ServiceConfig::new(args.data.clone(), policy.text().to_owned(), load);
+    config.photos = args.photos.place()?;
     config.issuers = args.issuers.issuers()?;
     if args.jobs > 0 {
         config.work.readers = args.jobs;
@@ -109,9 +112,10 @@ pub fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// Opens records that must exist.
-pub async fn existing_records(data: &Path) -> Result<Records> {
-    Records::open_existing(data).await.map_err(|e| match e {
+pub async fn existing_records(data: &Path, photos: &PhotosArgs) -> Result<Records> {
+    Records::open_existing(data, &photos.place()?).await.map_err(|e| match e {
         ServiceError::NotFound => usage(format!("there are no records in {}", data.display())),
+        ServiceError::PhotosElsewhere => usage(e.to_string()),
         other => other.into(),
     })
 }
@@ -121,6 +125,7 @@ pub async fn existing_records(data: &Path) -> Result<Records> {
 /// One case after the other, since each may repeat the one before. `now` fixes the clock, if given.
 pub fn recorded<T>(
     data: &Path,
+    photos: PhotoPlace,
     now: Option<Timestamp>,
     shop: &Shop<'_>,
     cases: &[Case],
@@ -129,6 +134,7 @@ pub fn recorded<T>(
 ) -> Result<()> {
     let mut config =
         ServiceConfig::new(data.to_owned(), shop.policy.text().to_owned(), load_reader(shop.reader.clone()));
+    config.photos = photos;
     config.work.readers = 1;
     config.issuers = shop.issuers.clone();
     on_runtime(async {

@@ -14,7 +14,7 @@ pub async fn healthz() -> HttpResponse {
 
 /// Whether claims can be accepted and read at present
 ///
-/// True only if the database and the photo folder can be written and a reader with its models is loaded.
+/// True only if the database and the photo storage can be written and read and a reader with its models is loaded.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, description = "they can"),
     (status = 503, description = "they cannot; `code` tells what is missing", body = Problem,

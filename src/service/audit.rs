@@ -37,6 +37,10 @@ pub struct AuditReport {
     pub decisions: u64,
     /// Photos hashed anew.
     pub photos: u64,
+    /// Files in the photos' storage that no record names: information, no fault. What a crash between storing a photo and
+    /// its claim leaves, or somebody put there; and photos of a claim that is just being taken in. `None` if the storage
+    /// cannot be listed.
+    pub unreferenced: Option<u64>,
     /// The head, as stored.
     pub head: Option<Checkpoint>,
     /// Everything that does not hold; empty if all does.
@@ -57,7 +61,15 @@ impl Records {
     /// # Errors
     /// Only if the database does not answer; one that answers wrongly is a fault in the report.
     pub async fn audit_verify(&self, noted: &Noted) -> Result<AuditReport, ServiceError> {
-        let mut report = AuditReport { entries: 0, claims: 0, decisions: 0, photos: 0, head: None, faults: Vec::new() };
+        let mut report = AuditReport {
+            entries: 0,
+            claims: 0,
+            decisions: 0,
+            photos: 0,
+            unreferenced: None,
+            head: None,
+            faults: Vec::new(),
+        };
         match self.audit_into(&mut report, noted).await {
             Err(ServiceError::Store(StoreError::Corrupt(what))) => {
                 report.faults.push(Fault::of(FaultKind::Database(what)));
@@ -102,6 +114,9 @@ impl Records {
         report.faults.extend(against_moves(&snapshot.gate().await?, &gate));
         let closed = decided_while_closed(&entries);
         let stored = snapshot.claims().await?;
+        let (mut named, mut open) = (HashSet::new(), Vec::new());
+        // Storage that failed thrice in a row is not asked for each of the photos left.
+        let mut unanswered = 0;
         for id in &stored {
             let said = logged.remove(id.as_str()).unwrap_or_default();
             let Some(claim) = snapshot.claim(id).await? else {
@@ -110,9 +125,15 @@ impl Records {
             };
             report.claims += 1;
             report.decisions += claim.decisions.len() as u64;
-            report.photos += claim.photos.len() as u64;
             report.faults.extend(against_log(&claim, &said, &policies, &closed));
-            report.faults.extend(self.against_files(&claim, &said).await?);
+            let of_files = self.against_files(&claim, &said, &mut unanswered).await?;
+            let unreachable = of_files.iter().filter(|f| f.kind == FaultKind::PhotoUnreachable).count();
+            report.photos += (claim.photos.len() - unreachable) as u64;
+            report.faults.extend(of_files);
+            named.extend(names(&claim));
+            if claim.decisions.is_empty() {
+                open.push(id.clone());
+            }
         }
         for (id, said) in logged {
             let fault = Fault::of(FaultKind::ClaimMissing).of_claim(id);
@@ -121,11 +142,59 @@ impl Records {
         for id in snapshot.orphans().await? {
             report.faults.push(Fault::of(FaultKind::ClaimMissing).of_claim(&id));
         }
+        drop(snapshot);
+        report.unreferenced = self.unreferenced(named, &stored, &open).await?;
         Ok(())
     }
 
-    /// The photos' files against the hashes in the log; where the log does not tell, in the store.
-    async fn against_files(&self, claim: &RawClaim, said: &[&Entry]) -> Result<Vec<Fault>, ServiceError> {
+    /// How many files in the photos' storage no record names. `named` holds those that the claims in `stored` do, of
+    /// which those in `open` may have got more since.
+    async fn unreferenced(
+        &self,
+        named: HashSet<ContentHash>,
+        stored: &[String],
+        open: &[String],
+    ) -> Result<Option<u64>, ServiceError> {
+        let blobs = self.blobs.clone();
+        let listed = off_thread(move || {
+            let (mut strange, mut unnamed) = (0, HashSet::new());
+            let listed = blobs.each(|found| match found {
+                Some(hash) if named.contains(&hash) => {}
+                Some(hash) => {
+                    unnamed.insert(hash);
+                }
+                None => strange += 1,
+            });
+            listed.map(|()| (strange, unnamed))
+        });
+        let (strange, mut unnamed) = match listed.await? {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "the photos' storage could not be listed");
+                return Ok(None);
+            }
+        };
+        // Claims accepted and decided meanwhile.
+        let mut snapshot = self.store.snapshot().await?;
+        let known: HashSet<&String> = stored.iter().collect();
+        let late = snapshot.claims().await?;
+        for id in late.iter().filter(|id| !known.contains(id)).chain(open) {
+            if let Some(claim) = snapshot.claim(id).await? {
+                names(&claim).for_each(|hash| {
+                    unnamed.remove(&hash);
+                });
+            }
+        }
+        Ok(Some(strange + unnamed.len() as u64))
+    }
+
+    /// The photos' bytes against the hashes in the log; where the log does not tell, in the store.
+    async fn against_files(
+        &self,
+        claim: &RawClaim,
+        said: &[&Entry],
+        unanswered: &mut u32,
+    ) -> Result<Vec<Fault>, ServiceError> {
         let accepted = said.iter().find(|e| e.kind == kind::ACCEPTED);
         let payload = accepted.and_then(|e| serde_json::from_str::<Value>(&e.payload).ok()).unwrap_or_default();
         let mut files = Vec::new();
@@ -134,25 +203,44 @@ impl Records {
             files.push((n, logged.to_owned(), photo.page.clone()));
         }
         let blobs = self.blobs.clone();
-        let found = off_thread(move || {
-            let state = |hash: &str| hash.parse().map_or(BlobState::Missing, |hash| blobs.state(&hash));
+        let mut failed = *unanswered;
+        let (found, failed) = off_thread(move || {
+            // `None` if the storage does not tell.
+            let mut state = |hash: &str| {
+                let Ok(hash) = hash.parse() else { return Some(BlobState::Missing) };
+                let state = if failed < 3 { blobs.state(&hash).ok() } else { None };
+                failed = if state.is_some() { 0 } else { failed + 1 };
+                state
+            };
             let mut found = Vec::new();
             for (n, photo, page) in files {
-                match state(&photo) {
-                    BlobState::Sound => {}
-                    BlobState::Altered => found.push((n, FaultKind::PhotoAltered)),
-                    BlobState::Missing => found.push((n, FaultKind::PhotoMissing)),
+                let (photo, page) = (state(&photo), page.map(|page| state(&page)));
+                match photo {
+                    Some(BlobState::Altered) => found.push((n, FaultKind::PhotoAltered)),
+                    Some(BlobState::Missing) => found.push((n, FaultKind::PhotoMissing)),
+                    Some(BlobState::Sound) | None => {}
                 }
-                if page.is_some_and(|page| state(&page) != BlobState::Sound) {
-                    found.push((n, FaultKind::PageAltered));
+                match page {
+                    Some(Some(BlobState::Altered | BlobState::Missing)) => found.push((n, FaultKind::PageAltered)),
+                    Some(Some(BlobState::Sound) | None) | None => {}
+                }
+                if photo.is_none() || page == Some(None) {
+                    found.push((n, FaultKind::PhotoUnreachable));
                 }
             }
-            found
+            (found, failed)
         })
         .await?;
+        *unanswered = failed;
         let at = |fault: Fault| accepted.map_or(fault.clone(), |e| fault.at_entry(e.seq));
         Ok(found.into_iter().map(|(n, kind)| at(Fault::of(kind).of_claim(&claim.id).of_photo(n))).collect())
     }
+}
+
+/// The blobs that a claim's rows name.
+fn names(claim: &RawClaim) -> impl Iterator<Item = ContentHash> {
+    let both = claim.photos.iter().flat_map(|photo| [Some(&photo.sha256), photo.page.as_ref()]);
+    both.flatten().filter_map(|name| name.parse().ok())
 }
 
 /// One claim's rows against what the log says of it.

@@ -230,7 +230,9 @@ pub(super) mod tests {
     use crate::domain::{Bp, ContentHash, Decision, Reading, Record};
     use crate::pipeline::{ReadError, ReadOutcome};
     use crate::service::Noted;
-    use crate::service::{Issuers, ReadPhotos, ReplayFrom, ReplayOf, Service, ServiceConfig, Submission, Upload};
+    use crate::service::{
+        Issuers, PhotoPlace, ReadPhotos, ReplayFrom, ReplayOf, Service, ServiceConfig, Submission, Upload,
+    };
     use std::collections::BTreeMap;
     use std::path::Path;
     use std::sync::Arc;
@@ -452,7 +454,7 @@ pub(super) mod tests {
             let done = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).execute(&tampered).await.unwrap();
             assert_eq!(done.rows_affected(), 1, "{sql}");
             tampered.close().await;
-            let other = Records::open_existing(&copy).await.unwrap();
+            let other = Records::open_existing(&copy, &PhotoPlace::Folder).await.unwrap();
             let faults = other.audit_verify(&Noted::default()).await.unwrap().faults;
             assert!(faults.iter().any(|f| f.kind == kind), "{sql}: {faults:?}");
             other.close().await;

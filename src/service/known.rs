@@ -45,12 +45,15 @@ impl Known {
     }
 
     /// The reading of these bytes, unless the page that was kept with it is gone or altered: then reading them again
-    /// mends that. Reads a file.
+    /// mends that. Reads the page.
     pub(super) fn of(&self, blobs: &Blobs, sha256: ContentHash, pdf_page: PdfPage) -> Option<KnownReading> {
         let key = (sha256, pdf_page);
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).readings.get(&key).cloned()?;
-        if blobs.state(&found.1) == BlobState::Sound {
-            return Some(found);
+        match blobs.state(&found.1) {
+            Ok(BlobState::Sound) => return Some(found),
+            Ok(BlobState::Altered | BlobState::Missing) => {}
+            // It may be there all the same.
+            Err(_) => return None,
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.readings.remove(&key);

@@ -183,7 +183,7 @@ fn read_again(
     }
     for (n, before) in record.evidence.readings.iter().enumerate() {
         let again = |reader: &mut dyn crate::service::work::ReadPhotos| -> Result<Reading, String> {
-            let bytes = blobs.get(&before.sha256).map_err(|e| e.kind().to_string())?;
+            let bytes = blobs.get(&before.sha256).map_err(|e| format!("its bytes could not be had: {e}"))?;
             let bytes = bytes.ok_or("its stored bytes are missing or altered")?;
             let read = catch_unwind(AssertUnwindSafe(|| reader.read(&before.source, &bytes, before.pdf_page)));
             Ok(read.map_err(|_| "the reader panicked")?.map_err(|e| e.to_string())?.reading)

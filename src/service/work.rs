@@ -337,6 +337,7 @@ impl Service {
     async fn process(&self, id: &ClaimId, keep_pictures: bool) -> Result<Ended, ServiceError> {
         // What was read before needs no reader, and so no turn.
         let photos = if keep_pictures { Vec::new() } else { self.0.records.store.photos(id).await? };
+        let first = photos.first().map(|photo| photo.sha256);
         let known = self.known(photos).await?;
         let reader = match known.is_empty() || known.iter().any(Option::is_none) {
             false => Ok(None),
@@ -351,6 +352,11 @@ impl Service {
         };
         self.0.active.send_modify(|n| *n += 1);
         let _active = Active(&self.0.active);
+        // While the photos' storage does not answer no attempt begins, so that none is used up by that.
+        if let Some(first) = first {
+            let blobs = self.0.records.blobs.clone();
+            off_thread(move || blobs.answers(&first)).await??;
+        }
         let store = &self.0.records.store;
         let Some(job) = store.begin_job(id).await? else { return Ok(Ended::Already) };
         let start = Instant::now();
@@ -359,7 +365,7 @@ impl Service {
             _ if job.attempts > most => {
                 unread(&job, format!("given up after {most} attempts that did not come to an end"))
             }
-            Ok(lease) => self.read(lease, &job, known, keep_pictures).await,
+            Ok(lease) => self.read(lease, &job, known, keep_pictures).await?,
             Err(why) => unread(&job, why.to_owned()),
         };
         let now = match &job.now {
@@ -410,13 +416,16 @@ impl Service {
     }
 
     /// Reads the photos of a job that are not known, each within its time.
+    ///
+    /// # Errors
+    /// If a photo's bytes could not be had, though they may be there: then this attempt comes to nothing.
     async fn read(
         &self,
         mut lease: Option<Lease>,
         job: &Job,
         known: Vec<Option<PhotoRead>>,
         keep_pictures: bool,
-    ) -> Read {
+    ) -> Result<Read, ServiceError> {
         let mut read = Read::of(job.photos.len());
         let mut known = known.into_iter();
         for (n, photo) in job.photos.iter().enumerate() {
@@ -430,7 +439,9 @@ impl Service {
                 continue;
             }
             let outcome = match lease.take() {
-                None => Err("it was not read, since the reader was lost at an earlier photo".to_owned()),
+                None => {
+                    Err(Unread::Failed("it was not read, since the reader was lost at an earlier photo".to_owned()))
+                }
                 Some(mut held) => {
                     let (blobs, photo) = (self.0.records.blobs.clone(), photo.clone());
                     let task = off_thread(move || {
@@ -442,10 +453,13 @@ impl Service {
                             lease = Some(held).filter(|l| l.reader.is_some());
                             outcome
                         }
-                        Ok(Err(_)) => Err("reading it panicked".to_owned()),
+                        Ok(Err(_)) => Err(Unread::Failed("reading it panicked".to_owned())),
                         // The thread cannot be stopped. It keeps permit and reader until it ends, so that no more
                         // threads compute than there are permits.
-                        Err(_) => Err(format!("reading it took longer than {} s", self.0.work.photo_time.as_secs())),
+                        Err(_) => {
+                            let most = self.0.work.photo_time.as_secs();
+                            Err(Unread::Failed(format!("reading it took longer than {most} s")))
+                        }
                     }
                 }
             };
@@ -456,14 +470,29 @@ impl Service {
                     }
                     read.add(one);
                 }
-                Err(why) => {
+                Err(Unread::Unreachable(error)) => return Err(error.into()),
+                Err(Unread::Failed(why)) => {
                     tracing::error!(photo = n, %why, "a photo could not be read");
                     read.failures.push(format!("photo {n}: {why}"));
                     read.add(PhotoRead::none(photo));
                 }
             }
         }
-        read
+        Ok(read)
+    }
+}
+
+/// Why a photo was not read.
+enum Unread {
+    /// Its stored bytes could not be had, which may pass.
+    Unreachable(std::io::Error),
+    /// Anything else; the claim goes to a person with it.
+    Failed(String),
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
     }
 }
 
@@ -521,12 +550,12 @@ fn read_photo(
     lease: &mut Lease,
     photo: &PhotoRow,
     keep_pictures: bool,
-) -> Result<PhotoRead, String> {
-    let bytes = blobs.get(&photo.sha256).map_err(|e| format!("its bytes cannot be read: {}", e.kind()))?;
-    let bytes = bytes.ok_or("its stored bytes are missing or altered")?;
+) -> Result<PhotoRead, Unread> {
+    let bytes = blobs.get(&photo.sha256).map_err(Unread::Unreachable)?;
+    let bytes = bytes.ok_or_else(|| "its stored bytes are missing or altered".to_owned())?;
     let outcome = lease.read(&photo.source, &bytes, photo.pdf_page)?;
     if outcome.reading.sha256 != photo.sha256 {
-        return Err("the reading is of another photo".to_owned());
+        return Err(Unread::Failed("the reading is of another photo".to_owned()));
     }
     // Only for viewing: a decision does not wait on it, so a full disk here costs the picture and no more.
     let page = outcome.pictures.as_ref().and_then(|p| {

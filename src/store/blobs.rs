@@ -1,19 +1,38 @@
-//! Bytes kept under their SHA-256: `DIR/ab/abcdef…`. The same bytes are stored once.
+//! Bytes kept under their SHA-256, as `ab/abcdef…`: in a folder, or in a bucket of S3-compatible storage. The same bytes
+//! are stored once.
 //!
-//! [`Blobs::put`] returns after the bytes, the file's name and its folder have reached the disk: written to a
-//! temporary file, fsync, rename, fsync of the folder. Calls block; run them off the async threads.
+//! [`Blobs::put`] returns after the bytes are durable. Whatever is read is held against its name, so no other bytes are
+//! ever given out. That there is no such blob is an answer; storage that gives no answer is an error, and its text names
+//! neither bucket nor key. Calls block; run them off the async threads.
+
+mod bucket;
+mod folder;
 
 use crate::domain::ContentHash;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use bucket::Bucket;
+pub use bucket::BucketPlace;
+use folder::Folder;
+use std::io;
+use std::path::Path;
 
-/// A folder of content-addressed files.
+/// Where photos are kept.
+#[derive(Debug, Clone, Default)]
+pub enum PhotoPlace {
+    /// In the folder `photos` beside the records.
+    #[default]
+    Folder,
+    /// In a bucket of S3-compatible storage.
+    Bucket(BucketPlace),
+}
+
+/// Content-addressed bytes. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Blobs {
-    root: PathBuf,
+pub struct Blobs(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Folder(Folder),
+    Bucket(Bucket),
 }
 
 /// How a stored blob stands.
@@ -23,145 +42,109 @@ pub enum BlobState {
     Sound,
     /// Its bytes have another hash.
     Altered,
-    /// There is no such file, or it cannot be read.
+    /// The storage has no such blob.
     Missing,
 }
 
-static TEMPORARY: AtomicU64 = AtomicU64::new(0);
-
-/// Reads a plain file: reading a pipe would wait, and a link may lead anywhere.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    match fs::symlink_metadata(path)?.is_file() {
-        true => fs::read(path),
-        false => Err(io::Error::new(io::ErrorKind::InvalidData, "not a plain file")),
-    }
-}
-
 impl Blobs {
-    /// The blobs under `root`, which is made if missing.
+    /// The blobs under the folder `root`, which is made if missing.
     ///
     /// # Errors
     /// If the folder cannot be made.
     pub fn open(root: &Path) -> io::Result<Self> {
-        fs::create_dir_all(root.join("tmp"))?;
-        if let Some(parent) = root.parent() {
-            sync_dir(parent)?;
-        }
-        // What an upload left that was cut off by a crash. Younger files may belong to another process.
-        let old = SystemTime::now() - Duration::from_secs(3600);
-        for entry in fs::read_dir(root.join("tmp"))?.flatten() {
-            if entry.metadata().and_then(|m| m.modified()).is_ok_and(|t| t < old) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-        Ok(Self { root: root.to_owned() })
+        Ok(Self(Kind::Folder(Folder::open(root)?)))
     }
 
-    fn path(&self, hash: &ContentHash) -> PathBuf {
-        let name = hash.to_string();
-        self.root.join(&name[..2]).join(name)
-    }
-
-    /// Stores `bytes` durably. A file of that name with other bytes is replaced: its name says what it must hold.
+    /// The blobs in a bucket. Asks nothing of the storage yet. Call on the multi-threaded runtime that is to carry the
+    /// requests, and that outlives them.
     ///
     /// # Errors
-    /// If the disk refuses; nothing is then promised about these bytes.
+    /// If the settings make no sense.
+    pub fn in_bucket(place: &BucketPlace) -> io::Result<Self> {
+        Ok(Self(Kind::Bucket(Bucket::open(place)?)))
+    }
+
+    /// Stores `bytes` durably. A blob of that name with other bytes is replaced: its name says what it must hold.
+    ///
+    /// # Errors
+    /// If the storage refuses or does not answer; nothing is then promised about these bytes.
     pub fn put(&self, bytes: &[u8]) -> io::Result<ContentHash> {
         let hash = ContentHash::of(bytes);
-        let path = self.path(&hash);
-        let folder = self.root.join(&hash.to_string()[..2]);
-        if self.state(&hash) != BlobState::Sound {
-            if !folder.exists() {
-                fs::create_dir_all(&folder)?;
-                sync_dir(&self.root)?;
-            }
-            let unique = TEMPORARY.fetch_add(1, Ordering::Relaxed);
-            let temporary = self.root.join("tmp").join(format!("{}-{unique}", std::process::id()));
-            let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, &path));
-            if let Err(error) = written {
-                let _ = fs::remove_file(&temporary);
-                return Err(error);
-            }
+        match &self.0 {
+            Kind::Folder(folder) => folder.put(&hash, bytes)?,
+            Kind::Bucket(bucket) => bucket.put(&hash, bytes)?,
         }
-        // Also when it was there already: whoever stored it first may not have come to this line yet.
-        sync_dir(&folder)?;
         Ok(hash)
     }
 
     /// The bytes, with their hash checked; `None` if they are missing or altered.
     ///
     /// # Errors
-    /// If a file that exists cannot be read.
+    /// If the storage does not give them though it may have them.
     pub fn get(&self, hash: &ContentHash) -> io::Result<Option<Vec<u8>>> {
-        match read(&self.path(hash)) {
-            Ok(bytes) => Ok((ContentHash::of(&bytes) == *hash).then_some(bytes)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e),
-        }
+        Ok(self.read(hash)?.filter(|bytes| ContentHash::of(bytes) == *hash))
     }
 
     /// How a blob stands.
-    pub fn state(&self, hash: &ContentHash) -> BlobState {
-        match read(&self.path(hash)) {
-            Ok(bytes) if ContentHash::of(&bytes) == *hash => BlobState::Sound,
-            Ok(_) => BlobState::Altered,
-            Err(_) => BlobState::Missing,
+    ///
+    /// # Errors
+    /// If the storage does not tell.
+    pub fn state(&self, hash: &ContentHash) -> io::Result<BlobState> {
+        Ok(match self.read(hash)? {
+            Some(bytes) if ContentHash::of(&bytes) == *hash => BlobState::Sound,
+            Some(_) => BlobState::Altered,
+            None => BlobState::Missing,
+        })
+    }
+
+    fn read(&self, hash: &ContentHash) -> io::Result<Option<Vec<u8>>> {
+        match &self.0 {
+            Kind::Folder(folder) => folder.read(hash),
+            Kind::Bucket(bucket) => bucket.read(hash),
         }
     }
 
-    /// Writes and removes a file.
+    /// Whether the storage answers at all when asked for a blob, whatever it answers. Reads next to nothing.
     ///
     /// # Errors
-    /// If blobs cannot be written at present.
+    /// If it does not.
+    pub fn answers(&self, hash: &ContentHash) -> io::Result<()> {
+        match &self.0 {
+            Kind::Folder(folder) => folder.answers(),
+            Kind::Bucket(bucket) => bucket.answers(hash),
+        }
+    }
+
+    /// Calls `seen` for everything in the storage: with its hash where it lies under the name of one, else with `None`.
+    ///
+    /// # Errors
+    /// If the storage cannot be listed to its end.
+    pub fn each(&self, mut seen: impl FnMut(Option<ContentHash>)) -> io::Result<()> {
+        match &self.0 {
+            Kind::Folder(folder) => folder.each(&mut seen),
+            Kind::Bucket(bucket) => bucket.each(&mut seen),
+        }
+    }
+
+    /// Whether blobs can be stored and read at present; cheap enough to be asked every few seconds.
+    ///
+    /// # Errors
+    /// If they cannot.
     pub fn probe(&self) -> io::Result<()> {
-        let path = self.root.join("tmp").join(format!("{}-probe", std::process::id()));
-        fs::write(&path, b"probe")?;
-        fs::remove_file(&path)
-    }
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn sync_dir(path: &Path) -> io::Result<()> {
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    File::open(path)?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_bytes_are_stored_once_and_come_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(&dir.path().join("photos")).unwrap();
-        let hash = blobs.put(b"made up").unwrap();
-        assert_eq!(blobs.put(b"made up").unwrap(), hash);
-        assert_eq!(blobs.get(&hash).unwrap().unwrap(), b"made up");
-        assert_eq!(fs::read_dir(dir.path().join("photos/tmp")).unwrap().count(), 0);
-        let folder = dir.path().join("photos").join(&hash.to_string()[..2]);
-        assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
-        assert_eq!(blobs.get(&ContentHash::of(b"other")).unwrap(), None);
-        blobs.probe().unwrap();
+        match &self.0 {
+            Kind::Folder(folder) => folder.probe(),
+            Kind::Bucket(bucket) => bucket.probe(),
+        }
     }
 
-    #[test]
-    fn altered_bytes_are_never_given_out_and_are_mended_by_storing_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(dir.path()).unwrap();
-        let hash = blobs.put(b"made up").unwrap();
-        fs::write(blobs.path(&hash), b"made uq").unwrap();
-        assert_eq!(blobs.state(&hash), BlobState::Altered);
-        let link = blobs.put(b"linked").unwrap();
-        fs::rename(blobs.path(&link), dir.path().join("elsewhere")).unwrap();
-        std::os::unix::fs::symlink(dir.path().join("elsewhere"), blobs.path(&link)).unwrap();
-        assert_eq!(blobs.state(&link), BlobState::Missing, "a link is no photo of ours");
-        assert_eq!(blobs.get(&hash).unwrap(), None);
-        blobs.put(b"made up").unwrap();
-        assert_eq!(blobs.state(&hash), BlobState::Sound);
+    /// Writes something that is no blob and reads it back.
+    ///
+    /// # Errors
+    /// If either does not work.
+    pub fn try_out(&self) -> io::Result<()> {
+        match &self.0 {
+            Kind::Folder(folder) => folder.probe(),
+            Kind::Bucket(bucket) => bucket.try_out(),
+        }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::support::{CLAIM, HEIC, Running, TestServer, canned, config, form, pdf, photo, policy};
 use claimlens::audit::note::{Proof, PublicKey};
-use claimlens::service::{Noted, Records, Service, ServiceConfig, Submission, Upload};
+use claimlens::service::{Noted, PhotoPlace, Records, Service, ServiceConfig, Submission, Upload};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -477,7 +477,7 @@ fn the_command_line_records_undecodable_photos_and_a_fixed_time() {
 fn opening_what_is_not_there_or_not_valid_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    assert!(runtime.block_on(Records::open_existing(dir.path())).is_err());
+    assert!(runtime.block_on(Records::open_existing(dir.path(), &PhotoPlace::Folder)).is_err());
     let bad = ServiceConfig::new(dir.path().to_owned(), "nonsense = 1".to_owned(), canned(1));
     assert!(runtime.block_on(Service::open(bad)).is_err());
     let mut none = ServiceConfig::new(dir.path().to_owned(), policy(), canned(1));

@@ -40,6 +40,8 @@ fn wrong_usage_ends_with_2_and_says_why() {
         (&["eval", "no/such/folder"], "not a folder"),
         (&["eval", "samples", "--report", "no/such/folder/r.html"], "r.html cannot be written"),
         (&["replay"], "--all"),
+        (&["audit", "verify", "--photos", "/srv/photos"], "--photos: it must be s3://BUCKET"),
+        (&["replay", "--all", "--photos", "s3://claims/a//b"], "--photos: the prefix"),
         (&["replay", "clm_1", "--all"], "cannot be used with"),
         (&["show", "Cargo.toml"], "no JSON"),
     ] {

@@ -2,8 +2,11 @@
 
 mod api;
 mod audit;
+mod blobs;
+mod bucket;
 mod cli;
 mod floor_plan;
 mod hostile;
 mod replay;
+mod s3;
 mod support;
