@@ -43,6 +43,8 @@ any /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libcla
     "${LIBCLANG_PATH:-/nowhere}"/libclang*.so* || need libclang-dev
 # The tests also run a second verifier of evidence packs with it.
 has python3 || need python3
+# The tests start a server of their own. The service needs one only where it is told to use one.
+any /usr/lib/postgresql/*/bin/postgres || need postgresql
 if ! right_library "$library" && ! pip_works; then need python3-pip; need ca-certificates; fi
 
 if [ -n "$missing" ]; then
@@ -54,8 +56,16 @@ if [ -n "$missing" ]; then
     fi
     say "installing$missing"
     $sudo apt-get update -qq
+    # Only the programs are wanted, not the server that the package would make and run.
+    none=/etc/postgresql-common/createcluster.d/claimlens.conf
+    case $missing in *postgresql*)
+        $sudo mkdir -p "${none%/*}"
+        echo 'create_main_cluster = false' | $sudo tee "$none" >/dev/null
+        ;;
+    esac
     # shellcheck disable=SC2086 # one word a package
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+    $sudo rm -f "$none"
 fi
 
 if ! right_library "$library"; then

@@ -84,6 +84,41 @@ struct EngineArgs {
     onnxruntime: Option<PathBuf>,
 }
 
+/// Where the records are.
+#[derive(Debug, Clone, Args)]
+struct PlaceArgs {
+    /// Where records and photos are kept
+    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
+    data: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+/// Where the database is, if not in a file beside the photos.
+#[derive(Debug, Clone, Args)]
+struct DatabaseArgs {
+    /// Keep the records in this PostgreSQL database, and only photos and the log's key in the folder:
+    /// postgres://USER@HOST/NAME. A password is better given by the environment, which other users cannot see
+    #[arg(long, value_name = "URL", env = "CLAIMLENS_DATABASE", hide_env_values = true)]
+    database: Option<SecretText>,
+}
+
+/// An argument that may hold a password, and so is not printed.
+#[derive(Clone)]
+struct SecretText(String);
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
 /// Who is asked about the issuers of documents. Without these nobody is, and nothing goes over the network.
 #[derive(Debug, Clone, Args)]
 struct IssuerArgs {
@@ -205,6 +240,12 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_password_given_is_not_printed() {
+        let cli = Cli::try_parse_from(["claimlens", "serve", "--database", "postgres://u:geheim@h/d"]).unwrap();
+        assert!(!format!("{cli:?}").contains("geheim"));
     }
 
     #[test]

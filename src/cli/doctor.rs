@@ -2,11 +2,11 @@
 
 use super::serve::on_runtime;
 use super::show::Paint;
-use super::{Ending, EngineArgs, Format};
+use super::{Ending, EngineArgs, Format, PlaceArgs};
 use crate::decision::Policy;
 use crate::models::{MANIFEST, Manifest};
 use crate::pipeline::Reader;
-use crate::service::Records;
+use crate::service::{Place, Records};
 use crate::specimen::Fonts;
 use anyhow::Result;
 use clap::Args;
@@ -22,9 +22,8 @@ pub struct DoctorArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Where records are to be kept
-    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: PlaceArgs,
     #[command(flatten)]
     engines: EngineArgs,
 }
@@ -72,7 +71,7 @@ pub fn run(args: &DoctorArgs) -> Result<Ending> {
         findings.push(reader(&args.engines));
     }
     findings.push(policy());
-    findings.push(data(&args.data));
+    findings.push(data(&args.place.place()?));
     findings.push(fonts());
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
     let mut out = std::io::stdout().lock();
@@ -192,18 +191,23 @@ fn policy() -> Finding {
     }
 }
 
-fn data(dir: &Path) -> Finding {
+fn data(place: &Place) -> Finding {
+    let dir = place.data.as_path();
     // The folder itself if it is there, else the first one above it that is: it would be made in there.
     let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let home = absolute.ancestors().find(|d| d.exists()).unwrap_or(Path::new("/"));
     let probe = home.join(format!(".claimlens-doctor-{}", std::process::id()));
     let written = std::fs::write(&probe, b"probe");
     let _ = std::fs::remove_file(&probe);
-    if let Err(e) = on_runtime(async { Ok(Records::inspect(dir).await?) }) {
-        let mend = "stop the service and put the folder's last backup in its place, or choose another with --data";
-        return Finding::missing("records", format!("{}: {e}", dir.display()), mend);
+    if let Err(e) = on_runtime(async { Ok(Records::inspect(place.clone()).await?) }) {
+        let mend = match &place.database {
+            Some(_) => "start the database, or name another with --database or CLAIMLENS_DATABASE",
+            None => "stop the service and put the folder's last backup in its place, or choose another with --data",
+        };
+        return Finding::missing("records", format!("{place}: {e}"), mend);
     }
     match written {
+        Ok(()) if dir.exists() && place.database.is_some() => Finding::ok("records", format!("{place} can be written")),
         Ok(()) if dir.exists() => Finding::ok("records", format!("{} can be written", dir.display())),
         Ok(()) => Finding::ok("records", format!("{} can be made", dir.display())),
         Err(e) => {
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn a_folder_that_can_be_made_is_enough_and_nothing_is_left_behind() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(data(&dir.path().join("a/b")).state, State::Ok);
+        assert_eq!(data(&Place::from(&dir.path().join("a/b"))).state, State::Ok);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
@@ -256,9 +260,9 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        assert_eq!(data(dir.path()).state, State::Ok);
+        assert_eq!(data(&Place::from(dir.path())).state, State::Ok);
         std::fs::write(dir.path().join("claimlens.sqlite"), "junk\n").unwrap();
-        let found = data(dir.path());
+        let found = data(&Place::from(dir.path()));
         assert!(found.state == State::Missing && found.detail.contains("damaged"), "{}", found.detail);
     }
 }

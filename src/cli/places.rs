@@ -1,12 +1,12 @@
 //! Where things are: models, the inference library, the photos that a path stands for.
 
-use super::{DecisionArgs, EngineArgs, IssuerArgs, usage};
+use super::{DatabaseArgs, DecisionArgs, EngineArgs, IssuerArgs, PlaceArgs, usage};
 use crate::decision::Policy;
 use crate::domain::Claim;
 use crate::models::Manifest;
 use crate::pipeline::ReaderConfig;
 use crate::service::work::cores;
-use crate::service::{Issuers, Registry, Verifier};
+use crate::service::{Issuers, Place, Registry, Verifier};
 use crate::vision::Limits;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -57,6 +57,21 @@ impl EngineArgs {
             threads: cores(),
             calibrated: true,
         }
+    }
+}
+
+impl PlaceArgs {
+    /// Where the records are.
+    pub fn place(&self) -> Result<Place> {
+        self.database.place(&self.data)
+    }
+}
+
+impl DatabaseArgs {
+    /// Where the records are, with their photos in this folder.
+    pub fn place(&self, data: &Path) -> Result<Place> {
+        let database = self.database.as_ref().map(|url| url.0.parse()).transpose();
+        Ok(Place { data: data.to_owned(), database: database.map_err(|why: &str| usage(why))? })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::places::{photos, read_claim};
 use super::show::{Lang, Paint, render};
 use super::workers::{Case, Shop, Worked, work};
-use super::{DecisionArgs, Ending, EngineArgs, IssuerArgs, Lines, complain, usage};
+use super::{DatabaseArgs, DecisionArgs, Ending, EngineArgs, IssuerArgs, Lines, complain, usage};
 use crate::domain::result::result_json;
 use crate::pipeline::{heatmap, overlay};
 use anyhow::{Context, Result};
@@ -50,6 +50,8 @@ pub struct VerifyArgs {
     /// Look for repeats in these records, and record the decisions there
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -100,7 +102,9 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
     };
     match &args.data {
         None => work(&shop, &cases, finish, print)?,
-        Some(data) => super::serve::recorded(data, args.decision.now, &shop, &cases, finish, print)?,
+        Some(data) => {
+            super::serve::recorded(args.database.place(data)?, args.decision.now, &shop, &cases, finish, print)?
+        }
     }
     Ok(ending)
 }

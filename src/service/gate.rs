@@ -265,7 +265,7 @@ pub(super) mod tests {
     pub(in crate::service) async fn open_with(data: &Path, issuers: Issuers) -> Service {
         let load: crate::service::LoadReader = Arc::new(|| Ok(Box::new(Receipts(BTreeMap::new())) as _));
         let policy = Policy::default().text().replace("wrong_approvals_ppm = 10000", "wrong_approvals_ppm = 20000");
-        let config = ServiceConfig { issuers: Arc::new(issuers), ..ServiceConfig::new(data.to_owned(), policy, load) };
+        let config = ServiceConfig { issuers: Arc::new(issuers), ..ServiceConfig::new(data, policy, load) };
         Service::open(config).await.unwrap()
     }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 /// Two claims that came with idempotency keys, decided: entries 1 and 2 are of the first, 3 and 4 of the second, which has two photos.
 fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
     let running = Running::open(config(data));
+    running.wait(running.service.start()).unwrap();
     let mut ids = Vec::new();
     for photos in [vec![1], vec![2, 3]] {
         let photos = photos.into_iter().map(|n| Upload { name: format!("{n}.png"), bytes: photo(n) }).collect();

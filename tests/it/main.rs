@@ -5,5 +5,7 @@ mod audit;
 mod cli;
 mod floor_plan;
 mod hostile;
+mod postgres;
 mod replay;
+mod store;
 mod support;
