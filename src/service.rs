@@ -50,6 +50,9 @@ use tokio::sync::{Notify, Semaphore, watch};
 use waiting::Waiting;
 use work::ReaderPool;
 
+/// Time that the database has to answer when it is asked whether it is ready.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// Why the service could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -378,7 +381,9 @@ impl Service {
                 drop(readers.lease(turn).await?);
             }
         }
-        self.0.records.store.probe().await?;
+        // Whoever asks is a balancer with little patience; a database that is away is waited for longer elsewhere.
+        let probe = tokio::time::timeout(PROBE, self.0.records.store.probe()).await;
+        probe.map_err(|_| StoreError::Unavailable("it does not answer".to_owned()))??;
         let blobs = self.0.records.blobs.clone();
         off_thread(move || blobs.probe()).await??;
         Ok(())

@@ -40,7 +40,7 @@ pub enum Database {
 }
 
 /// Why the store could not do it.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The idempotency key was used for another body.
     #[error("the idempotency key belongs to another request")]

@@ -140,7 +140,10 @@ impl Store {
             biased;
             told = &mut told => return told.unwrap_or_else(|_| Err(cut_off())),
             turn = self.intake.turn.lock() => {
-                self.accept_waiting().await;
+                // Whoever had the turn before may have taken this claim along.
+                if !self.waiting().is_empty() {
+                    self.accept_waiting().await;
+                }
                 drop(turn);
             }
         }
