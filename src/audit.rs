@@ -15,8 +15,8 @@
 //! Sequence numbers start at 1 and have no gaps.
 //!
 //! ## Tree and checkpoints
-//! The bytes above are also the entry's leaf in a Merkle tree ([`merkle`]), leaf 0 for entry 1. After each entry the log
-//! signs a checkpoint of the tree ([`note`]). So whoever has the log's public key can be shown that an entry is in the log,
+//! The bytes above are also the entry's leaf in a Merkle tree ([`merkle`]), leaf 0 for entry 1. With each
+//! commit the log signs a checkpoint of the tree ([`note`]). So whoever has the log's public key can be shown that an entry is in the log,
 //! or that a later log continues an earlier one, in a few kilobytes and without trusting who shows it.
 //!
 //! ## What verification proves, and what not

@@ -655,6 +655,12 @@ mod tests {
             findings[0].iter_mut().find(|f| f.check == check).unwrap().outcome = Outcome::Fail;
             reached.extend(decide(&Policy::default(), &evidence, findings, low()).reasons.into_iter().map(|r| r.code));
         }
+        for check in [CheckId::SealIssuer, CheckId::RowPrices] {
+            let evidence = evidence(vec![Reading { seals: Some(Vec::new()), ..bill() }]);
+            let mut findings = checks::run(&evidence);
+            findings[0].iter_mut().find(|f| f.check == check).unwrap().outcome = Outcome::Fail;
+            reached.extend(decide(&Policy::default(), &evidence, findings, low()).reasons.into_iter().map(|r| r.code));
+        }
         let mut again = evidence(vec![bill()]);
         let print = PrintMatch { words: 40, words_in_place: 40, figures_same: 20, figures_near: 0, figures_other: 0 };
         again.facts.repeats_searched = true;

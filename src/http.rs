@@ -78,6 +78,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(async || ApiError::NotFound.error_response()));
 }
 
+/// The routes of a process that only works claims off.
+pub fn operation_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(resource("/healthz").get(ops::healthz))
+        .service(resource("/readyz").get(ops::readyz))
+        .default_service(web::to(async || ApiError::NotFound.error_response()));
+}
+
 /// A resource that answers a method it does not know with a problem, like everything else.
 struct Resource(actix_web::Resource);
 

@@ -31,7 +31,7 @@
 //! | [`models`] | the model files and their pinned hashes; the calibration table | domain |
 //! | [`pipeline`] | read and judge: the only file that knows the order | domain, vision, ocr, extract, forensics, checks, decision, models |
 //! | [`audit`] | hash chain and Merkle tree over log entries, signed checkpoints, proofs, and their verification | domain |
-//! | [`store`] | verbs over SQLite; content-addressed photos in a folder or on S3-compatible storage | domain, audit |
+//! | [`store`] | verbs over SQLite or PostgreSQL; leases on work; content-addressed photos in a folder or on S3-compatible storage | domain, audit |
 //! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
 //! | [`http`] | routes, problem answers, OpenAPI | domain, service |
 //! | [`cli`] | the commands: puts the product together | domain, vision, forensics, decision, models, pipeline, audit, service, http, specimen |
@@ -47,7 +47,11 @@
 //! *Why is there no `Stage` trait?* Stages have different types in and out and are never swapped; functions say so.
 //!
 //! *Which traits are there?* [`ocr::OcrEngine`] (PP-OCR, Tesseract, a canned one in tests), `ocr::tensor::TensorModel`
-//! (ONNX Runtime, fakes) and `service::ReadPhotos` (the pipeline, a canned one in tests): two real things each.
+//! (ONNX Runtime, fakes), `service::ReadPhotos` (the pipeline, a canned one in tests) and `store::rows::{Backend, Rows}`
+//! (SQLite, PostgreSQL): two real things each.
+//!
+//! *Why do the backends share a test suite and no SQL?* Each is good at other things (one file and one writer; arrays, row locks
+//! and advisory locks). What rows mean is written once, above both.
 //!
 //! *Why are findings not part of the evidence?* They follow from it. What can be derived is derived again at replay.
 

@@ -273,10 +273,12 @@ mod tests {
         };
         let runtime = entry("file = \"lib.so\"\n", &"0".repeat(64));
         let model = entry(&format!("name = \"detection\"\n{model}\n"), sha256);
-        fs::write(dir.path().join(MANIFEST), format!("[[model]]\n{model}[runtime]\n{runtime}")).unwrap();
+        fs::write(dir.path().join(MANIFEST), format!("[[model]]\n{model}[runtime]\n{runtime}{BF16}")).unwrap();
         fs::write(dir.path().join("det.onnx"), b"abc").unwrap();
         dir
     }
+
+    const BF16: &str = "[bf16]\nversion = \"1\"\nsource = \"p==1\"\npath = \"p\"\nlicence = \"MIT\"\nlibrary = \"lib.so\"\npart = []\n";
 
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 

@@ -23,7 +23,7 @@ use crate::forensics::{self, ModelFailed, Original, Print};
 use crate::models::{Calibration, Certificate, Manifest, ManifestError, RiskModel};
 use crate::ocr::lanes::{Lanes, spread};
 use crate::ocr::ppocr::PpOcrParams;
-use crate::ocr::tensor::{OrtModel, Precision, TensorModel};
+use crate::ocr::tensor::{OrtModel, Precision, TensorModel, has_bf16};
 use crate::ocr::{LOOKS, OcrError, Orientation, PpOcr, Runtime, Tesseract, crop, seals};
 use crate::vision::ink::Inked;
 use crate::vision::{self, Advice, Limits, NormalisedPage, PdfPage};
@@ -36,7 +36,6 @@ use std::time::Instant;
 
 use crate::checks;
 pub use crate::checks::{features, support};
-pub use crate::ocr::tensor::has_bf16;
 pub use heatmap::heatmap;
 pub use overlay::overlay;
 
@@ -113,6 +112,8 @@ pub enum ReadError {
     Pixels(#[from] ModelFailed),
 }
 
+const NO_BF16: &str = "this processor does not multiply in bfloat16; choose --precision f32";
+
 /// Values of the planes of a long line; the pixel model gives back what larger ones took.
 const USUAL_PLANES: usize = crate::forensics::PLANES * 64 * 2048;
 
@@ -142,6 +143,7 @@ impl Reader {
                 manifest.runtime().verify(library)?;
                 (library.clone(), Precision::F32, &manifest.runtime().version)
             }
+            Inference::Bf16(_) if !has_bf16() => return Err(OcrError::Runtime(NO_BF16.to_owned()).into()),
             Inference::Bf16(dir) => {
                 manifest.bf16().verify(dir)?;
                 (dir.join(&manifest.bf16().library), Precision::Bf16, &manifest.bf16().version)

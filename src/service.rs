@@ -2,10 +2,11 @@
 //!
 //! [`Records`] is what is kept and can be looked at, verified and replayed without any model. [`Service`] adds readers
 //! and does the work. A claim's way: [`Service::admit`] (is there room?), [`Service::submit`] (check, store, queue),
-//! then in the background read → look up → judge → commit; [`Service::wait`] and [`Service::get`] tell what came of it.
+//! then in the background, here or in another process, read → look up → judge → commit; [`Service::wait`] and
+//! [`Service::get`] tell what came of it.
 //!
 //! An accepted claim is never lost: it is acknowledged after its photos and its rows have reached the disk, and work
-//! that a crash cut off is taken up again by [`Service::resume`].
+//! that a crash cut off is free to be taken again, by any process, as soon as its lease has ended.
 
 mod audit;
 mod backtest;
@@ -20,6 +21,7 @@ pub mod pictures;
 mod related;
 pub mod replay;
 mod stats;
+mod waiting;
 pub mod work;
 
 pub use audit::{AuditReport, Noted};
@@ -36,16 +38,20 @@ use crate::decision::{Policy, policy::PolicyError};
 use crate::domain::result::{Timing, result_json};
 use crate::domain::{ClaimId, Record};
 use crate::pipeline::ReadError;
-pub use crate::store::{AuditedOutcome, BucketPlace, ClaimState, PhotoPlace, SharedTrait};
-use crate::store::{Blobs, ClaimRow, Store, StoreError};
+pub use crate::store::{AuditedOutcome, BucketPlace, ClaimState, DatabaseUrl, PhotoPlace, SharedTrait};
+use crate::store::{Blobs, ClaimRow, Database, Store, StoreError};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
+use waiting::Waiting;
 use work::ReaderPool;
+
+/// Time that the database has to answer when it is asked whether it is ready.
+const PROBE: Duration = Duration::from_secs(5);
 
 /// Why the service could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -98,12 +104,59 @@ impl From<ReadError> for ServiceError {
     }
 }
 
+/// Which part of the service a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Takes claims in and shows them, and works none off.
+    Api,
+    /// Works claims off, and takes none in.
+    Worker,
+    /// Both.
+    #[default]
+    All,
+}
+
+/// Where records are.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Folder of the photos and the log's private key, and of the database unless it is elsewhere.
+    pub data: PathBuf,
+    /// The database; without, a file in the folder.
+    pub database: Option<DatabaseUrl>,
+    /// The photos; beside everything else by default.
+    pub photos: PhotoPlace,
+}
+
+impl<P: AsRef<Path> + ?Sized> From<&P> for Place {
+    fn from(data: &P) -> Self {
+        Self { data: data.as_ref().to_owned(), database: None, photos: PhotoPlace::default() }
+    }
+}
+
+impl Place {
+    fn database(&self) -> Database {
+        match &self.database {
+            Some(url) => Database::Postgres(Box::new(url.clone())),
+            None => Database::Sqlite(self.data.join("claimlens.sqlite")),
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.database {
+            Some(database) => write!(f, "{database}, with {}", self.data.display()),
+            None => write!(f, "{}", self.data.display()),
+        }
+    }
+}
+
 /// What a service is made of.
 pub struct ServiceConfig {
     /// Where everything is kept; made if missing.
-    pub data: PathBuf,
-    /// Where photos are kept. Beside everything else by default.
-    pub photos: PhotoPlace,
+    pub place: Place,
+    /// Which part of the work to do.
+    pub role: Role,
     /// Text of the policy to decide by; kept with the decisions.
     pub policy: String,
     /// How a reader is made.
@@ -117,15 +170,15 @@ pub struct ServiceConfig {
 }
 
 impl ServiceConfig {
-    /// With default limits.
-    pub fn new(data: PathBuf, policy: String, load_reader: LoadReader) -> Self {
+    /// With default limits, doing all the work.
+    pub fn new(place: impl Into<Place>, policy: String, load_reader: LoadReader) -> Self {
         let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
-        Self { data, photos: PhotoPlace::default(), policy, load_reader, issuers: Arc::default(), intake, work }
+        let (place, role) = (place.into(), Role::default());
+        Self { place, role, policy, load_reader, issuers: Arc::default(), intake, work }
     }
 }
 
-/// What is kept: the database `claimlens.sqlite`, the log's private key `log.key`, and the photos, under `photos/` or in
-/// a bucket.
+/// What is kept: the database, the log's private key `log.key`, and the photos, under `photos/` or in a bucket.
 #[derive(Debug, Clone)]
 pub struct Records {
     store: Store,
@@ -133,14 +186,15 @@ pub struct Records {
 }
 
 impl Records {
-    /// Opens the records in a folder and its photos, making them if there are none.
+    /// Opens the records of a place and its photos, making them if there are none.
     ///
     /// # Errors
     /// If they cannot be made or opened; [`ServiceError::PhotosElsewhere`] if there are records, but no folder of photos.
-    pub async fn open(data: &Path, photos: &PhotoPlace) -> Result<Self, ServiceError> {
-        std::fs::create_dir_all(data)?;
-        let blobs = blobs(data, photos)?;
-        let store = Store::open(&data.join("claimlens.sqlite"), &data.join("log.key")).await?;
+    pub async fn open(place: impl Into<Place>) -> Result<Self, ServiceError> {
+        let place = place.into();
+        make_folder(&place.data)?;
+        let blobs = blobs(&place)?;
+        let store = Store::open(&place.database(), &place.data.join("log.key")).await?;
         Ok(Self { store, blobs })
     }
 
@@ -148,32 +202,29 @@ impl Records {
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] if there are none.
-    pub async fn open_existing(data: &Path, photos: &PhotoPlace) -> Result<Self, ServiceError> {
-        if !data.join("claimlens.sqlite").is_file() {
-            return Err(ServiceError::NotFound);
-        }
-        Self::open(data, photos).await
+    pub async fn open_existing(place: impl Into<Place>) -> Result<Self, ServiceError> {
+        let place = place.into();
+        let exist = match &place.database {
+            Some(_) => Self::inspect(place.clone()).await?,
+            None => place.data.join("claimlens.sqlite").is_file(),
+        };
+        if exist { Self::open(place).await } else { Err(ServiceError::NotFound) }
     }
 
-    /// Reads through the database in a folder, changing nothing; says whether there is one.
+    /// Looks at the database of a place, changing nothing; says whether there is one. A file is read through.
     ///
     /// # Errors
     /// If it cannot be read or is damaged.
-    pub async fn inspect(data: &Path) -> Result<bool, ServiceError> {
-        let file = data.join("claimlens.sqlite");
-        if !file.try_exists()? {
-            return Ok(false);
-        }
-        Store::inspect(&file).await?;
-        Ok(true)
+    pub async fn inspect(place: impl Into<Place>) -> Result<bool, ServiceError> {
+        Ok(Store::inspect(&place.into().database()).await?)
     }
 
     /// Tries out the place of the photos by a write and a read.
     ///
     /// # Errors
     /// If either does not work.
-    pub async fn try_photos(data: &Path, photos: &PhotoPlace) -> Result<(), ServiceError> {
-        let blobs = blobs(data, photos)?;
+    pub async fn try_photos(place: &Place) -> Result<(), ServiceError> {
+        let blobs = blobs(place)?;
         off_thread(move || blobs.try_out()).await??;
         Ok(())
     }
@@ -184,12 +235,32 @@ impl Records {
     }
 }
 
-fn blobs(data: &Path, photos: &PhotoPlace) -> Result<Blobs, ServiceError> {
-    let dir = data.join("photos");
-    Ok(match photos {
-        PhotoPlace::Bucket(place) => Blobs::in_bucket(place)?,
+/// Makes a folder and those above it as needed, on the disk before this returns: what is kept in it later is lost with its
+/// name.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let is_new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let made = path.ancestors().take_while(is_new).count();
+    std::fs::create_dir_all(path)?;
+    // Also when it was there: whoever made it may have died before it came to this.
+    for parent in path.ancestors().skip(1).take(made.max(1)) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match std::fs::File::open(parent).and_then(|folder| folder.sync_all()) {
+            // One that others made and that may not be looked into is theirs to keep.
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied && made == 0 => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+fn blobs(place: &Place) -> Result<Blobs, ServiceError> {
+    let dir = place.data.join("photos");
+    // The key is made with the records: it tells that there are some, wherever the database is.
+    let recorded = place.data.join("log.key").exists();
+    Ok(match &place.photos {
+        PhotoPlace::Bucket(bucket) => Blobs::in_bucket(bucket)?,
         // A new folder beside old records would have all their photos missing.
-        PhotoPlace::Folder if data.join("claimlens.sqlite").exists() && is_bare(&dir) => {
+        PhotoPlace::Folder if recorded && is_bare(&dir) => {
             return Err(ServiceError::PhotosElsewhere);
         }
         PhotoPlace::Folder => Blobs::open(&dir)?,
@@ -208,19 +279,26 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     records: Records,
     policy: Policy,
-    readers: ReaderPool,
+    /// `None` where no work is done.
+    readers: Option<ReaderPool>,
     issuers: Arc<Issuers>,
     intake: IntakeLimits,
     work: WorkLimits,
+    role: Role,
+    /// This process's name, drawn at random: whoever holds a job says who it is.
+    name: String,
     /// Jobs belong to the runtime the service was opened on: those of HTTP workers end before the work does.
     runtime: tokio::runtime::Handle,
     queue: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     probes: Arc<Semaphore>,
     keys: Arc<Mutex<HashSet<String>>>,
-    waiting: Mutex<HashMap<ClaimId, watch::Receiver<()>>>,
+    waiting: Waiting,
+    /// Told when there is new work.
+    news: Notify,
     active: watch::Sender<usize>,
     known: known::Known,
+    started: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -242,17 +320,20 @@ pub struct ClaimView {
 }
 
 impl Service {
-    /// Opens the records, checks the policy and loads the first reader; further readers load when first needed.
+    /// Opens the records, checks the policy and, if there is work to be done here, loads the first reader; further readers load
+    /// when first needed.
     ///
-    /// Call on a multi-threaded runtime that outlives the service's work. Takes up no unfinished work by itself: see
-    /// [`Self::resume`].
+    /// Call on a multi-threaded runtime that outlives the service's work. Works nothing off before [`Self::start`].
     ///
     /// # Errors
     /// If any of the three does not work.
     pub async fn open(config: ServiceConfig) -> Result<Self, ServiceError> {
         let policy = Policy::parse(&config.policy)?;
-        let readers = ReaderPool::load(config.load_reader, config.work.readers).await?;
-        let records = Records::open(&config.data, &config.photos).await?;
+        let readers = match config.role {
+            Role::Api => None,
+            Role::Worker | Role::All => Some(ReaderPool::load(config.load_reader, config.work.readers).await?),
+        };
+        let records = Records::open(config.place).await?;
         records.store.keep_policy(&policy.hash, &config.policy).await?;
         Ok(Self(Arc::new(Inner {
             records,
@@ -264,29 +345,38 @@ impl Service {
             issuers: config.issuers,
             intake: config.intake,
             work: config.work,
+            role: config.role,
+            name: format!("{:016x}", rand::random::<u64>()),
             runtime: tokio::runtime::Handle::current(),
             keys: Arc::default(),
-            waiting: Mutex::default(),
+            waiting: Waiting::default(),
+            news: Notify::new(),
             active: watch::Sender::new(0),
             known: known::Known::default(),
+            started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))
     }
 
-    /// Takes up the work that did not come to its end before, oldest first. Gives how many claims that is.
-    ///
-    /// For the one process that serves; a second one on the same folder would read those photos for nothing, though
-    /// never record a claim twice.
+    /// Begins to work off what waits, if this process works, and to look after claims that others work on. Gives how many
+    /// claims wait. Any number of processes may do so on the same records.
     ///
     /// # Errors
     /// If the store cannot tell.
-    pub async fn resume(&self) -> Result<usize, ServiceError> {
-        let unfinished = self.0.records.store.unfinished().await?;
-        let count = unfinished.len();
-        for id in unfinished {
-            self.enqueue(id, None);
+    pub async fn start(&self) -> Result<usize, ServiceError> {
+        let waiting = self.0.records.store.unfinished().await?.len();
+        if !self.0.started.swap(true, Ordering::AcqRel) {
+            if self.0.role != Role::Api {
+                self.0.runtime.spawn(self.clone().work());
+            }
+            self.0.runtime.spawn(self.clone().look_after());
         }
-        Ok(count)
+        Ok(waiting)
+    }
+
+    /// Which part of the work this process does.
+    pub fn role(&self) -> Role {
+        self.0.role
     }
 
     /// What is kept, for verification and replay.
@@ -302,15 +392,6 @@ impl Service {
     /// The policy in force.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
-    }
-
-    /// Waits until a claim is decided or failed, at most this long. A claim nobody works on is not waited for.
-    pub async fn wait(&self, id: &ClaimId, at_most: Duration) {
-        let done = self.waiting().get(id).cloned();
-        if let Some(mut done) = done {
-            // The sender is dropped when the work has ended, whatever came of it; nothing is ever sent.
-            let _ = tokio::time::timeout(at_most, done.changed()).await;
-        }
     }
 
     /// A claim as it stands.
@@ -346,29 +427,32 @@ impl Service {
         if self.0.closing.load(Ordering::Acquire) {
             return Err(ServiceError::Closing);
         }
-        if !self.0.readers.usable() {
+        if let Some(readers) = self.0.readers.as_ref().filter(|readers| !readers.usable()) {
             // All were lost. A new one is loaded here, since no work may come to a service that is not ready.
-            drop(self.0.readers.lease().await?);
+            if let Some(turn) = readers.turn().await {
+                drop(readers.lease(turn).await?);
+            }
         }
-        self.0.records.store.probe().await?;
+        // Whoever asks is a balancer with little patience; a database that is away is waited for longer elsewhere.
+        let probe = tokio::time::timeout(PROBE, self.0.records.store.probe()).await;
+        probe.map_err(|_| StoreError::Unavailable("it does not answer".to_owned()))??;
         let blobs = self.0.records.blobs.clone();
         off_thread(move || blobs.probe()).await??;
         Ok(())
     }
 
-    /// Takes nothing more, waits for what is being read, and closes the store. Claims that still queue are taken up at
-    /// the next start. Gives whether all that was being read came to its end in time.
+    /// Takes nothing more, waits for what is being read, and closes the store. Claims that still queue are worked off by
+    /// others, or at the next start. Gives whether all that was being read came to its end in time.
     pub async fn drain(&self, at_most: Duration) -> bool {
         self.0.closing.store(true, Ordering::Release);
-        self.0.readers.close();
+        if let Some(readers) = &self.0.readers {
+            readers.close();
+        }
         let mut active = self.0.active.subscribe();
         let quiet = tokio::time::timeout(at_most, active.wait_for(|n| *n == 0)).await.is_ok();
+        self.0.waiting.clear();
         self.0.records.close().await;
         quiet
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<ClaimId, watch::Receiver<()>>> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,22 +1,46 @@
 //! What is kept: claims, photos, decisions, the log. Verbs of the domain, not tables.
 //!
-//! There is one backend, SQLite in WAL mode with `synchronous=FULL`: a commit that returned survives a power cut.
+//! Two backends hold the rows, each in its own idiom: one SQLite file, and PostgreSQL for several processes. What is
+//! decided about rows stands once, above both ([`records`], [`repeats`], [`gate`], `log`), and `tests/it/store.rs` runs every
+//! verb against each. Either way a commit that returned survives a power cut, writers take turns, and so a decision sees
+//! every decision made before it.
+//!
+//! Work is handed out by leases: whoever takes a job holds it for a while, renews that while working, and shows the number of
+//! its take when it records the decision. Takes are numbered upwards, so that of two who believe they hold a job only the
+//! later one can end it.
 
 pub mod blobs;
 pub mod gate;
 mod log;
-pub mod sqlite;
+mod postgres;
+pub mod records;
+pub mod repeats;
+mod rows;
+mod sqlite;
 
 use crate::audit::Fault;
 use crate::domain::{Claim, ClaimId, ContentHash};
+use std::path::PathBuf;
+use std::time::Duration;
 
 pub use blobs::{BlobState, Blobs, BucketPlace, PhotoPlace};
 pub use gate::{AuditedOutcome, Standing};
 pub use log::Proved;
-pub use sqlite::{Snapshot, Store};
+pub use postgres::DatabaseUrl;
+pub use records::{DecisionTransaction, Snapshot, Store};
+pub use repeats::fingerprints;
+
+/// Where the rows are.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// One file.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres(Box<DatabaseUrl>),
+}
 
 /// Why the store could not do it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The idempotency key was used for another body.
     #[error("the idempotency key belongs to another request")]
@@ -34,15 +58,23 @@ impl From<sqlx::Error> for StoreError {
         let text = error.to_string();
         match &error {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound => Self::Corrupt(text),
-            // SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes.
-            sqlx::Error::Database(e)
-                if e.code().and_then(|c| c.parse::<u32>().ok()).is_some_and(|c| matches!(c & 0xff, 11 | 26)) =>
-            {
-                Self::Corrupt(text)
-            }
+            sqlx::Error::Database(e) if e.code().is_some_and(|code| says_corrupt(&code)) => Self::Corrupt(text),
             _ => Self::Unavailable(text),
         }
     }
+}
+
+/// Whether a database's error code says that its files are damaged.
+fn says_corrupt(code: &str) -> bool {
+    // PostgreSQL's have five characters. SQLite's are SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes.
+    match code.len() {
+        5 => matches!(code, "XX001" | "XX002"),
+        _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 11 | 26)),
+    }
+}
+
+fn claim_id(text: &str) -> Result<ClaimId, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt("a stored claim has a malformed name".to_owned()))
 }
 
 impl From<Fault> for StoreError {
@@ -115,6 +147,8 @@ pub struct NewClaim {
     pub key: Option<KeyedBody>,
     /// Decide as if it were this time, RFC 3339.
     pub now: Option<String>,
+    /// Its job is taken as it is made, by this process for so long: see [`Store::taken_job`].
+    pub taken: Option<(String, Duration)>,
 }
 
 /// An idempotency key with the body it came with, both hashed.
@@ -135,9 +169,13 @@ pub enum Acceptance {
     Repeated(ClaimId),
 }
 
-/// Work to do, once begun.
+/// Work to do, once taken.
 #[derive(Debug, Clone)]
 pub struct Job {
+    /// The claim's name.
+    pub id: ClaimId,
+    /// Which take of the job this is; grows with every one.
+    pub fence: i64,
     /// Attempts begun, this one included.
     pub attempts: u32,
     /// Decide as if it were this time.

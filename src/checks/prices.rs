@@ -114,7 +114,7 @@ mod tests {
             ("1", "14.50", "14.50", Pass, Pass),
             // Two thirds, printed to the fen.
             ("3", "0.67", "2.00", Pass, Pass),
-            ("3", "0.67", "2.03", Fail, Fail),
+            ("3", "0.67", "2.04", Fail, Fail),
             ("12", "132.7433628318584", "1592.92", Pass, Pass),
             ("0.333", "30.00", "10.00", Pass, Pass),
             // A price with 3 % tax in it.

@@ -3,7 +3,7 @@
 use super::serve::{existing_records, on_runtime};
 use super::show::Paint;
 use super::witness::WitnessArgs;
-use super::{Ending, Format, PhotosArgs, usage};
+use super::{Ending, Format, PlaceArgs, usage};
 use crate::audit::note::PublicKey;
 use crate::domain::ClaimId;
 use crate::service::{AuditReport, Noted, Records, ServiceError};
@@ -40,7 +40,7 @@ enum AuditCommand {
     /// Recompute the chain, every record, every claim and every photo's hash
     Verify {
         #[command(flatten)]
-        place: DataArgs,
+        place: PlaceArgs,
         /// Also check that the log continues this one, noted earlier with `audit checkpoint`
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
@@ -54,7 +54,7 @@ enum AuditCommand {
     /// List approvals that share a picture, a number, content or the issuer with a claim, newest first, one JSON a line
     Related {
         #[command(flatten)]
-        place: DataArgs,
+        place: PlaceArgs,
         /// Name of the claim here, such as one of which a paper turned out to be forged
         #[arg(long, value_name = "ID")]
         claim: ClaimId,
@@ -68,17 +68,17 @@ enum AuditCommand {
     /// Print the signed state of the log, as a C2SP checkpoint
     Checkpoint {
         #[command(flatten)]
-        place: DataArgs,
+        place: PlaceArgs,
     },
     /// Print the public key of the log
     Key {
         #[command(flatten)]
-        place: DataArgs,
+        place: PlaceArgs,
     },
     /// Print the proof that an entry is in the log, as a C2SP tlog-proof
     Prove {
         #[command(flatten)]
-        place: DataArgs,
+        place: PlaceArgs,
         /// Number of the entry, from 1
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         entry: u64,
@@ -86,22 +86,13 @@ enum AuditCommand {
     /// Print everything the log commits to of one claim with the proofs, to be checked offline. Holds personal data
     Export {
         #[command(flatten)]
-        place: DataArgs,
+        place: PlaceArgs,
         /// Name of the claim here
         #[arg(long, value_name = "ID")]
         claim: ClaimId,
     },
     /// Take the checkpoint of a running service and keep it, if the log only grew since the one kept before
     Witness(WitnessArgs),
-}
-
-#[derive(Debug, Args)]
-struct DataArgs {
-    /// Where the records are
-    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
-    data: PathBuf,
-    #[command(flatten)]
-    photos: PhotosArgs,
 }
 
 /// Runs the command.
@@ -114,7 +105,7 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
                 key: key.as_deref().map(read_key).transpose()?,
             };
             let report = on_runtime(async {
-                let records = existing_records(&place.data, &place.photos).await?;
+                let records = existing_records(&place.place()?).await?;
                 let report = records.audit_verify(&noted).await?;
                 records.close().await;
                 Ok(report)
@@ -127,7 +118,7 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
         }
         AuditCommand::Related { place, claim, limit, before } => {
             let (related, next) = on_runtime(async {
-                let records = existing_records(&place.data, &place.photos).await?;
+                let records = existing_records(&place.place()?).await?;
                 let page = records.related(claim, before.as_ref(), *limit).await.map_err(|e| match e {
                     ServiceError::NotFound => usage(format!("there is no claim {claim}")),
                     other => other.into(),
@@ -173,9 +164,9 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
     }
 }
 
-fn of_records<T>(place: &DataArgs, ask: impl AsyncFnOnce(&Records) -> Result<T>) -> Result<T> {
+fn of_records<T>(place: &PlaceArgs, ask: impl AsyncFnOnce(&Records) -> Result<T>) -> Result<T> {
     on_runtime(async {
-        let records = existing_records(&place.data, &place.photos).await?;
+        let records = existing_records(&place.place()?).await?;
         let answer = ask(&records).await;
         records.close().await;
         answer

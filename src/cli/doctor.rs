@@ -2,11 +2,11 @@
 
 use super::serve::on_runtime;
 use super::show::Paint;
-use super::{Ending, EngineArgs, Format, PhotosArgs};
+use super::{Ending, EngineArgs, Format, PlaceArgs};
 use crate::decision::Policy;
 use crate::models::{MANIFEST, Manifest};
 use crate::pipeline::{Inference, Reader};
-use crate::service::{PhotoPlace, Records};
+use crate::service::{PhotoPlace, Place, Records};
 use crate::specimen::Fonts;
 use anyhow::Result;
 use clap::Args;
@@ -22,11 +22,8 @@ pub struct DoctorArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Where records are to be kept
-    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
-    data: PathBuf,
     #[command(flatten)]
-    photos: PhotosArgs,
+    place: PlaceArgs,
     #[command(flatten)]
     engines: EngineArgs,
 }
@@ -74,8 +71,9 @@ pub fn run(args: &DoctorArgs) -> Result<Ending> {
         findings.push(reader(&args.engines));
     }
     findings.push(policy());
-    findings.push(data(&args.data));
-    findings.push(photos(&args.data, &args.photos.place()?));
+    let place = args.place.place()?;
+    findings.push(data(&place));
+    findings.push(photos(&place));
     findings.push(fonts());
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
     let mut out = std::io::stdout().lock();
@@ -207,18 +205,23 @@ fn policy() -> Finding {
     }
 }
 
-fn data(dir: &Path) -> Finding {
+fn data(place: &Place) -> Finding {
+    let dir = place.data.as_path();
     // The folder itself if it is there, else the first one above it that is: it would be made in there.
     let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let home = absolute.ancestors().find(|d| d.exists()).unwrap_or(Path::new("/"));
     let probe = home.join(format!(".claimlens-doctor-{}", std::process::id()));
     let written = std::fs::write(&probe, b"probe");
     let _ = std::fs::remove_file(&probe);
-    if let Err(e) = on_runtime(async { Ok(Records::inspect(dir).await?) }) {
-        let mend = "stop the service and put the folder's last backup in its place, or choose another with --data";
-        return Finding::missing("records", format!("{}: {e}", dir.display()), mend);
+    if let Err(e) = on_runtime(async { Ok(Records::inspect(place.clone()).await?) }) {
+        let mend = match &place.database {
+            Some(_) => "start the database, or name another with --database or CLAIMLENS_DATABASE",
+            None => "stop the service and put the folder's last backup in its place, or choose another with --data",
+        };
+        return Finding::missing("records", format!("{place}: {e}"), mend);
     }
     match written {
+        Ok(()) if dir.exists() && place.database.is_some() => Finding::ok("records", format!("{place} can be written")),
         Ok(()) if dir.exists() => Finding::ok("records", format!("{} can be written", dir.display())),
         Ok(()) => Finding::ok("records", format!("{} can be made", dir.display())),
         Err(e) => {
@@ -227,10 +230,10 @@ fn data(dir: &Path) -> Finding {
     }
 }
 
-fn photos(data: &Path, place: &PhotoPlace) -> Finding {
+fn photos(place: &Place) -> Finding {
     let what = "photo storage";
-    let dir = data.join("photos");
-    let (storage, mend) = match place {
+    let dir = place.data.join("photos");
+    let (storage, mend) = match &place.photos {
         PhotoPlace::Folder if !dir.exists() => {
             return Finding::ok(what, format!("{} is made with the records", dir.display()));
         }
@@ -241,7 +244,7 @@ fn photos(data: &Path, place: &PhotoPlace) -> Finding {
              and at the bucket's name",
         ),
     };
-    match on_runtime(async { Ok(Records::try_photos(data, place).await?) }) {
+    match on_runtime(async { Ok(Records::try_photos(place).await?) }) {
         Ok(()) => Finding::ok(what, format!("{storage}; a write and a read work")),
         Err(e) => Finding::missing(what, format!("{storage}: {e}"), mend),
     }
@@ -263,8 +266,7 @@ mod tests {
 
     #[test]
     fn a_missing_library_is_named_with_its_mending() {
-        let engines =
-            EngineArgs { models: None, onnxruntime: Some("no/such.so".into()), precision: PrecisionArg::Auto };
+        let engines = EngineArgs { models: None, onnxruntime: Some("no/such.so".into()), precision: PrecisionArg::F32 };
         let found = library(&engines, None);
         assert_eq!(found.state, State::Missing);
         let text = text(&[found], 1, Paint(false));
@@ -273,8 +275,7 @@ mod tests {
 
     #[test]
     fn another_library_than_the_pinned_one_is_told() {
-        let engines =
-            EngineArgs { models: None, onnxruntime: Some("Cargo.toml".into()), precision: PrecisionArg::Auto };
+        let engines = EngineArgs { models: None, onnxruntime: Some("Cargo.toml".into()), precision: PrecisionArg::F32 };
         let manifest = Manifest::parse(Path::new("models")).unwrap();
         assert_eq!(library(&engines, Some(&manifest)).state, State::Note);
     }
@@ -282,8 +283,9 @@ mod tests {
     #[test]
     fn a_folder_that_can_be_made_is_enough_and_nothing_is_left_behind() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(data(&dir.path().join("a/b")).state, State::Ok);
-        assert_eq!(photos(&dir.path().join("a/b"), &PhotoPlace::Folder).state, State::Ok);
+        let place = Place::from(&dir.path().join("a/b"));
+        assert_eq!(data(&place).state, State::Ok);
+        assert_eq!(photos(&place).state, State::Ok);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
@@ -291,15 +293,16 @@ mod tests {
     fn records_that_are_no_database_are_told() {
         let dir = tempfile::tempdir().unwrap();
         on_runtime(async {
-            Records::open(dir.path(), &PhotoPlace::Folder).await?.close().await;
+            Records::open(dir.path()).await?.close().await;
             Ok(())
         })
         .unwrap();
-        assert_eq!(data(dir.path()).state, State::Ok);
-        let kept = photos(dir.path(), &PhotoPlace::Folder);
+        let place = Place::from(dir.path());
+        assert_eq!(data(&place).state, State::Ok);
+        let kept = photos(&place);
         assert!(kept.state == State::Ok && kept.detail.ends_with("a write and a read work"), "{}", kept.detail);
         std::fs::write(dir.path().join("claimlens.sqlite"), "junk\n").unwrap();
-        let found = data(dir.path());
+        let found = data(&Place::from(dir.path()));
         assert!(found.state == State::Missing && found.detail.contains("damaged"), "{}", found.detail);
     }
 }

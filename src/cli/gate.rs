@@ -2,7 +2,7 @@
 
 use super::places::policy_or_default;
 use super::serve::{existing_records, on_runtime};
-use super::{Ending, Format, PhotosArgs, usage};
+use super::{Ending, Format, PlaceArgs, usage};
 use crate::domain::gate::{Gate, Reviewer, Why};
 use crate::service::{GateRefusal, GateView, ServiceError};
 use anyhow::Result;
@@ -32,7 +32,7 @@ enum GateCommand {
     /// Say whether it is open, and what is borne out
     Status {
         #[command(flatten)]
-        place: PlaceArgs,
+        place: GatePlaceArgs,
         /// How to print
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -40,7 +40,7 @@ enum GateCommand {
     /// Open it again; outcomes recorded so far no longer count
     Reopen {
         #[command(flatten)]
-        place: PlaceArgs,
+        place: GatePlaceArgs,
         /// Who does: a short opaque name
         #[arg(long, value_name = "NAME")]
         by: String,
@@ -51,12 +51,9 @@ enum GateCommand {
 }
 
 #[derive(Debug, Args)]
-struct PlaceArgs {
-    /// Where the records are
-    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
-    data: PathBuf,
+struct GatePlaceArgs {
     #[command(flatten)]
-    photos: PhotosArgs,
+    records: PlaceArgs,
     /// The policy whose limit counts, instead of the built-in one
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -74,7 +71,7 @@ pub fn run(args: &GateArgs) -> Result<Ending> {
         )),
     };
     let outcome = on_runtime(async {
-        let records = existing_records(&place.data, &place.photos).await?;
+        let records = existing_records(&place.records.place()?).await?;
         let outcome = match &order {
             None => records.gate(&policy).await,
             Some((by, why)) => records.reopen_gate(by, why, &policy).await,

@@ -1,12 +1,12 @@
 //! Where things are: models, the inference library, the photos that a path stands for.
 
-use super::{DecisionArgs, EngineArgs, IssuerArgs, PhotosArgs, PrecisionArg, usage};
+use super::{DecisionArgs, EngineArgs, IssuerArgs, PhotosArgs, PlaceArgs, PrecisionArg, StorageArgs, usage};
 use crate::decision::Policy;
 use crate::domain::Claim;
 use crate::models::Manifest;
-use crate::pipeline::{Inference, ReaderConfig, has_bf16};
+use crate::pipeline::{Inference, ReaderConfig};
 use crate::service::work::cores;
-use crate::service::{BucketPlace, Issuers, PhotoPlace, Registry, Verifier};
+use crate::service::{BucketPlace, Issuers, PhotoPlace, Place, Registry, Verifier};
 use crate::vision::Limits;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -48,15 +48,11 @@ impl EngineArgs {
         })
     }
 
-    /// The inference library to use. One that was told stands before the faster one.
+    /// The inference library to use.
     pub fn inference(&self) -> Inference {
-        let folder = near("native/openvino");
         match self.precision {
-            PrecisionArg::Bf16 => Inference::Bf16(folder),
-            PrecisionArg::Auto if self.onnxruntime.is_none() && has_bf16() && folder.exists() => {
-                Inference::Bf16(folder)
-            }
-            PrecisionArg::Auto | PrecisionArg::F32 => Inference::F32(self.library()),
+            PrecisionArg::F32 => Inference::F32(self.library()),
+            PrecisionArg::Bf16 => Inference::Bf16(near("native/openvino")),
         }
     }
 
@@ -69,6 +65,22 @@ impl EngineArgs {
             threads: cores(),
             calibrated: true,
         }
+    }
+}
+
+impl PlaceArgs {
+    /// Where the records are.
+    pub fn place(&self) -> Result<Place> {
+        self.storage.place(&self.data)
+    }
+}
+
+impl StorageArgs {
+    /// Where the records are, with what is kept nowhere else in this folder.
+    pub fn place(&self, data: &Path) -> Result<Place> {
+        let database = self.database.as_ref().map(|url| url.0.parse()).transpose();
+        let database = database.map_err(|why: &str| usage(why))?;
+        Ok(Place { data: data.to_owned(), database, photos: self.photos.place()? })
     }
 }
 

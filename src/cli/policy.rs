@@ -2,7 +2,7 @@
 
 use super::places::{policy_or_default, read_policy};
 use super::serve::{existing_records, on_runtime};
-use super::{Ending, Format, PhotosArgs, complain, usage};
+use super::{Ending, Format, PlaceArgs, complain, usage};
 use crate::decision::Policy;
 use crate::models::{Certificate, PREVALENCE_PPM, RiskModel};
 use crate::service::{BacktestReport, Change};
@@ -34,11 +34,8 @@ enum PolicyCommand {
     Backtest {
         /// The policy file
         file: PathBuf,
-        /// Where the records are
-        #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
-        data: PathBuf,
         #[command(flatten)]
-        photos: PhotosArgs,
+        place: PlaceArgs,
         /// How to print
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -68,10 +65,10 @@ pub fn run(args: &PolicyArgs) -> Result<Ending> {
                 }
             }
         }
-        PolicyCommand::Backtest { file, data, photos, format } => {
+        PolicyCommand::Backtest { file, place, format } => {
             let policy = read_policy(file)?;
             let report = on_runtime(async {
-                let records = existing_records(data, photos).await?;
+                let records = existing_records(&place.place()?).await?;
                 let report = records.backtest(policy).await?;
                 records.close().await;
                 Ok(report)

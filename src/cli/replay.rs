@@ -3,7 +3,7 @@
 use super::places::read_policy;
 use super::serve::{existing_records, load_reader, on_runtime};
 use super::show::Paint;
-use super::{Ending, EngineArgs, Format, PhotosArgs, usage};
+use super::{Ending, EngineArgs, Format, PlaceArgs, usage};
 use crate::domain::{ClaimId, Decision};
 use crate::service::replay::{ReplayFrom, ReplayOf, ReplayReport};
 use anyhow::Result;
@@ -41,11 +41,8 @@ pub struct ReplayArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Where the records are
-    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
-    data: PathBuf,
     #[command(flatten)]
-    photos: PhotosArgs,
+    place: PlaceArgs,
     #[command(flatten)]
     engines: EngineArgs,
 }
@@ -74,7 +71,7 @@ pub fn run(args: &ReplayArgs) -> Result<Ending> {
     let claims: Vec<ClaimId> = claims.collect::<Result<_>>()?;
     let of = if args.all { ReplayOf::All } else { ReplayOf::Claims(claims) };
     let report = on_runtime(async {
-        let records = existing_records(&args.data, &args.photos).await?;
+        let records = existing_records(&args.place.place()?).await?;
         let report = records.replay(&of, &from).await?;
         records.close().await;
         Ok(report)

@@ -2,19 +2,18 @@
 
 use super::places::{photo_bytes, policy_or_default};
 use super::workers::{Case, Shop, Worked, failed, progress};
-use super::{Ending, EngineArgs, IssuerArgs, PhotosArgs, complain, usage};
+use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, usage};
 use crate::http::server::bind;
 use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
 use crate::service::work::{LoadReader, ReadPhotos};
-use crate::service::{PhotoPlace, Records, Service, ServiceConfig, ServiceError};
+use crate::service::{Place, Records, Role, Service, ServiceConfig, ServiceError};
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,16 +24,17 @@ use std::time::{Duration, Instant};
 Examples:
   claimlens serve
   claimlens serve --listen 127.0.0.1:9000 --data /var/lib/claimlens
+  claimlens serve --role worker --listen 127.0.0.1:0 --database postgres://claimlens@db/claims
   curl -F claim='{\"id\":\"A-1\"};type=application/json' -F photo=@bill.jpg http://127.0.0.1:8080/v1/claims")]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "CLAIMLENS_LISTEN")]
     listen: SocketAddr,
-    /// Where records and photos are kept; made if missing
-    #[arg(long, value_name = "DIR", default_value = "data", env = "CLAIMLENS_DATA")]
-    data: PathBuf,
     #[command(flatten)]
-    photos: PhotosArgs,
+    place: PlaceArgs,
+    /// Which part of the work this process does; any number of processes may share the records
+    #[arg(long, value_enum, default_value_t, env = "CLAIMLENS_ROLE")]
+    role: RoleArg,
     /// Read so many photos at once [default: one a core]
     #[arg(long, short, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -47,6 +47,18 @@ pub struct ServeArgs {
     engines: EngineArgs,
 }
 
+/// Which part of the work a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+enum RoleArg {
+    /// Take claims in and show them
+    Api,
+    /// Work claims off; answers only /healthz and /readyz
+    Worker,
+    /// Both
+    #[default]
+    All,
+}
+
 /// Time that work under way has to end.
 const DRAIN: Duration = Duration::from_secs(60);
 
@@ -54,43 +66,30 @@ const DRAIN: Duration = Duration::from_secs(60);
 pub fn run(args: &ServeArgs) -> Result<Ending> {
     let policy = policy_or_default(args.policy.as_deref())?;
     let load = load_reader(args.engines.reader());
-    let mut config = ServiceConfig::new(args.data.clone(), policy.text().to_owned(), load);
-    config.photos = args.photos.place()?;
+    let mut config = ServiceConfig::new(args.place.place()?, policy.text().to_owned(), load);
+    let place = config.place.clone();
+    config.role = match args.role {
+        RoleArg::Api => Role::Api,
+        RoleArg::Worker => Role::Worker,
+        RoleArg::All => Role::All,
+    };
     config.issuers = args.issuers.issuers()?;
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }
-    let _alone = alone(&args.data)?;
     on_runtime(async {
         let service = Service::open(config).await?;
-        let waiting = service.resume().await?;
+        let waiting = service.start().await?;
         if waiting > 0 {
-            complain(&format!("taking up {waiting} claims that were not decided before"));
+            complain(&format!("{waiting} claims wait that were not decided before"));
         }
         let server = bind(args.listen, service)
             .with_context(|| format!("{} cannot be listened on; --listen takes another address", args.listen))?;
         let address = SocketAddr::new(args.listen.ip(), server.port);
-        complain(&format!("claimlens listens on http://{address}, records in {}", args.data.display()));
+        complain(&format!("claimlens listens on http://{address}, records in {place}"));
         server.run().await?;
         Ok(Ending::Done)
     })
-}
-
-/// Makes sure that no other service works on these records: two would do all unfinished work twice. The lock ends with
-/// the process.
-fn alone(data: &Path) -> Result<File> {
-    let open = || {
-        std::fs::create_dir_all(data)?;
-        File::create(data.join("serve.lock"))
-    };
-    let lock = open().with_context(|| format!("records cannot be kept in {}", data.display()))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            Err(anyhow::anyhow!("another service is working on the records in {}", data.display()))
-        }
-        Err(TryLockError::Error(e)) => Err(e).with_context(|| format!("{} cannot be locked", data.display())),
-    }
 }
 
 /// How the service makes its readers: they share the engines of the first.
@@ -112,29 +111,26 @@ pub fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// Opens records that must exist.
-pub async fn existing_records(data: &Path, photos: &PhotosArgs) -> Result<Records> {
-    Records::open_existing(data, &photos.place()?).await.map_err(|e| match e {
-        ServiceError::NotFound => usage(format!("there are no records in {}", data.display())),
+pub async fn existing_records(place: &Place) -> Result<Records> {
+    Records::open_existing(place.clone()).await.map_err(|e| match e {
+        ServiceError::NotFound => usage(format!("there are no records in {place}")),
         ServiceError::PhotosElsewhere => usage(e.to_string()),
         other => other.into(),
     })
 }
 
-/// `verify --data`: decides like the service does, with repeats looked up and the decisions recorded under `data`.
+/// `verify --data`: decides like the service does, with repeats looked up and the decisions recorded at a place.
 ///
 /// One case after the other, since each may repeat the one before. `now` fixes the clock, if given.
 pub fn recorded<T>(
-    data: &Path,
-    photos: PhotoPlace,
+    place: Place,
     now: Option<Timestamp>,
     shop: &Shop<'_>,
     cases: &[Case],
     map: impl Fn(usize, Worked) -> T,
     mut sink: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
-    let mut config =
-        ServiceConfig::new(data.to_owned(), shop.policy.text().to_owned(), load_reader(shop.reader.clone()));
-    config.photos = photos;
+    let mut config = ServiceConfig::new(place, shop.policy.text().to_owned(), load_reader(shop.reader.clone()));
     config.work.readers = 1;
     config.issuers = shop.issuers.clone();
     on_runtime(async {

@@ -3,7 +3,7 @@
 use super::places::{photos, read_claim};
 use super::show::{Lang, Paint, render};
 use super::workers::{Case, Shop, Worked, work};
-use super::{DecisionArgs, Ending, EngineArgs, IssuerArgs, Lines, PhotosArgs, complain, usage};
+use super::{DecisionArgs, Ending, EngineArgs, IssuerArgs, Lines, StorageArgs, complain, usage};
 use crate::domain::result::result_json;
 use crate::pipeline::{heatmap, overlay};
 use anyhow::{Context, Result};
@@ -51,7 +51,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[command(flatten)]
-    kept: PhotosArgs,
+    storage: StorageArgs,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -103,7 +103,7 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
     match &args.data {
         None => work(&shop, &cases, finish, print)?,
         Some(data) => {
-            super::serve::recorded(data, args.kept.place()?, args.decision.now, &shop, &cases, finish, print)?
+            super::serve::recorded(args.storage.place(data)?, args.decision.now, &shop, &cases, finish, print)?
         }
     }
     Ok(ending)

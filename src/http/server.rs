@@ -1,7 +1,7 @@
 //! The server: bind, port, run. Binding apart from running lets tests start the real thing on port 0.
 
-use super::{request, routes};
-use crate::service::Service;
+use super::{operation_routes, request, routes};
+use crate::service::{Role, Service};
 use actix_web::dev::Server as ActixServer;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
@@ -28,6 +28,7 @@ pub fn bind(listen: SocketAddr, service: Service) -> io::Result<Server> {
     let listener = TcpListener::bind(listen)?;
     let port = listener.local_addr()?.port();
     let shared = web::Data::new(service.clone());
+    let routes = if service.role() == Role::Worker { operation_routes } else { routes };
     let app = move || {
         let headers = DefaultHeaders::new()
             .add(("X-Content-Type-Options", "nosniff"))

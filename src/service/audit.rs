@@ -2,7 +2,7 @@
 //!
 //! Nothing stored is trusted that can be computed anew: the chain from its entries, the entries' payloads from claims,
 //! photos and records, the photos' hashes from their files, the fingerprints and summaries from the records.
-//! Not covered: how often waiting work was begun and the time it is decided as of. A change there can at most cause the same
+//! Not covered: how often waiting work was begun, who holds it, and the time it is decided as of. A change there can at most cause the same
 //! work twice, or a claim to be decided as of another day, which its record then tells.
 
 use super::{Records, ServiceError, off_thread};
@@ -11,8 +11,7 @@ use crate::audit::{self, Checkpoint, Entry, Fault, FaultKind, PhotoCommitment, k
 use crate::domain::Gate;
 use crate::domain::{ContentHash, Record};
 use crate::store::gate::RawMove;
-use crate::store::sqlite::fingerprints;
-use crate::store::{BlobState, RawClaim, RawDecision, StoreError};
+use crate::store::{BlobState, RawClaim, RawDecision, StoreError, fingerprints};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};

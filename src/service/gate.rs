@@ -230,9 +230,7 @@ pub(super) mod tests {
     use crate::domain::{Bp, ContentHash, Decision, Reading, Record};
     use crate::pipeline::{ReadError, ReadOutcome};
     use crate::service::Noted;
-    use crate::service::{
-        Issuers, PhotoPlace, ReadPhotos, ReplayFrom, ReplayOf, Service, ServiceConfig, Submission, Upload,
-    };
+    use crate::service::{Issuers, ReadPhotos, ReplayFrom, ReplayOf, Service, ServiceConfig, Submission, Upload};
     use std::collections::BTreeMap;
     use std::path::Path;
     use std::sync::Arc;
@@ -267,7 +265,7 @@ pub(super) mod tests {
     pub(in crate::service) async fn open_with(data: &Path, issuers: Issuers) -> Service {
         let load: crate::service::LoadReader = Arc::new(|| Ok(Box::new(Receipts(BTreeMap::new())) as _));
         let policy = Policy::default().text().replace("wrong_approvals_ppm = 10000", "wrong_approvals_ppm = 20000");
-        let config = ServiceConfig { issuers: Arc::new(issuers), ..ServiceConfig::new(data.to_owned(), policy, load) };
+        let config = ServiceConfig { issuers: Arc::new(issuers), ..ServiceConfig::new(data, policy, load) };
         Service::open(config).await.unwrap()
     }
 
@@ -454,7 +452,7 @@ pub(super) mod tests {
             let done = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).execute(&tampered).await.unwrap();
             assert_eq!(done.rows_affected(), 1, "{sql}");
             tampered.close().await;
-            let other = Records::open_existing(&copy, &PhotoPlace::Folder).await.unwrap();
+            let other = Records::open_existing(&copy).await.unwrap();
             let faults = other.audit_verify(&Noted::default()).await.unwrap().faults;
             assert!(faults.iter().any(|f| f.kind == kind), "{sql}: {faults:?}");
             other.close().await;

@@ -3,7 +3,7 @@
 //! Everything is checked before anything is stored: a refused request leaves no trace.
 
 use super::work::stamp;
-use super::{Service, ServiceError, off_thread};
+use super::{Role, Service, ServiceError, off_thread};
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, canonical_json};
 use crate::store::{Acceptance, KeyedBody, NewClaim, PhotoRow, StoreError};
 use crate::vision::{self, DecodeError, Limits, PdfPage, media_type};
@@ -216,14 +216,21 @@ impl Service {
                 Err(other) => return Err(other.into()),
             }
         }
+        // What was read here lately is decided here and now: it needs no reader, and so no turn.
+        let at_once = self.0.role != Role::Api && hashes.iter().all(|hash| self.0.known.is_picture(*hash));
         let submission = self.probe(submission, hashes).await?;
-        match self.store(submission, key).await? {
-            (id, Acceptance::Accepted) => {
+        match self.store(submission, key, at_once).await? {
+            (.., Acceptance::Repeated(first)) => Ok(first),
+            (id, now, Acceptance::Accepted) => {
                 tracing::info!(claim = %id, "claim accepted");
-                self.enqueue(id.clone(), Some(ticket.queue));
+                self.0.waiting.begin(&id, Some(ticket.queue));
+                if at_once {
+                    self.work_off_taken(id.clone(), now);
+                } else {
+                    self.0.news.notify_one();
+                }
                 Ok(id)
             }
-            (_, Acceptance::Repeated(first)) => Ok(first),
         }
     }
 
@@ -264,12 +271,14 @@ impl Service {
         .await?
     }
 
-    /// Stores photos, then rows, one for each page of a PDF; both have reached the disk when this returns.
+    /// Stores photos, then rows, one for each page of a PDF; both have reached the disk when this returns. The job is for
+    /// anybody to take, or this process has it already. Also gives the time to decide as of, as stored.
     pub(super) async fn store(
         &self,
         submission: Submission,
         key: Option<KeyedBody>,
-    ) -> Result<(ClaimId, Acceptance), ServiceError> {
+        taken: bool,
+    ) -> Result<(ClaimId, Option<String>, Acceptance), ServiceError> {
         let blobs = self.0.records.blobs.clone();
         let Submission { claim, photos, now } = submission;
         let limits = self.0.intake.decode;
@@ -288,6 +297,7 @@ impl Service {
         .await??;
         let created = Timestamp::now();
         let id = ClaimId::new(created.as_millisecond() as u64, rand::random());
+        let now = now.map(|t| t.to_string());
         let new = NewClaim {
             id: id.clone(),
             created_at: stamp(created),
@@ -295,13 +305,14 @@ impl Service {
             salt: rand::random(),
             photos,
             key,
-            now: now.map(|t| t.to_string()),
+            now: now.clone(),
+            taken: taken.then(|| (self.0.name.clone(), self.0.work.lease)),
         };
-        let acceptance = match self.0.records.store.accept(&new).await {
+        let acceptance = match self.0.records.store.accept(new).await {
             Err(StoreError::KeyTaken) => return Err(Refusal::KeyReused.into()),
             other => other?,
         };
-        Ok((id, acceptance))
+        Ok((id, now, acceptance))
     }
 }
 

@@ -11,7 +11,7 @@ impl Service {
     /// # Errors
     /// If the store cannot tell.
     pub async fn stats(&self) -> Result<Value, ServiceError> {
-        let (states, decisions) = self.0.records.store.counts().await?;
+        let [states, decisions] = self.0.records.store.counts().await?;
         let policy = &self.0.policy;
         let gate = self.0.records.gate(policy).await?;
         Ok(json!({ "claims": states, "decisions": decisions, "guarantee": guarantee(policy), "gate": gate }))

@@ -2,8 +2,12 @@
 //!
 //! Reading is CPU work: a permit first, then a blocking thread. An engine that fails, panics or takes too long becomes a
 //! failure among the facts, and so ends in review, never in approval and never in a lost claim.
+//!
+//! A job is held by a lease that is renewed while it is worked on. A process that dies or hangs loses its jobs to whoever
+//! comes; should it come to life again, the store refuses its decision.
 
 use super::intake::{Submission, documents};
+use super::waiting::POLL;
 use super::{Issuers, Service, ServiceError, gate, off_thread, pictures};
 use crate::decision::Policy;
 use crate::domain::record::RECORD_SCHEMA;
@@ -16,6 +20,7 @@ use crate::vision::{Limits, PdfPage};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,11 +41,14 @@ pub struct WorkLimits {
     pub photo_time: Duration,
     /// Attempts that may begin before a claim goes to a person unread. Default 3.
     pub attempts: u32,
+    /// How long a job is held without a sign of life. Default 15 s: long enough for a database that starts again, short
+    /// enough that a crash delays a claim by less than a person notices.
+    pub lease: Duration,
 }
 
 impl Default for WorkLimits {
     fn default() -> Self {
-        Self { readers: cores(), photo_time: Duration::from_secs(60), attempts: 3 }
+        Self { readers: cores(), photo_time: Duration::from_secs(60), attempts: 3, lease: Duration::from_secs(15) }
     }
 }
 
@@ -181,6 +189,9 @@ pub(super) struct ReaderPool {
     runtime: String,
 }
 
+/// Leave to use one of the readers.
+pub(super) struct Turn(OwnedSemaphorePermit);
+
 /// A reader out of the pool. Goes back when dropped, unless it was lost.
 pub(super) struct Lease {
     reader: Option<Box<dyn ReadPhotos>>,
@@ -236,9 +247,13 @@ impl ReaderPool {
         self.permits.close();
     }
 
-    /// Waits for a turn and a reader. `None` if the pool was closed.
-    pub(super) async fn lease(&self) -> Result<Option<Lease>, ServiceError> {
-        let Ok(permit) = self.permits.clone().acquire_owned().await else { return Ok(None) };
+    /// Waits for a turn. `None` if the pool was closed.
+    pub(super) async fn turn(&self) -> Option<Turn> {
+        self.permits.clone().acquire_owned().await.ok().map(Turn)
+    }
+
+    /// A reader for a turn, loaded if none is idle.
+    pub(super) async fn lease(&self, Turn(permit): Turn) -> Result<Lease, ServiceError> {
         let (idle, alive) = (self.idle.clone(), self.alive.clone());
         let reader = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let reader = match reader {
@@ -250,7 +265,7 @@ impl ReaderPool {
                 reader
             }
         };
-        Ok(Some(Lease { reader: Some(reader), idle, alive, _permit: permit }))
+        Ok(Lease { reader: Some(reader), idle, alive, _permit: permit })
     }
 }
 
@@ -275,6 +290,8 @@ enum Ended {
     Already,
     /// The service is closing; the job remains.
     Closed,
+    /// The photos' storage does not answer, so no attempt was made; the job remains.
+    NoPhotos(std::io::Error),
 }
 
 /// What was read of a claim.
@@ -293,80 +310,138 @@ impl Service {
     /// # Errors
     /// If it could not be stored or recorded.
     pub async fn submit_and_wait(&self, submission: Submission) -> Result<Decided, ServiceError> {
-        let (id, _) = self.store(submission, None).await?;
-        match self.process(&id, true).await? {
+        let (id, now, _) = self.store(submission, None, true).await?;
+        let job = self.0.records.store.taken_job(&id, now).await?;
+        match self.holding(&job, self.process(&job, None, true)).await? {
             Ended::Decided(decided) => Ok(*decided),
             Ended::Closed => Err(ServiceError::Closing),
+            Ended::NoPhotos(error) => Err(error.into()),
             Ended::Failed | Ended::Already => Err(ServiceError::Internal("the claim could not be decided")),
         }
     }
 
-    /// Queues a claim's work. `place` is given back when it has ended.
-    pub(super) fn enqueue(&self, id: ClaimId, place: Option<OwnedSemaphorePermit>) {
-        let (done, receiver) = watch::channel(());
-        self.waiting().insert(id.clone(), receiver);
+    /// Takes jobs and works them off, as many at once as there are readers, until the service closes.
+    pub(super) async fn work(self) {
+        let Some(readers) = &self.0.readers else { return };
+        // A turn first: a job that waits for one here could be worked on elsewhere.
+        while let Some(turn) = readers.turn().await {
+            match self.0.records.store.take_job(&self.0.name, self.0.work.lease).await {
+                Ok(Some(job)) => {
+                    let service = self.clone();
+                    self.0.runtime.spawn(async move { service.work_off(job, Some(turn)).await });
+                    continue;
+                }
+                Ok(None) => drop(turn),
+                Err(error) => {
+                    drop(turn);
+                    tracing::error!(%error, "no work can be taken at present");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+            // Others are not heard of: their news comes by looking.
+            let _ = tokio::time::timeout(POLL, self.0.news.notified()).await;
+        }
+    }
+
+    /// Works off a job that was taken when its claim was accepted.
+    pub(super) fn work_off_taken(&self, id: ClaimId, now: Option<String>) {
         let service = self.clone();
         self.0.runtime.spawn(async move {
-            service.work_off(&id).await;
-            service.waiting().remove(&id);
-            drop((done, place));
+            match service.0.records.store.taken_job(&id, now).await {
+                Ok(job) => service.work_off(job, None).await,
+                // Free again when its lease has ended.
+                Err(error) => tracing::error!(claim = %id, %error, "the work was interrupted"),
+            }
         });
     }
 
-    async fn work_off(&self, id: &ClaimId) {
-        for pause in [1, 5, 30].into_iter().chain(std::iter::repeat(60)) {
-            match self.process(id, false).await {
-                Ok(Ended::Decided(decided)) => {
-                    let decision = decided.record.verdict.decision.as_str();
-                    tracing::info!(claim = %id, decision, "claim decided");
-                    return;
-                }
-                Ok(Ended::Failed) => {
-                    tracing::error!(claim = %id, "no decision could be made; the claim waits for a person");
-                    return;
-                }
-                Ok(Ended::Already | Ended::Closed) => return,
-                Err(error) => {
-                    tracing::error!(claim = %id, %error, "the work was interrupted; trying again in {pause} s");
-                    tokio::time::sleep(Duration::from_secs(pause)).await;
-                }
+    async fn work_off(&self, job: Job, turn: Option<Turn>) {
+        let id = &job.id;
+        match self.holding(&job, self.process(&job, turn, false)).await {
+            Ok(Ended::Decided(decided)) => {
+                let decision = decided.record.verdict.decision.as_str();
+                tracing::info!(claim = %id, decision, "claim decided");
+                self.0.waiting.end(id);
+            }
+            Ok(Ended::Failed) => {
+                tracing::error!(claim = %id, "no decision could be made; the claim waits for a person");
+                self.0.waiting.end(id);
+            }
+            Ok(Ended::Already) => tracing::warn!(claim = %id, "somebody else has taken the work over"),
+            Ok(Ended::Closed) => {}
+            Ok(Ended::NoPhotos(error)) => self.release(&job, error.into(), false).await,
+            Err(error) => self.release(&job, error, true).await,
+        }
+    }
+
+    async fn release(&self, job: &Job, error: ServiceError, counts: bool) {
+        let (id, pause) = (&job.id, pause_after(job.attempts));
+        tracing::error!(claim = %id, %error, "the work was interrupted; trying again in {} s", pause.as_secs());
+        if let Err(error) = self.0.records.store.release(job, pause, counts).await {
+            tracing::warn!(claim = %id, %error, "the job is free again when its lease has ended");
+        }
+    }
+
+    /// Does work on a job, renewing its lease meanwhile. Work on a job that was lost goes on to its end, which the store
+    /// refuses: to break it off in the midst of its own commit would leave open what came of it.
+    async fn holding<T>(&self, job: &Job, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = work => done,
+            never = self.keep_renewing(job) => match never {},
+        }
+    }
+
+    async fn keep_renewing(&self, job: &Job) -> Infallible {
+        let lease = self.0.work.lease;
+        loop {
+            tokio::time::sleep(lease / 3).await;
+            if let Err(error) = self.0.records.store.renew(job, lease).await {
+                tracing::warn!(claim = %job.id, %error, "a lease could not be renewed");
             }
         }
     }
 
-    async fn process(&self, id: &ClaimId, keep_pictures: bool) -> Result<Ended, ServiceError> {
+    async fn process(&self, job: &Job, turn: Option<Turn>, keep_pictures: bool) -> Result<Ended, ServiceError> {
+        let id = &job.id;
+        let Some(readers) = &self.0.readers else { return Err(ServiceError::Internal("this process has no readers")) };
         // What was read before needs no reader, and so no turn.
-        let photos = if keep_pictures { Vec::new() } else { self.0.records.store.photos(id).await? };
+        let photos = if keep_pictures { Vec::new() } else { job.photos.clone() };
         let first = photos.first().map(|photo| photo.sha256);
         let known = self.known(photos).await?;
         let reader = match known.is_empty() || known.iter().any(Option::is_none) {
             false => Ok(None),
-            true => match self.0.readers.lease().await {
-                Ok(None) => return Ok(Ended::Closed),
-                Ok(lease) => Ok(lease),
-                Err(error) => {
+            true => {
+                let turn = match turn {
+                    Some(turn) => turn,
+                    None => match readers.turn().await {
+                        Some(turn) => turn,
+                        None => return Ok(Ended::Closed),
+                    },
+                };
+                readers.lease(turn).await.map(Some).map_err(|error| {
                     tracing::error!(claim = %id, %error, "no reader could be loaded; the claim goes to a person unread");
-                    Err("no reader could be loaded")
-                }
-            },
+                    "no reader could be loaded"
+                })
+            }
         };
         self.0.active.send_modify(|n| *n += 1);
         let _active = Active(&self.0.active);
         // While the photos' storage does not answer no attempt begins, so that none is used up by that.
         if let Some(first) = first {
             let blobs = self.0.records.blobs.clone();
-            off_thread(move || blobs.answers(&first)).await??;
+            if let Err(error) = off_thread(move || blobs.answers(&first)).await? {
+                return Ok(Ended::NoPhotos(error));
+            }
         }
         let store = &self.0.records.store;
-        let Some(job) = store.begin_job(id).await? else { return Ok(Ended::Already) };
         let start = Instant::now();
         let most = self.0.work.attempts;
         let mut read = match reader {
             _ if job.attempts > most => {
-                unread(&job, format!("given up after {most} attempts that did not come to an end"))
+                unread(job, format!("given up after {most} attempts that did not come to an end"))
             }
-            Ok(lease) => self.read(lease, &job, known, keep_pictures).await?,
-            Err(why) => unread(&job, why.to_owned()),
+            Ok(lease) => self.read(lease, job, known, keep_pictures).await?,
+            Err(why) => unread(job, why.to_owned()),
         };
         let now = match &job.now {
             Some(text) => text.parse().map_err(|_| StoreError::Corrupt("a job's time is malformed".to_owned()))?,
@@ -377,7 +452,7 @@ impl Service {
         let asked = off_thread(move || (service.0.issuers.look_up(&readings), readings)).await;
         let (issuers, readings) = asked?;
         read.readings = readings;
-        let Some(mut decision) = store.begin_decision(id).await? else { return Ok(Ended::Already) };
+        let Some(mut decision) = store.begin_decision(job).await? else { return Ok(Ended::Already) };
         let mut facts = stateless_facts(now);
         facts.repeats_searched = true;
         // By the claim's random name, so that reading a claim again does not draw again.
@@ -388,12 +463,12 @@ impl Service {
         let decided_at = stamp(Timestamp::now());
         let policy = &self.0.policy;
         facts.gate = gate::settle(&mut decision.gate(), policy, &decided_at).await?.state;
-        let evidence = Evidence { claim: job.claim, readings: read.readings, facts };
+        let evidence = Evidence { claim: job.claim.clone(), readings: read.readings, facts };
         let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &evidence))) else {
             decision.fail(&decided_at, "judging_panicked").await?;
             return Ok(Ended::Failed);
         };
-        let versions = versions(&self.0.readers.models, &self.0.readers.runtime, policy);
+        let versions = versions(&readers.models, &readers.runtime, policy);
         let record = Record { schema: RECORD_SCHEMA, evidence, verdict, versions };
         read.timing.0.entry("total".to_owned()).or_insert(start.elapsed().as_micros() as u64);
         let timing = serde_json::to_string(&read.timing).map_err(|_| ServiceError::Internal("timing"))?;
@@ -496,6 +571,14 @@ impl From<String> for Unread {
     }
 }
 
+/// Time before a store that does not answer is asked for work again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Time before a job is tried again whose nth attempt was interrupted: 1, 4, 16 seconds, at most a minute.
+fn pause_after(attempts: u32) -> Duration {
+    PAUSE.saturating_mul(4_u32.saturating_pow(attempts.saturating_sub(1))).min(Duration::from_secs(60))
+}
+
 /// Counts work under way, also when it is given up half way.
 struct Active<'a>(&'a watch::Sender<usize>);
 
@@ -572,6 +655,11 @@ fn read_photo(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_minute() {
+        assert_eq!([1, 2, 3, 4, u32::MAX].map(|n| pause_after(n).as_secs()), [1, 4, 16, 60, 60]);
+    }
 
     #[test]
     fn the_day_is_that_of_china() {

@@ -1,13 +1,12 @@
 //! The approval gate as stored: audited outcomes, closings and reopenings, each with its entry in the log.
 
-use super::log::Log;
-use super::sqlite::{lossy, lossy_or_null};
+use super::log::{Draft, Log};
+use super::rows::{Rows, Session};
 use super::{Snapshot, Store, StoreError};
 use crate::audit;
 use crate::domain::gate::{AuditSource, Audited, Gate, Reviewer, Why};
 use crate::domain::{ClaimId, Record};
-use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
-use tokio::sync::OwnedMutexGuard;
+use std::sync::Arc;
 
 /// Where the gate stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,16 +76,16 @@ pub struct RawMove {
     pub salt: Option<Vec<u8>>,
 }
 
-/// The gate within a transaction that holds the only write lock.
+/// The gate within a transaction that writes.
 pub struct GateRows<'a> {
-    pub(super) db: &'a mut SqliteConnection,
+    pub(super) db: &'a mut dyn Rows,
     pub(super) log: &'a Log,
 }
 
 /// A transaction on the gate alone. Dropped without commit, nothing happened.
 pub struct GateTransaction {
-    tx: Transaction<'static, Sqlite>,
-    turn: OwnedMutexGuard<Log>,
+    db: Session,
+    log: Arc<Log>,
 }
 
 impl Store {
@@ -95,7 +94,7 @@ impl Store {
     /// # Errors
     /// If it cannot be read.
     pub async fn gate_standing(&self) -> Result<Standing, StoreError> {
-        standing(&mut *self.pool.acquire().await?).await
+        standing(self.read().await?.as_mut()).await
     }
 
     /// Begins a transaction on the gate.
@@ -103,15 +102,14 @@ impl Store {
     /// # Errors
     /// If it cannot begin.
     pub async fn begin_gate(&self) -> Result<GateTransaction, StoreError> {
-        let (tx, turn) = self.begin().await?;
-        Ok(GateTransaction { tx, turn })
+        Ok(GateTransaction { db: self.write().await?, log: self.log.clone() })
     }
 }
 
 impl GateTransaction {
     /// The gate.
     pub fn gate(&mut self) -> GateRows<'_> {
-        GateRows { db: &mut self.tx, log: &self.turn }
+        GateRows { db: self.db.as_mut(), log: &self.log }
     }
 
     /// Records what was done.
@@ -119,7 +117,7 @@ impl GateTransaction {
     /// # Errors
     /// If it cannot be committed; then nothing is recorded.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.tx.commit().await?)
+        self.db.commit().await
     }
 }
 
@@ -137,22 +135,12 @@ impl GateRows<'_> {
     /// # Errors
     /// If it cannot be read.
     pub async fn auditable(&mut self, id: &ClaimId) -> Result<Option<Auditable>, StoreError> {
-        let row = sqlx::query(
-            "SELECT c.salt, (SELECT record FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1), \
-             o.outcome, o.source, o.reviewer FROM claims c LEFT JOIN outcomes o ON o.claim = c.id WHERE c.id = ?",
-        )
-        .bind(id.as_str())
-        .fetch_optional(&mut *self.db)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let record = row.try_get::<Option<&[u8]>, _>(1)?.map(serde_json::from_slice).transpose();
-        let said: [Option<String>; 3] = [row.try_get(2)?, row.try_get(3)?, row.try_get(4)?];
-        let outcome = match said {
-            [Some(outcome), Some(source), Some(reviewer)] => Some([outcome, source, reviewer]),
-            _ => None,
-        };
+        let Some(row) = self.db.auditable(id.as_str()).await? else { return Ok(None) };
+        let record = row.record.map(|bytes| serde_json::from_slice(&bytes)).transpose();
         let record = record.map_err(|_| StoreError::Corrupt("a stored record is malformed".to_owned()))?;
-        Ok(Some(Auditable { record, outcome, salt: row.try_get(0)? }))
+        let said = self.db.outcome(id.as_str()).await?;
+        let outcome = said.map(|said| [said.outcome, said.source, said.reviewer]);
+        Ok(Some(Auditable { record, outcome, salt: row.salt }))
     }
 
     /// Records and logs an outcome of a claim.
@@ -168,17 +156,9 @@ impl GateRows<'_> {
     ) -> Result<(), StoreError> {
         let words = [said.outcome.as_str(), said.source.as_str(), said.by.as_str()];
         let payload = audit::outcome_payload(&of.salt, words);
-        let entry = self.log.append(self.db, at, audit::kind::OUTCOME, id.as_str(), payload).await?;
-        sqlx::query("INSERT INTO outcomes (claim, entry, at, outcome, source, reviewer) VALUES (?, ?, ?, ?, ?, ?)")
-            .bind(id.as_str())
-            .bind(entry as i64)
-            .bind(at)
-            .bind(words[0])
-            .bind(words[1])
-            .bind(words[2])
-            .execute(&mut *self.db)
-            .await?;
-        Ok(())
+        let entry = self.append(at, audit::kind::OUTCOME, id.as_str(), payload).await?;
+        let [outcome, source, reviewer] = words.map(str::to_owned);
+        self.db.keep_outcome(id.as_str(), &RawOutcome { entry, at: at.to_owned(), outcome, source, reviewer }).await
     }
 
     /// Closes the gate, with the figures that closed it: audited, wrong, and bound and limit in millionths.
@@ -186,12 +166,10 @@ impl GateRows<'_> {
     /// # Errors
     /// If it cannot be written.
     pub async fn close(&mut self, figures: [i64; 4], at: &str) -> Result<(), StoreError> {
-        let payload = audit::closed_payload(figures.map(Some));
-        let entry = self.log.append(self.db, at, audit::kind::GATE_CLOSED, audit::GATE, payload).await?;
-        let insert = "INSERT INTO gate (entry, at, state, audited, wrong, bound_ppm, limit_ppm) VALUES (?, ?, 'closed', ?, ?, ?, ?)";
-        let insert = sqlx::query(insert).bind(entry as i64).bind(at);
-        figures.into_iter().fold(insert, sqlx::query::Query::bind).execute(&mut *self.db).await?;
-        Ok(())
+        let figures = figures.map(Some);
+        let entry = self.append(at, audit::kind::GATE_CLOSED, audit::GATE, audit::closed_payload(figures)).await?;
+        let (at, state) = (at.to_owned(), "closed".to_owned());
+        self.db.keep_move(&RawMove { entry, at, state, figures, reviewer: None, why: None, salt: None }).await
     }
 
     /// Opens it again.
@@ -200,82 +178,43 @@ impl GateRows<'_> {
     /// If it cannot be written.
     pub async fn reopen(&mut self, by: &Reviewer, why: &Why, salt: [u8; 16], at: &str) -> Result<(), StoreError> {
         let payload = audit::reopened_payload(&salt, by.as_str(), why.as_str());
-        let entry = self.log.append(self.db, at, audit::kind::GATE_REOPENED, audit::GATE, payload).await?;
-        sqlx::query("INSERT INTO gate (entry, at, state, reviewer, why, salt) VALUES (?, ?, 'open', ?, ?, ?)")
-            .bind(entry as i64)
-            .bind(at)
-            .bind(by.as_str())
-            .bind(why.as_str())
-            .bind(salt.as_slice())
-            .execute(&mut *self.db)
-            .await?;
-        Ok(())
+        let entry = self.append(at, audit::kind::GATE_REOPENED, audit::GATE, payload).await?;
+        let moved = RawMove {
+            entry,
+            at: at.to_owned(),
+            state: "open".to_owned(),
+            figures: [None; 4],
+            reviewer: Some(by.as_str().to_owned()),
+            why: Some(why.as_str().to_owned()),
+            salt: Some(salt.to_vec()),
+        };
+        self.db.keep_move(&moved).await
+    }
+
+    async fn append(&mut self, at: &str, kind: &str, subject: &str, payload: String) -> Result<i64, StoreError> {
+        Ok(self.log.append(self.db, vec![Draft { at, kind, subject, payload }]).await? as i64)
     }
 }
 
-async fn standing(db: &mut SqliteConnection) -> Result<Standing, StoreError> {
-    let last = sqlx::query("SELECT state, at FROM gate ORDER BY entry DESC LIMIT 1").fetch_optional(&mut *db).await?;
-    let (state, since) = match last {
+async fn standing(db: &mut dyn Rows) -> Result<Standing, StoreError> {
+    let (state, since) = match db.last_move().await? {
         None => (Gate::Open, None),
-        Some(row) => match row.try_get(0)? {
-            "open" => (Gate::Open, Some(row.try_get(1)?)),
-            "closed" => (Gate::Closed, Some(row.try_get(1)?)),
+        Some([state, at]) => match state.as_str() {
+            "open" => (Gate::Open, Some(at)),
+            "closed" => (Gate::Closed, Some(at)),
             _ => return Err(StoreError::Corrupt("unknown state of the approval gate".to_owned())),
         },
     };
-    let counts = sqlx::query(
-        "SELECT count(*), count(*) FILTER (WHERE outcome = 'wrong') FROM outcomes \
-         WHERE entry > (SELECT COALESCE(MAX(entry), 0) FROM gate WHERE state = 'open')",
-    )
-    .fetch_one(&mut *db)
-    .await?;
-    let count = |i: usize| Ok::<_, StoreError>(counts.try_get::<i64, _>(i)? as u64);
-    Ok(Standing { state, since, audited: count(0)?, wrong: count(1)? })
+    let [audited, wrong] = db.outcomes().await?.map(|count| count as u64);
+    Ok(Standing { state, since, audited, wrong })
 }
 
 impl Snapshot {
-    /// The outcome of a claim, if there is one.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub async fn outcome(&mut self, claim: &str) -> Result<Option<RawOutcome>, StoreError> {
-        let row = sqlx::query(
-            "SELECT entry, CAST(at AS BLOB), CAST(outcome AS BLOB), CAST(source AS BLOB), CAST(reviewer AS BLOB) \
-             FROM outcomes WHERE claim = ?",
-        )
-        .bind(claim)
-        .fetch_optional(&mut *self.tx)
-        .await?;
-        let raw = |r| {
-            let [at, outcome, source, reviewer] = [lossy(r, 1)?, lossy(r, 2)?, lossy(r, 3)?, lossy(r, 4)?];
-            Ok(RawOutcome { entry: r.try_get(0)?, at, outcome, source, reviewer })
-        };
-        row.as_ref().map(raw).transpose()
-    }
-
     /// Every closing and reopening, in order.
     ///
     /// # Errors
     /// If they cannot be read.
     pub async fn gate(&mut self) -> Result<Vec<RawMove>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT entry, CAST(at AS BLOB), CAST(state AS BLOB), audited, wrong, bound_ppm, limit_ppm, \
-             CAST(reviewer AS BLOB), CAST(why AS BLOB), salt FROM gate ORDER BY entry",
-        )
-        .fetch_all(&mut *self.tx)
-        .await?;
-        rows.iter()
-            .map(|r| {
-                Ok(RawMove {
-                    entry: r.try_get(0)?,
-                    at: lossy(r, 1)?,
-                    state: lossy(r, 2)?,
-                    figures: [r.try_get(3)?, r.try_get(4)?, r.try_get(5)?, r.try_get(6)?],
-                    reviewer: lossy_or_null(r, 7)?,
-                    why: lossy_or_null(r, 8)?,
-                    salt: r.try_get(9)?,
-                })
-            })
-            .collect()
+        self.db.moves().await
     }
 }

@@ -15,6 +15,10 @@ const LEAST_SIDE: u32 = 90;
 const MARGIN: f64 = 0.10;
 /// Share of an ellipse's points that must lie on ink for it to be a ring: stamps wear off in places.
 const RING: f64 = 0.55;
+/// A half axis is at most this share of the box's side: the box was found on a small copy, and may be a tenth too small.
+const MOST_OF_BOX: f64 = 0.6;
+/// Times that a ring is moved at most.
+const MOST_MOVES: usize = 60;
 /// Points of an ellipse that are looked at.
 const POINTS: usize = 120;
 /// Where the letters lie, from the ring inwards, as shares of the shorter half axis. Real letters are a fifth to two fifths
@@ -112,10 +116,11 @@ impl Rim {
             half: [((r - l) / 2.0).max(1.0), ((b - t) / 2.0).max(1.0)],
             turn,
         };
-        // Of two rings that are as good, the larger one: some seals have an inner one too.
+        // Of two rings that are as good, the larger one, within reason: some seals have an inner one too.
         let worth = |edges: [f64; 4], turn: f64, near: f64| {
             let ring = of_edges(edges, turn);
-            self.on_ink(&ring, near * w.min(h)) + 0.04 * (ring.half[0] / w + ring.half[1] / h)
+            let size = (ring.half[0] / w).min(MOST_OF_BOX) + (ring.half[1] / h).min(MOST_OF_BOX);
+            self.on_ink(&ring, near * w.min(h)) + 0.04 * size
         };
         let offsets = [-0.08, -0.04, 0.0, 0.04, 0.08];
         let mut best = ([left, top, right, bottom], 0.0, f64::MIN);
@@ -133,7 +138,10 @@ impl Rim {
             }
         }
         let mut step = 0.03;
-        while step > 0.004 {
+        for _ in 0..MOST_MOVES {
+            if step <= 0.004 {
+                break;
+            }
             let near = step / 2.0;
             best.2 = worth(best.0, best.1, near);
             let (edges, turn) = (best.0, best.1);

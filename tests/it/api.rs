@@ -4,7 +4,7 @@
 
 use crate::support::{CLAIM, HEIC, Running, TestServer, canned, config, form, pdf, photo, policy};
 use claimlens::audit::note::{Proof, PublicKey};
-use claimlens::service::{Noted, PhotoPlace, Records, Service, ServiceConfig, Submission, Upload};
+use claimlens::service::{Noted, Records, Service, ServiceConfig, Submission, Upload};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -389,7 +389,7 @@ fn stopping_lets_reading_end_and_keeps_what_waits() {
     assert_eq!(claims.len(), 4);
     assert!(claims.iter().any(|c| c.result.is_some()), "what was being read has ended");
     let waiting = claims.iter().filter(|c| c.result.is_none()).count();
-    assert_eq!(running.wait(running.service.resume()).unwrap(), waiting);
+    assert_eq!(running.wait(running.service.start()).unwrap(), waiting);
     for claim in claims {
         running.wait(running.service.wait(&claim.id, Duration::from_secs(10)));
         assert!(running.wait(running.service.get(&claim.id)).unwrap().result.is_some());
@@ -406,6 +406,7 @@ fn work_that_a_crash_cut_off_is_taken_up_again_and_given_up_after_three_attempts
     let id = {
         let running = Running::open(config(dir.path()));
         running.wait(async {
+            running.service.start().await.unwrap();
             let ticket = running.service.admit(None).await.unwrap();
             let id = running.service.submit(ticket, submission("stuck.png", 1)).await.unwrap();
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -416,19 +417,20 @@ fn work_that_a_crash_cut_off_is_taken_up_again_and_given_up_after_three_attempts
     for _ in 0..2 {
         let running = Running::open(config(dir.path()));
         assert!(state(&running).result.is_none());
-        assert_eq!(running.wait(running.service.resume()).unwrap(), 1);
-        running.wait(running.service.wait(&id, Duration::from_millis(300)));
+        assert_eq!(running.wait(running.service.start()).unwrap(), 1);
+        // The one before holds the claim for another second at most.
+        running.wait(running.service.wait(&id, Duration::from_secs(2)));
         assert!(state(&running).result.is_none());
     }
     let running = Running::open(config(dir.path()));
-    running.wait(running.service.resume()).unwrap();
+    running.wait(running.service.start()).unwrap();
     running.wait(running.service.wait(&id, Duration::from_secs(10)));
     let result = state(&running).result.unwrap();
     assert_eq!(result["decision"], "human_review");
     assert!(result["documents"][0]["unreadable"].is_string());
     let report = running.wait(running.service.records().audit_verify(&Noted::default())).unwrap();
     assert_eq!((report.entries, report.faults), (2, vec![]));
-    assert_eq!(running.wait(running.service.resume()).unwrap(), 0);
+    assert_eq!(running.wait(running.service.start()).unwrap(), 0);
 }
 
 #[test]
@@ -437,12 +439,13 @@ fn work_cut_off_once_is_simply_done_at_the_next_start() {
     let id = {
         let running = Running::open(config(dir.path()));
         running.wait(async {
+            running.service.start().await.unwrap();
             let ticket = running.service.admit(Some("k")).await.unwrap();
             running.service.submit(ticket, submission("slow.png", 1)).await.unwrap()
         })
     };
     let running = Running::open(config(dir.path()));
-    assert_eq!(running.wait(running.service.resume()).unwrap(), 1);
+    assert_eq!(running.wait(running.service.start()).unwrap(), 1);
     running.wait(running.service.wait(&id, Duration::from_secs(10)));
     let result = running.wait(running.service.get(&id)).unwrap().result.unwrap();
     assert_eq!(result["documents"][0]["unreadable"], Value::Null);
@@ -477,10 +480,10 @@ fn the_command_line_records_undecodable_photos_and_a_fixed_time() {
 fn opening_what_is_not_there_or_not_valid_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    assert!(runtime.block_on(Records::open_existing(dir.path(), &PhotoPlace::Folder)).is_err());
-    let bad = ServiceConfig::new(dir.path().to_owned(), "nonsense = 1".to_owned(), canned(1));
+    assert!(runtime.block_on(Records::open_existing(dir.path())).is_err());
+    let bad = ServiceConfig::new(dir.path(), "nonsense = 1".to_owned(), canned(1));
     assert!(runtime.block_on(Service::open(bad)).is_err());
-    let mut none = ServiceConfig::new(dir.path().to_owned(), policy(), canned(1));
+    let mut none = ServiceConfig::new(dir.path(), policy(), canned(1));
     none.load_reader = std::sync::Arc::new(|| Err(claimlens::ocr::OcrError::Runtime("no model".to_owned()).into()));
     assert!(runtime.block_on(Service::open(none)).is_err());
 }

@@ -6,7 +6,7 @@ use crate::support::{Running, config, photo};
 use claimlens::audit::note::{LogKey, Proof};
 use claimlens::audit::{Fault, FaultKind, merkle};
 use claimlens::domain::{Claim, ClaimId, ContentHash};
-use claimlens::service::{Noted, PhotoPlace, Records, Submission, Upload};
+use claimlens::service::{Noted, Records, Submission, Upload};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, SqlitePool};
@@ -17,6 +17,7 @@ use std::time::Duration;
 /// Two claims that came with idempotency keys, decided: entries 1 and 2 are of the first, 3 and 4 of the second, which has two photos.
 fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
     let running = Running::open(config(data));
+    running.wait(running.service.start()).unwrap();
     let mut ids = Vec::new();
     for photos in [vec![1], vec![2, 3]] {
         let photos = photos.into_iter().map(|n| Upload { name: format!("{n}.png"), bytes: photo(n) }).collect();
@@ -165,13 +166,7 @@ fn cut_added_and_moved_rows_are_found() {
         let faults = running.wait(async {
             let pool = tamperer(&data).await;
             assert_eq!(sqlx::query(sql).execute(&pool).await.unwrap().rows_affected(), 1, "{sql}");
-            Records::open_existing(&data, &PhotoPlace::Folder)
-                .await
-                .unwrap()
-                .audit_verify(&Noted::default())
-                .await
-                .unwrap()
-                .faults
+            Records::open_existing(&data).await.unwrap().audit_verify(&Noted::default()).await.unwrap().faults
         });
         assert!(faults.iter().any(|f| f.kind == kind), "{sql}: {faults:?}");
     }
@@ -236,7 +231,7 @@ fn a_flipped_byte_in_the_database_file_is_found() {
             }
             std::fs::write(&file, &after).unwrap();
             let report = running.wait(async {
-                let records = Records::open_existing(dir.path(), &PhotoPlace::Folder).await.unwrap();
+                let records = Records::open_existing(dir.path()).await.unwrap();
                 let report = records.audit_verify(&Noted::default()).await.unwrap();
                 records.close().await;
                 report
@@ -274,7 +269,7 @@ fn a_log_rewritten_from_its_start_is_found_by_a_checkpoint_kept_elsewhere() {
     let stolen = std::fs::read_to_string(two.path().join("log.key")).unwrap();
     let thief = LogKey::parse(&stolen).unwrap();
     first.wait(resigned(&two.path().join("claimlens.sqlite"), &thief));
-    let second = first.wait(Records::open_existing(two.path(), &PhotoPlace::Folder)).unwrap();
+    let second = first.wait(Records::open_existing(two.path())).unwrap();
     assert_eq!(first.wait(second.audit_verify(&Noted { note: None, ..noted.clone() })).unwrap().faults, []);
     let found = first.wait(second.audit_verify(&noted)).unwrap().faults;
     assert_eq!(found, [Fault::of(FaultKind::CheckpointDiffers).at_entry(4)]);

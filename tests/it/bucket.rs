@@ -7,7 +7,7 @@ use crate::support::{CLAIM, Running, TestServer, config, photo};
 use claimlens::audit::{Fault, FaultKind};
 use claimlens::domain::{ClaimId, ContentHash};
 use claimlens::service::{
-    ClaimState, Noted, PhotoPlace, Records, ReplayFrom, ReplayOf, ServiceConfig, ServiceError, Submission, Upload,
+    ClaimState, Noted, Place, Records, ReplayFrom, ReplayOf, ServiceConfig, ServiceError, Submission, Upload,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 fn at(s3: &S3, data: &Path) -> ServiceConfig {
-    ServiceConfig { photos: s3.place(), ..config(data) }
+    ServiceConfig { place: Place { photos: s3.place(), ..Place::from(data) }, ..config(data) }
 }
 
 fn submit(running: &Running, name: &str, seed: u8) -> ClaimId {
@@ -65,7 +65,7 @@ fn claimlens(args: &[&str], data: &Path, s3: &S3) -> Output {
 fn claims_are_taken_decided_shown_verified_and_replayed() {
     let s3 = S3::start();
     let place = s3.place();
-    let server = TestServer::start_with(move |c| c.photos = place);
+    let server = TestServer::start_with(move |c| c.place.photos = place);
     assert_eq!(server.get("/readyz").status, 200);
     let bytes = photo(1);
     let answer = server.post(&[CLAIM, ("photo", Some("a.png"), &bytes)], &[]);
@@ -90,6 +90,7 @@ fn claims_are_taken_decided_shown_verified_and_replayed() {
 fn an_altered_or_missing_object_is_found_and_strange_ones_are_counted() {
     let (s3, dir) = (S3::start(), tempfile::tempdir().unwrap());
     let running = Running::open(at(&s3, dir.path()));
+    running.wait(running.service.start()).unwrap();
     let id = submit(&running, "1.png", 1);
     becomes(&running, &id, ClaimState::Decided);
     assert_eq!(faults(&running), []);
@@ -116,7 +117,7 @@ fn an_altered_or_missing_object_is_found_and_strange_ones_are_counted() {
 fn while_the_storage_is_down_nothing_is_accepted_and_nothing_called_lost() {
     let (mut s3, bytes) = (S3::start(), photo(1));
     let place = s3.place();
-    let server = TestServer::start_with(move |c| c.photos = place);
+    let server = TestServer::start_with(move |c| c.place.photos = place);
     let first = server.post(&[CLAIM, ("photo", Some("a.png"), &bytes)], &[]);
     let original = format!("/v1/claims/{}/photos/0/original", first.json()["id"].as_str().unwrap());
     s3.mode(Mode::Down);
@@ -163,7 +164,7 @@ fn work_that_an_outage_keeps_from_its_photos_is_done_once_they_are_back() {
     // An outage must not use up the one attempt that may begin.
     config.work.attempts = 1;
     let running = Running::open(config);
-    assert_eq!(running.wait(running.service.resume()).unwrap(), 2);
+    assert_eq!(running.wait(running.service.start()).unwrap(), 2);
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(state(&running, &id), ClaimState::Processing);
     s3.mode(Mode::Serve);
@@ -177,13 +178,14 @@ fn work_that_an_outage_keeps_from_its_photos_is_done_once_they_are_back() {
 fn records_are_not_opened_with_an_empty_folder_for_their_photos() {
     let (s3, dir) = (S3::start(), tempfile::tempdir().unwrap());
     let running = Running::open(at(&s3, dir.path()));
+    running.wait(running.service.start()).unwrap();
     let id = submit(&running, "1.png", 1);
     becomes(&running, &id, ClaimState::Decided);
-    let opened = running.wait(Records::open_existing(dir.path(), &PhotoPlace::Folder));
+    let opened = running.wait(Records::open_existing(dir.path()));
     assert!(matches!(opened, Err(ServiceError::PhotosElsewhere)));
     // As under the mount point of a disk that is not mounted.
     std::fs::create_dir(dir.path().join("photos")).unwrap();
-    let opened = running.wait(Records::open(dir.path(), &PhotoPlace::Folder));
+    let opened = running.wait(Records::open(dir.path()));
     assert!(matches!(opened, Err(ServiceError::PhotosElsewhere)));
-    assert!(running.wait(Records::open_existing(dir.path(), &s3.place())).is_ok());
+    assert!(running.wait(Records::open_existing(Place { photos: s3.place(), ..Place::from(dir.path()) })).is_ok());
 }

@@ -53,6 +53,15 @@ fn wrong_usage_ends_with_2_and_says_why() {
 }
 
 #[test]
+fn a_databases_password_is_never_told() {
+    for url in ["mysql://clerk:geheim@localhost/claims", "postgres://clerk:geheim@127.0.0.1:1/claims"] {
+        let output = claimlens(&["audit", "verify", "--database", url]);
+        assert_ne!(output.status.code(), Some(0));
+        assert!(stderr(&output).starts_with("error: ") && !stderr(&output).contains("geheim"), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn help_and_version_end_with_0() {
     for command in ["serve", "verify", "eval", "replay", "audit", "gate", "policy", "specimen", "show", "doctor"] {
         let output = claimlens(&[command, "--help"]);

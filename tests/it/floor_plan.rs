@@ -65,6 +65,7 @@ const FLOORS: &[Floor] = &[
         name: "store",
         crates: &[
             "sqlx",
+            "async_trait",
             "serde",
             "serde_json",
             "sha2",

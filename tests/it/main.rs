@@ -7,6 +7,8 @@ mod bucket;
 mod cli;
 mod floor_plan;
 mod hostile;
+mod postgres;
 mod replay;
 mod s3;
+mod store;
 mod support;

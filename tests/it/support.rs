@@ -77,8 +77,10 @@ pub fn policy() -> String {
 
 /// A configuration with two canned readers.
 pub fn config(data: &Path) -> ServiceConfig {
-    let mut config = ServiceConfig::new(data.to_owned(), policy(), canned(320));
+    let mut config = ServiceConfig::new(data, policy(), canned(320));
     config.work.readers = 2;
+    // Short, since tests that restart wait for it.
+    config.work.lease = Duration::from_secs(1);
     config
 }
 
@@ -189,7 +191,7 @@ impl TestServer {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 let service = Service::open(config).await.unwrap();
-                service.resume().await.unwrap();
+                service.start().await.unwrap();
                 let server = server::bind("127.0.0.1:0".parse().unwrap(), service).unwrap();
                 tell.send((server.port, server.handle())).unwrap();
                 server.run().await.unwrap();

@@ -91,7 +91,9 @@ mod tests {
     fn numbers_belong_to_the_column_they_end_in() {
         let head =
             [("项目名称", 30.0, 120.0), ("数 量", 523.0, 563.0), ("单 价", 630.0, 670.0), ("金 额", 750.0, 790.0)];
-        let rows: &[(&[(&str, f64, f64)], Option<(&str, &str)>)] = &[
+        type Words = [(&'static str, f64, f64)];
+        type Row<'a> = (&'a Words, Option<(&'static str, &'static str)>);
+        let rows: &[Row<'_>] = &[
             (
                 &[("*运输服务*", 30.0, 180.0), ("1", 590.0, 598.0), ("14.50", 668.0, 704.0), ("14.50", 824.0, 860.0)],
                 Some(("1", "14.50")),

@@ -48,10 +48,7 @@ impl Folder {
         let path = self.path(hash);
         let folder = self.root.join(&hash.to_string()[..2]);
         if !self.read(hash).is_ok_and(|stored| stored.is_some_and(|stored| stored == bytes)) {
-            if !folder.exists() {
-                fs::create_dir_all(&folder)?;
-                sync_dir(&self.root)?;
-            }
+            fs::create_dir_all(&folder)?;
             let temporary = self.temporary();
             let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, &path));
             if let Err(error) = written {
@@ -59,8 +56,9 @@ impl Folder {
                 return Err(error);
             }
         }
-        // Also when it was there already: whoever stored it first may not have come to this line yet.
-        sync_dir(&folder)
+        // Also when both were there already: whoever made them first may not have come to this line yet.
+        sync_dir(&folder)?;
+        sync_dir(&self.root)
     }
 
     /// What the file of that name holds. What is no plain file is none of ours: reading a pipe would wait, and a link

@@ -1,0 +1,760 @@
+//! The rows in PostgreSQL, for any number of processes on any number of machines.
+//!
+//! Writers take turns by one advisory lock, taken first thing in a transaction at READ COMMITTED: there each statement sees
+//! what was committed before it began, so whoever got the turn sees everything that the one before wrote. A snapshot of
+//! the whole transaction would be taken before the wait for the turn, and miss it. So two claims with the same photo can
+//! never both miss each other, and the log grows entry by entry, without retries.
+
+use super::gate::{RawMove, RawOutcome};
+use super::rows::{
+    Alike, AuditableRow, Backend, ClaimFacts, ClaimRecord, ClaimText, Head, JobRow, PrintRow, Rows, Session, Sought,
+    millis,
+};
+use super::{DecisionRow, Fingerprint, RawDecision, RawPhoto, StoreError};
+use crate::audit::merkle::{Node, Nodes};
+use crate::audit::{Checkpoint, Entry};
+use crate::domain::ContentHash;
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, QueryBuilder, Row, Transaction,
+};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// The advisory lock of whoever writes: the first eight bytes of "claimlens" as a number.
+const TURN: i64 = i64::from_be_bytes(*b"claimlen");
+
+/// Time that a connection may take, and that a statement may wait for a lock.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where a PostgreSQL database is. Prints without the password that it may hold.
+#[derive(Clone)]
+pub struct DatabaseUrl(PgConnectOptions);
+
+impl FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    /// Takes `postgres://USER:PASSWORD@HOST/NAME`. The error does not repeat what was given.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if !(text.starts_with("postgres://") || text.starts_with("postgresql://")) {
+            return Err("a database is given as postgres://USER@HOST/NAME");
+        }
+        text.parse().map(Self).map_err(|_| "the database's address is malformed; it is postgres://USER@HOST/NAME")
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.get_database().unwrap_or(self.0.get_username());
+        match self.0.get_socket() {
+            Some(folder) => write!(f, "the PostgreSQL database {name} in {}", folder.display()),
+            None => write!(f, "the PostgreSQL database {name} on {}", self.0.get_host()),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl DatabaseUrl {
+    fn options(&self) -> PgConnectOptions {
+        // A process that is stopped in the midst of a transaction must not keep the others from writing for ever.
+        let limits = [("idle_in_transaction_session_timeout", "60s"), ("lock_timeout", "30s")];
+        self.0.clone().application_name("claimlens").options(limits)
+    }
+}
+
+/// One PostgreSQL database.
+#[derive(Debug, Clone)]
+pub(super) struct PostgresDatabase {
+    pool: PgPool,
+    turn: Arc<Mutex<()>>,
+}
+
+/// A transaction, with this process's turn to write if it may.
+struct PostgresRows {
+    tx: Transaction<'static, Postgres>,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl PostgresDatabase {
+    /// Connects, and makes or migrates the tables as needed.
+    pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(PATIENCE)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    // A server may be set to acknowledge what a power cut would take back; nothing of ours may be lost.
+                    let strict = "SELECT set_config('synchronous_commit', 'on', false) \
+                                  WHERE current_setting('synchronous_commit') = 'off'";
+                    connection.execute(strict).await.map(|_| ())
+                })
+            })
+            .connect_with(url.options())
+            .await?;
+        sqlx::migrate!("src/store/migrations/postgres")
+            .run(&pool)
+            .await
+            .map_err(|e| StoreError::Unavailable(format!("migration: {e}")))?;
+        Ok(Self { pool, turn: Arc::default() })
+    }
+
+    /// Whether the database answers, and has our tables.
+    pub(super) async fn inspect(url: &DatabaseUrl) -> Result<bool, StoreError> {
+        let connect = async { url.options().connect().await };
+        let connection = tokio::time::timeout(PATIENCE, connect).await;
+        let mut connection: PgConnection =
+            connection.map_err(|_| StoreError::Unavailable("it does not answer".to_owned()))??;
+        let found: bool =
+            sqlx::query_scalar("SELECT to_regclass('log_head') IS NOT NULL").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok(found)
+    }
+}
+
+#[async_trait]
+impl Backend for PostgresDatabase {
+    async fn read(&self) -> Result<Session, StoreError> {
+        let tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+        Ok(Box::new(PostgresRows { tx, _turn: None }))
+    }
+
+    async fn write(&self) -> Result<Session, StoreError> {
+        // One of this process waits at the database; the others here, so that readers find a connection.
+        let turn = self.turn.clone().lock_owned().await;
+        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(TURN).execute(&mut *tx).await?;
+        Ok(Box::new(PostgresRows { tx, _turn: Some(turn) }))
+    }
+
+    async fn take(&self, holder: &str, lease: Duration) -> Result<Option<JobRow>, StoreError> {
+        // Rows that others are taking, renewing or deciding just now are passed over, so nobody waits.
+        let row = sqlx::query(
+            "UPDATE jobs SET attempts = attempts + 1, fence = fence + 1, holder = $1, \
+             lease_until = clock_timestamp() + $2::float8 * interval '1 millisecond' \
+             WHERE claim = (SELECT claim FROM jobs WHERE lease_until <= clock_timestamp() \
+             AND not_before <= clock_timestamp() ORDER BY claim LIMIT 1 FOR UPDATE SKIP LOCKED) \
+             RETURNING claim, fence, attempts, now",
+        );
+        let row = row.bind(holder).bind(millis(lease) as f64).fetch_optional(&self.pool).await?;
+        let job = |row: PgRow| {
+            Ok(JobRow {
+                claim: row.try_get(0)?,
+                fence: row.try_get(1)?,
+                attempts: row.try_get(2)?,
+                now: row.try_get(3)?,
+            })
+        };
+        row.map(job).transpose()
+    }
+
+    async fn renew(&self, claim: &str, fence: i64, lease: Duration) -> Result<bool, StoreError> {
+        let renew = sqlx::query(
+            "UPDATE jobs SET lease_until = clock_timestamp() + $3::float8 * interval '1 millisecond' \
+             WHERE claim = $1 AND fence = $2",
+        );
+        let renewed = renew.bind(claim).bind(fence).bind(millis(lease) as f64).execute(&self.pool).await?;
+        Ok(renewed.rows_affected() == 1)
+    }
+
+    async fn release(&self, claim: &str, fence: i64, pause: Duration, counts: bool) -> Result<(), StoreError> {
+        let release = sqlx::query(
+            "UPDATE jobs SET lease_until = '-infinity', \
+             not_before = clock_timestamp() + $3::float8 * interval '1 millisecond', \
+             attempts = attempts - $4::boolean::integer WHERE claim = $1 AND fence = $2",
+        );
+        release.bind(claim).bind(fence).bind(millis(pause) as f64).bind(!counts).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing FROM claims c \
+     LEFT JOIN LATERAL (SELECT decided_at, record, timing FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) d \
+     ON true ";
+
+fn claim_record(row: &PgRow) -> Result<ClaimRecord, StoreError> {
+    let decided: Option<String> = row.try_get(4)?;
+    let decision =
+        |decided_at| Ok::<_, sqlx::Error>(DecisionRow { decided_at, record: row.try_get(5)?, timing: row.try_get(6)? });
+    Ok(ClaimRecord {
+        id: row.try_get(0)?,
+        created_at: row.try_get(1)?,
+        claim_json: row.try_get(2)?,
+        state: row.try_get(3)?,
+        decision: decided.map(decision).transpose()?,
+    })
+}
+
+/// The tables and the condition that something sought is found by, with its values.
+fn sought(sql: &str, what: &Sought<'_>) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(sql);
+    match *what {
+        Sought::Bytes(sha256) => query.push("fingerprints f WHERE f.sha256 = ").push_bind(sha256),
+        Sought::Number { family, number, code } => query
+            .push("fingerprints f WHERE f.family = ")
+            .push_bind(family)
+            .push(" AND f.number = ")
+            .push_bind(number)
+            .push(" AND (COALESCE(f.code, '') IN ('', ")
+            .push_bind(code)
+            .push(") OR ")
+            .push_bind(code)
+            .push(" = '')"),
+        Sought::Near { family, range: [from, to], number, code } => query
+            .push("fingerprints f WHERE f.family = ")
+            .push_bind(family)
+            .push(" AND f.number BETWEEN ")
+            .push_bind(from)
+            .push(" AND ")
+            .push_bind(to)
+            .push(" AND f.number <> ")
+            .push_bind(number)
+            .push(" AND length(f.number) = ")
+            .push_bind(number.len() as i64)
+            .push(" AND COALESCE(f.code, '') = ")
+            .push_bind(code),
+        Sought::Mark(mark) => query
+            .push("marks m JOIN fingerprints f ON f.claim = m.claim AND f.document = m.document WHERE m.mark = ")
+            .push_bind(mark),
+        Sought::RareMark(mark, most) => query
+            .push("marks m JOIN fingerprints f ON f.claim = m.claim AND f.document = m.document WHERE m.mark = ")
+            .push_bind(mark)
+            .push(" AND (SELECT count(*) FROM (SELECT DISTINCT claim FROM marks WHERE mark = ")
+            .push_bind(mark)
+            .push(" LIMIT ")
+            .push_bind(most + 1)
+            .push(") AS of) <= ")
+            .push_bind(most),
+        Sought::Issuer(issuer) => query.push("fingerprints f WHERE f.issuer = ").push_bind(issuer),
+        Sought::Row(id) => query.push("fingerprints f WHERE f.id = ").push_bind(id),
+    };
+    query
+}
+
+fn entry(row: &PgRow) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        seq: row.try_get::<i64, _>(0)? as u64,
+        at: row.try_get(1)?,
+        kind: row.try_get(2)?,
+        subject: row.try_get(3)?,
+        payload: row.try_get(4)?,
+        payload_sha256: row.try_get(5)?,
+        prev_hash: row.try_get(6)?,
+        hash: row.try_get(7)?,
+    })
+}
+
+fn node(row: &PgRow) -> Result<(Node, ContentHash), StoreError> {
+    let (level, i): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let level = u32::try_from(level).map_err(|_| StoreError::Corrupt("a subtree has no such level".to_owned()))?;
+    Ok(((level, i as u64), super::log::node_hash(row.try_get(2)?)?))
+}
+
+/// A column of rows to be inserted together.
+fn column<'a, R, T>(rows: &'a [R], value: impl FnMut(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
+#[async_trait]
+impl Rows for PostgresRows {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(self.tx.commit().await?)
+    }
+
+    async fn keep_policy(&mut self, sha256: &str, body: &str) -> Result<(), StoreError> {
+        let insert = sqlx::query("INSERT INTO policies (sha256, body) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        insert.bind(sha256).bind(body).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn policies(&mut self) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(sqlx::query_as("SELECT sha256, body FROM policies ORDER BY sha256").fetch_all(&mut *self.tx).await?)
+    }
+
+    async fn keys(&mut self, keys: &[String]) -> Result<Vec<[String; 3]>, StoreError> {
+        let rows = sqlx::query("SELECT key_sha256, body_sha256, claim FROM idempotency WHERE key_sha256 = ANY($1)");
+        let rows = rows.bind(keys).fetch_all(&mut *self.tx).await?;
+        rows.iter().map(|r| Ok([r.try_get(0)?, r.try_get(1)?, r.try_get(2)?])).collect()
+    }
+
+    async fn keep_claims(&mut self, claims: &[ClaimText<'_>]) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO claims (id, created_at, claim_json, salt, state) \
+             SELECT c.*, 'processing' FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bytea[]) c",
+        )
+        .bind(column(claims, |c| c.new.id.as_str()))
+        .bind(column(claims, |c| c.new.created_at.as_str()))
+        .bind(column(claims, |c| c.claim_json.as_deref()))
+        .bind(column(claims, |c| c.new.salt.as_slice()))
+        .execute(&mut *self.tx)
+        .await?;
+        let photos: Vec<_> = claims
+            .iter()
+            .flat_map(|c| c.new.photos.iter().enumerate().map(|(n, photo)| (c.new.id.as_str(), n as i64, photo)))
+            .collect();
+        sqlx::query(
+            "INSERT INTO photos (claim, n, source, sha256, bytes, media_type, pdf_page) SELECT * FROM \
+             UNNEST($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])",
+        )
+        .bind(column(&photos, |(claim, ..)| *claim))
+        .bind(column(&photos, |(_, n, _)| *n))
+        .bind(column(&photos, |(.., photo)| photo.source.as_str()))
+        .bind(column(&photos, |(.., photo)| photo.sha256.to_string()))
+        .bind(column(&photos, |(.., photo)| photo.bytes as i64))
+        .bind(column(&photos, |(.., photo)| photo.media_type.as_str()))
+        .bind(column(&photos, |(.., photo)| photo.pdf_page.map(i64::from)))
+        .execute(&mut *self.tx)
+        .await?;
+        sqlx::query(
+            "INSERT INTO jobs (claim, attempts, now, holder, fence, lease_until, not_before) \
+             SELECT j.claim, j.taken, j.now, j.holder, j.taken, \
+             COALESCE(clock_timestamp() + j.lease::float8 * interval '1 millisecond', '-infinity'), '-infinity' \
+             FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[]) \
+             AS j (claim, taken, now, holder, lease)",
+        )
+        .bind(column(claims, |c| c.new.id.as_str()))
+        .bind(column(claims, |c| i64::from(c.new.taken.is_some())))
+        .bind(column(claims, |c| c.new.now.as_deref()))
+        .bind(column(claims, |c| c.new.taken.as_ref().map(|(holder, _)| holder.as_str())))
+        .bind(column(claims, |c| c.new.taken.as_ref().map(|(_, lease)| millis(*lease))))
+        .execute(&mut *self.tx)
+        .await?;
+        let keyed: Vec<_> = claims.iter().filter_map(|c| Some((c.new.key.as_ref()?, c.new.id.as_str()))).collect();
+        sqlx::query(
+            "INSERT INTO idempotency (key_sha256, body_sha256, claim) \
+             SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[])",
+        )
+        .bind(column(&keyed, |(keyed, _)| keyed.key.to_string()))
+        .bind(column(&keyed, |(keyed, _)| keyed.body.to_string()))
+        .bind(column(&keyed, |(_, claim)| *claim))
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn claim(&mut self, id: &str) -> Result<Option<ClaimRecord>, StoreError> {
+        let row = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id = $1"))).bind(id);
+        row.fetch_optional(&mut *self.tx).await?.as_ref().map(claim_record).transpose()
+    }
+
+    async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
+        let rows = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id < $1 ORDER BY c.id DESC LIMIT $2")));
+        let rows = rows.bind(before).bind(i64::from(limit)).fetch_all(&mut *self.tx).await?;
+        rows.iter().map(claim_record).collect()
+    }
+
+    async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT n, source, sha256, bytes, media_type, page_sha256, pdf_page FROM photos WHERE claim = $1 ORDER BY n",
+        );
+        let photo = |r: &PgRow| {
+            Ok(RawPhoto {
+                n: r.try_get(0)?,
+                source: r.try_get(1)?,
+                sha256: r.try_get(2)?,
+                bytes: r.try_get(3)?,
+                media_type: r.try_get(4)?,
+                page: r.try_get(5)?,
+                pdf_page: r.try_get(6)?,
+            })
+        };
+        rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(photo).collect()
+    }
+
+    async fn keep_page(&mut self, claim: &str, n: i64, page: &str) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE photos SET page_sha256 = $1 WHERE claim = $2 AND n = $3");
+        update.bind(page).bind(claim).bind(n).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn jobs(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar("SELECT claim FROM jobs ORDER BY claim").fetch_all(&mut *self.tx).await?)
+    }
+
+    async fn holds(&mut self, claim: &str, fence: i64) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 FROM jobs WHERE claim = $1 AND fence = $2 FOR UPDATE").bind(claim).bind(fence);
+        Ok(row.fetch_optional(&mut *self.tx).await?.is_some())
+    }
+
+    async fn finish(&mut self, claim: &str, state: &str) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE claims SET state = $1 WHERE id = $2");
+        update.bind(state).bind(claim).execute(&mut *self.tx).await?;
+        sqlx::query("DELETE FROM jobs WHERE claim = $1").bind(claim).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn keep_decision(&mut self, claim: &str, made: &RawDecision) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO decisions (claim, decided_at, decision, record, timing) VALUES ($1, $2, $3, $4, $5)")
+            .bind(claim)
+            .bind(&made.decided_at)
+            .bind(&made.decision)
+            .bind(&made.record)
+            .bind(&made.timing)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    async fn decided(&mut self, after: i64, limit: u32) -> Result<Vec<(i64, String, Vec<u8>)>, StoreError> {
+        let rows = sqlx::query_as("SELECT id, claim, record FROM decisions WHERE id > $1 ORDER BY id LIMIT $2");
+        Ok(rows.bind(after).bind(i64::from(limit)).fetch_all(&mut *self.tx).await?)
+    }
+
+    async fn last_record(&mut self, claim: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = sqlx::query_scalar("SELECT record FROM decisions WHERE claim = $1 ORDER BY id DESC LIMIT 1");
+        Ok(row.bind(claim).fetch_optional(&mut *self.tx).await?)
+    }
+
+    async fn counts(&mut self) -> Result<[BTreeMap<String, i64>; 2], StoreError> {
+        let states: Vec<(String, i64)> =
+            sqlx::query_as("SELECT state, count(*) FROM claims GROUP BY state").fetch_all(&mut *self.tx).await?;
+        let latest: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT decision, count(*) FROM (SELECT DISTINCT ON (claim) decision FROM decisions \
+             ORDER BY claim, id DESC) latest GROUP BY decision",
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
+        Ok([states.into_iter().collect(), latest.into_iter().collect()])
+    }
+
+    async fn keep_fingerprints(&mut self, claim: &str, prints: &[Fingerprint]) -> Result<(), StoreError> {
+        for sql in ["DELETE FROM fingerprints WHERE claim = $1", "DELETE FROM marks WHERE claim = $1"] {
+            sqlx::query(sql).bind(claim).execute(&mut *self.tx).await?;
+        }
+        sqlx::query(
+            "INSERT INTO fingerprints (claim, document, sha256, picture_hash, family, code, number, issued, issuer) \
+             SELECT $1, f.* FROM UNNEST($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
+             $8::text[], $9::text[]) f",
+        )
+        .bind(claim)
+        .bind(column(prints, |p| p.document))
+        .bind(column(prints, |p| p.sha256.as_str()))
+        .bind(column(prints, |p| p.picture_hash.as_deref()))
+        .bind(column(prints, |p| p.family.as_deref()))
+        .bind(column(prints, |p| p.code.as_deref()))
+        .bind(column(prints, |p| p.number.as_deref()))
+        .bind(column(prints, |p| p.issued.as_deref()))
+        .bind(column(prints, |p| p.issuer.as_deref()))
+        .execute(&mut *self.tx)
+        .await?;
+        let marks: Vec<_> =
+            prints.iter().flat_map(|p| p.marks.iter().map(|mark| (p.document, mark.as_str()))).collect();
+        sqlx::query("INSERT INTO marks (claim, document, mark) SELECT $1, m.* FROM UNNEST($2::bigint[], $3::text[]) m")
+            .bind(claim)
+            .bind(column(&marks, |(document, _)| *document))
+            .bind(column(&marks, |(_, mark)| *mark))
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    async fn fingerprints(&mut self, claim: &str) -> Result<Vec<Fingerprint>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT document, sha256, picture_hash, family, code, number, issued, issuer, \
+             ARRAY(SELECT mark FROM marks m WHERE m.claim = f.claim AND m.document = f.document) \
+             FROM fingerprints f WHERE claim = $1 ORDER BY document, id",
+        );
+        let print = |r: &PgRow| {
+            Ok(Fingerprint {
+                document: r.try_get(0)?,
+                sha256: r.try_get(1)?,
+                picture_hash: r.try_get(2)?,
+                family: r.try_get(3)?,
+                code: r.try_get(4)?,
+                number: r.try_get(5)?,
+                issued: r.try_get(6)?,
+                issuer: r.try_get(7)?,
+                marks: r.try_get::<Vec<String>, _>(8)?.into_iter().collect(),
+            })
+        };
+        rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(print).collect()
+    }
+
+    async fn prints(&mut self, what: &Sought<'_>, not_claim: &str, limit: i64) -> Result<Vec<PrintRow>, StoreError> {
+        let mut query = sought("SELECT f.claim, f.document, f.sha256 FROM ", what);
+        query.push(" AND f.claim <> ").push_bind(not_claim);
+        query.push(" ORDER BY f.id LIMIT ").push_bind(limit);
+        let rows = query.build().fetch_all(&mut *self.tx).await?;
+        let print = |r: &PgRow| Ok(PrintRow { claim: r.try_get(0)?, document: r.try_get(1)?, sha256: r.try_get(2)? });
+        rows.iter().map(print).collect()
+    }
+
+    async fn approved(
+        &mut self,
+        what: &Sought<'_>,
+        not_claim: &str,
+        before: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut query = sought("SELECT f.claim FROM ", what);
+        query.push(" AND f.claim <> ").push_bind(not_claim);
+        query.push(" AND f.claim < ").push_bind(before);
+        query.push(
+            " AND 'auto_approve' = (SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC \
+             LIMIT 1) GROUP BY f.claim ORDER BY f.claim DESC LIMIT ",
+        );
+        query.push_bind(i64::from(limit));
+        let rows = query.build().fetch_all(&mut *self.tx).await?;
+        rows.iter().map(|r| Ok(r.try_get(0)?)).collect()
+    }
+
+    async fn alike(&mut self, like: &Alike<'_>) -> Result<Vec<(i64, String)>, StoreError> {
+        let (from, length) = like.place;
+        let rows = |day: &str| {
+            format!(
+                "SELECT id, picture_hash FROM fingerprints WHERE substr(picture_hash, {}, {length}) = ANY($1) AND {day} \
+                 AND ($2::text IS NULL OR number IS NULL OR number = $2) AND claim <> $3",
+                from + 1
+            )
+        };
+        let sql = match like.issued {
+            Some(_) => format!("{} UNION ALL {}", rows("issued = $4"), rows("issued IS NULL")),
+            None => rows("$4::text IS NULL"),
+        };
+        let rows = sqlx::query_as(AssertSqlSafe(format!("{sql} LIMIT {}", like.limit)))
+            .bind(&like.probes)
+            .bind(like.number)
+            .bind(like.not_claim)
+            .bind(like.issued)
+            .fetch_all(&mut *self.tx)
+            .await?;
+        Ok(rows)
+    }
+
+    async fn head(&mut self) -> Result<Option<Head>, StoreError> {
+        let row = sqlx::query("SELECT size, hash, note, public_key FROM log_head WHERE id = 1");
+        let head = |r: PgRow| {
+            let checkpoint = Checkpoint { size: r.try_get::<i64, _>(0)? as u64, hash: r.try_get(1)? };
+            Ok(Head { checkpoint, note: r.try_get(2)?, public_key: r.try_get(3)? })
+        };
+        row.fetch_optional(&mut *self.tx).await?.map(head).transpose()
+    }
+
+    async fn keep_head(&mut self, head: &Head) -> Result<(), StoreError> {
+        sqlx::query("UPDATE log_head SET size = $1, hash = $2, note = $3, public_key = $4 WHERE id = 1")
+            .bind(head.checkpoint.size as i64)
+            .bind(&head.checkpoint.hash)
+            .bind(&head.note)
+            .bind(&head.public_key)
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+
+    async fn entries(&mut self, from: i64, to: i64) -> Result<Vec<Entry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT seq, at, kind, subject, payload, payload_sha256, prev_hash, hash FROM log \
+             WHERE seq BETWEEN $1 AND $2 ORDER BY seq",
+        );
+        rows.bind(from).bind(to).fetch_all(&mut *self.tx).await?.iter().map(entry).collect()
+    }
+
+    async fn entries_of(&mut self, subject: &str) -> Result<Vec<i64>, StoreError> {
+        let rows = sqlx::query_scalar("SELECT seq FROM log WHERE subject = $1 ORDER BY seq").bind(subject);
+        Ok(rows.fetch_all(&mut *self.tx).await?)
+    }
+
+    async fn keep_entries(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO log (seq, at, kind, subject, payload, payload_sha256, prev_hash, hash) SELECT * FROM \
+             UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])",
+        )
+        .bind(column(entries, |e| e.seq as i64))
+        .bind(column(entries, |e| e.at.as_str()))
+        .bind(column(entries, |e| e.kind.as_str()))
+        .bind(column(entries, |e| e.subject.as_str()))
+        .bind(column(entries, |e| e.payload.as_str()))
+        .bind(column(entries, |e| e.payload_sha256.as_str()))
+        .bind(column(entries, |e| e.prev_hash.as_str()))
+        .bind(column(entries, |e| e.hash.as_str()))
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn nodes(&mut self, wanted: &[Node]) -> Result<Nodes, StoreError> {
+        let rows = sqlx::query(
+            "SELECT n.level, n.i, n.hash FROM UNNEST($1::bigint[], $2::bigint[]) AS w (level, i) \
+             JOIN log_nodes n USING (level, i)",
+        );
+        let rows = rows.bind(column(wanted, |(level, _)| i64::from(*level))).bind(column(wanted, |(_, i)| *i as i64));
+        rows.fetch_all(&mut *self.tx).await?.iter().map(node).collect()
+    }
+
+    async fn all_nodes(&mut self) -> Result<Nodes, StoreError> {
+        sqlx::query("SELECT level, i, hash FROM log_nodes").fetch_all(&mut *self.tx).await?.iter().map(node).collect()
+    }
+
+    async fn keep_nodes(&mut self, nodes: &[(Node, ContentHash)]) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO log_nodes (level, i, hash) SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bytea[])",
+        )
+        .bind(column(nodes, |((level, _), _)| i64::from(*level)))
+        .bind(column(nodes, |((_, i), _)| *i as i64))
+        .bind(column(nodes, |(_, hash)| hash.0.as_slice()))
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn auditable(&mut self, claim: &str) -> Result<Option<AuditableRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT salt, (SELECT record FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) FROM claims c \
+             WHERE id = $1",
+        );
+        let row = row.bind(claim).fetch_optional(&mut *self.tx).await?;
+        row.map(|row| Ok(AuditableRow { salt: row.try_get(0)?, record: row.try_get(1)? })).transpose()
+    }
+
+    async fn outcome(&mut self, claim: &str) -> Result<Option<RawOutcome>, StoreError> {
+        let row = sqlx::query("SELECT entry, at, outcome, source, reviewer FROM outcomes WHERE claim = $1");
+        let raw = |r: PgRow| {
+            let (at, outcome, source, reviewer) = (r.try_get(1)?, r.try_get(2)?, r.try_get(3)?, r.try_get(4)?);
+            Ok(RawOutcome { entry: r.try_get(0)?, at, outcome, source, reviewer })
+        };
+        row.bind(claim).fetch_optional(&mut *self.tx).await?.map(raw).transpose()
+    }
+
+    async fn keep_outcome(&mut self, claim: &str, said: &RawOutcome) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO outcomes (claim, entry, at, outcome, source, reviewer) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(claim)
+        .bind(said.entry)
+        .bind(&said.at)
+        .bind(&said.outcome)
+        .bind(&said.source)
+        .bind(&said.reviewer)
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn outcomes(&mut self) -> Result<[i64; 2], StoreError> {
+        let row: (i64, i64) = sqlx::query_as(
+            "SELECT count(*), count(*) FILTER (WHERE outcome = 'wrong') FROM outcomes \
+             WHERE entry > (SELECT COALESCE(MAX(entry), 0) FROM gate WHERE state = 'open')",
+        )
+        .fetch_one(&mut *self.tx)
+        .await?;
+        Ok(row.into())
+    }
+
+    async fn last_move(&mut self) -> Result<Option<[String; 2]>, StoreError> {
+        let row: Option<(String, String)> = sqlx::query_as("SELECT state, at FROM gate ORDER BY entry DESC LIMIT 1")
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        Ok(row.map(Into::into))
+    }
+
+    async fn moves(&mut self) -> Result<Vec<RawMove>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT entry, at, state, audited, wrong, bound_ppm, limit_ppm, reviewer, why, salt FROM gate ORDER BY entry",
+        );
+        let moved = |r: &PgRow| {
+            Ok(RawMove {
+                entry: r.try_get(0)?,
+                at: r.try_get(1)?,
+                state: r.try_get(2)?,
+                figures: [r.try_get(3)?, r.try_get(4)?, r.try_get(5)?, r.try_get(6)?],
+                reviewer: r.try_get(7)?,
+                why: r.try_get(8)?,
+                salt: r.try_get(9)?,
+            })
+        };
+        rows.fetch_all(&mut *self.tx).await?.iter().map(moved).collect()
+    }
+
+    async fn keep_move(&mut self, moved: &RawMove) -> Result<(), StoreError> {
+        let insert = sqlx::query(
+            "INSERT INTO gate (entry, at, state, audited, wrong, bound_ppm, limit_ppm, reviewer, why, salt) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        );
+        let insert = insert.bind(moved.entry).bind(&moved.at).bind(&moved.state);
+        let insert = moved.figures.into_iter().fold(insert, sqlx::query::Query::bind);
+        insert.bind(&moved.reviewer).bind(&moved.why).bind(&moved.salt).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    /// None: the server checks the pages it reads, if it was told to, and `pg_amcheck` all of them.
+    async fn damage(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn claim_ids(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar("SELECT id FROM claims ORDER BY id").fetch_all(&mut *self.tx).await?)
+    }
+
+    async fn orphans(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query_scalar(
+            "SELECT claim FROM (SELECT claim FROM photos UNION SELECT claim FROM decisions \
+             UNION SELECT claim FROM fingerprints UNION SELECT claim FROM jobs UNION SELECT claim FROM idempotency \
+             UNION SELECT claim FROM outcomes) named WHERE NOT EXISTS (SELECT 1 FROM claims WHERE id = named.claim)",
+        );
+        Ok(rows.fetch_all(&mut *self.tx).await?)
+    }
+
+    async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError> {
+        let row = sqlx::query(
+            "SELECT created_at, claim_json, salt, state, EXISTS (SELECT 1 FROM jobs WHERE claim = claims.id) \
+             FROM claims WHERE id = $1",
+        );
+        let facts = |r: PgRow| {
+            Ok(ClaimFacts {
+                created_at: r.try_get(0)?,
+                claim_json: r.try_get(1)?,
+                salt: r.try_get(2)?,
+                state: r.try_get(3)?,
+                job: r.try_get(4)?,
+            })
+        };
+        row.bind(id).fetch_optional(&mut *self.tx).await?.map(facts).transpose()
+    }
+
+    async fn decisions(&mut self, claim: &str) -> Result<Vec<RawDecision>, StoreError> {
+        let rows =
+            sqlx::query("SELECT decided_at, decision, record, timing FROM decisions WHERE claim = $1 ORDER BY id");
+        let decision = |r: &PgRow| {
+            let (decided_at, decision, timing) = (r.try_get(0)?, r.try_get(1)?, r.try_get(3)?);
+            Ok(RawDecision { decided_at, decision, record: r.try_get(2)?, timing })
+        };
+        rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(decision).collect()
+    }
+
+    async fn keys_of(&mut self, claim: &str) -> Result<Vec<[String; 2]>, StoreError> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT key_sha256, body_sha256 FROM idempotency WHERE claim = $1 ORDER BY key_sha256")
+                .bind(claim)
+                .fetch_all(&mut *self.tx)
+                .await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let url: DatabaseUrl = "postgres://clerk:geheim@db.example/claims".parse().unwrap();
+        assert_eq!(format!("{url} {url:?}").matches("claims on db.example").count(), 2);
+        assert!(!format!("{url} {url:?}").contains("geheim"));
+        for wrong in ["mysql://clerk:geheim@db/claims", "postgres://clerk:geheim@db:port/claims", "geheim"] {
+            assert!(!wrong.parse::<DatabaseUrl>().unwrap_err().contains("geheim"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What a backend can do, in rows: the seam between what is kept and where. No meaning here: what rows mean, in which
+//! order they are written and what follows from them is told once, above this, for all backends.
+
+use super::gate::{RawMove, RawOutcome};
+use super::{DecisionRow, Fingerprint, NewClaim, RawDecision, RawPhoto, StoreError};
+use crate::audit::merkle::{Node, Nodes};
+use crate::audit::{Checkpoint, Entry};
+use crate::domain::ContentHash;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+/// An open transaction. Dropped without commit, nothing happened.
+pub(super) type Session = Box<dyn Rows>;
+
+/// A database with our tables in it.
+#[async_trait]
+pub(super) trait Backend: Debug + Send + Sync {
+    /// Begins to read one moment of the database.
+    async fn read(&self) -> Result<Session, StoreError>;
+
+    /// Begins to write. Writers take turns, over all processes: this one sees everything that those before it committed,
+    /// and nobody else writes claims, decisions or the log before it ends.
+    async fn write(&self) -> Result<Session, StoreError>;
+
+    /// Takes the oldest job that is due and that nobody holds, for as long as the lease.
+    async fn take(&self, holder: &str, lease: Duration) -> Result<Option<JobRow>, StoreError>;
+
+    /// Holds a job for a lease from now on; `false` if it was taken by somebody else or is done.
+    async fn renew(&self, claim: &str, fence: i64, lease: Duration) -> Result<bool, StoreError>;
+
+    /// Lets go of a job, not to be taken before the pause is over. Nothing happens if somebody else took it.
+    async fn release(&self, claim: &str, fence: i64, pause: Duration, counts: bool) -> Result<(), StoreError>;
+
+    /// Waits for everything under way and closes.
+    async fn close(&self);
+}
+
+/// A job as taken.
+#[derive(Debug, Clone)]
+pub(super) struct JobRow {
+    pub(super) claim: String,
+    pub(super) fence: i64,
+    pub(super) attempts: i64,
+    pub(super) now: Option<String>,
+}
+
+/// A claim to be kept, with its words as they are stored.
+pub(super) struct ClaimText<'a> {
+    pub(super) new: &'a NewClaim,
+    pub(super) claim_json: Option<String>,
+}
+
+/// A claim as stored, with its last decision.
+#[derive(Debug)]
+pub(super) struct ClaimRecord {
+    pub(super) id: String,
+    pub(super) created_at: String,
+    pub(super) claim_json: Option<String>,
+    pub(super) state: String,
+    pub(super) decision: Option<DecisionRow>,
+}
+
+/// What the claims table says of a claim, and whether a job waits for it.
+#[derive(Debug)]
+pub(super) struct ClaimFacts {
+    pub(super) created_at: String,
+    pub(super) claim_json: Option<String>,
+    pub(super) salt: Vec<u8>,
+    pub(super) state: String,
+    pub(super) job: bool,
+}
+
+/// The end of the log as stored.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) note: String,
+    pub(super) public_key: String,
+}
+
+/// Which fingerprints are looked for.
+#[derive(Debug)]
+pub(super) enum Sought<'a> {
+    /// Of these bytes.
+    Bytes(&'a str),
+    /// Of this number, with this code where both have one.
+    Number { family: &'a str, number: &'a str, code: &'a str },
+    /// Of a number from the first to the last that is as long as `number` and not it, with this code.
+    Near { family: &'a str, range: [&'a str; 2], number: &'a str, code: &'a str },
+    /// Of this mark.
+    Mark(&'a str),
+    /// Of this mark, if no more claims than so many have it.
+    RareMark(&'a str, i64),
+    /// Of this issuer.
+    Issuer(&'a str),
+    /// The one in this row.
+    Row(i64),
+}
+
+/// Which pictures may look the same: those of other claims, one part of whose hash is one of `probes`.
+pub(super) struct Alike<'a> {
+    /// Which part of the hash, from 0.
+    pub(super) part: usize,
+    /// Where it begins, in hex digits from 0, and how long it is.
+    pub(super) place: (usize, usize),
+    pub(super) probes: Vec<String>,
+    /// Nothing of another number than this, where both have one.
+    pub(super) number: Option<&'a str>,
+    /// Nothing of another day than this, where both have one.
+    pub(super) issued: Option<&'a str>,
+    pub(super) not_claim: &'a str,
+    pub(super) limit: i64,
+}
+
+/// A fingerprint found.
+#[derive(Debug)]
+pub(super) struct PrintRow {
+    pub(super) claim: String,
+    pub(super) document: i64,
+    pub(super) sha256: String,
+}
+
+/// What is stored of a claim that an outcome may be recorded of.
+#[derive(Debug)]
+pub(super) struct AuditableRow {
+    pub(super) salt: Vec<u8>,
+    pub(super) record: Option<Vec<u8>>,
+}
+
+/// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
+#[async_trait]
+pub(super) trait Rows: Send {
+    /// Ends the transaction; what it wrote then survives a power cut.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+
+    async fn keep_policy(&mut self, sha256: &str, body: &str) -> Result<(), StoreError>;
+    /// Hash and text, by hash.
+    async fn policies(&mut self) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// Of these idempotency keys the ones in use: key, body and claim.
+    async fn keys(&mut self, keys: &[String]) -> Result<Vec<[String; 3]>, StoreError>;
+    /// Claims, photos, jobs and idempotency keys.
+    async fn keep_claims(&mut self, claims: &[ClaimText<'_>]) -> Result<(), StoreError>;
+    async fn claim(&mut self, id: &str) -> Result<Option<ClaimRecord>, StoreError>;
+    /// Newest first.
+    async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError>;
+    /// In order.
+    async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError>;
+    async fn keep_page(&mut self, claim: &str, n: i64, page: &str) -> Result<(), StoreError>;
+    /// Oldest first.
+    async fn jobs(&mut self) -> Result<Vec<String>, StoreError>;
+    /// Whether this take of the job is the newest; nobody else takes it before the transaction ends.
+    async fn holds(&mut self, claim: &str, fence: i64) -> Result<bool, StoreError>;
+    /// Sets the claim's state and ends its job.
+    async fn finish(&mut self, claim: &str, state: &str) -> Result<(), StoreError>;
+    async fn keep_decision(&mut self, claim: &str, decision: &RawDecision) -> Result<(), StoreError>;
+    /// Place, claim and record of every decision, in the order they were made.
+    async fn decided(&mut self, after: i64, limit: u32) -> Result<Vec<(i64, String, Vec<u8>)>, StoreError>;
+    async fn last_record(&mut self, claim: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Claims by state, and by what was last decided.
+    async fn counts(&mut self) -> Result<[BTreeMap<String, i64>; 2], StoreError>;
+
+    /// Replaces those of a claim.
+    async fn keep_fingerprints(&mut self, claim: &str, prints: &[Fingerprint]) -> Result<(), StoreError>;
+    /// By document.
+    async fn fingerprints(&mut self, claim: &str) -> Result<Vec<Fingerprint>, StoreError>;
+    /// Of other claims, oldest first.
+    async fn prints(&mut self, sought: &Sought<'_>, not_claim: &str, limit: i64) -> Result<Vec<PrintRow>, StoreError>;
+    /// Other claims older than `before` whose last decision approved them, newest first.
+    async fn approved(
+        &mut self,
+        sought: &Sought<'_>,
+        not_claim: &str,
+        before: &str,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError>;
+    /// Row and picture hash.
+    async fn alike(&mut self, like: &Alike<'_>) -> Result<Vec<(i64, String)>, StoreError>;
+
+    async fn head(&mut self) -> Result<Option<Head>, StoreError>;
+    async fn keep_head(&mut self, head: &Head) -> Result<(), StoreError>;
+    /// From the first to the last, both included.
+    async fn entries(&mut self, from: i64, to: i64) -> Result<Vec<Entry>, StoreError>;
+    async fn entries_of(&mut self, subject: &str) -> Result<Vec<i64>, StoreError>;
+    async fn keep_entries(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
+    /// Those of the subtrees that are stored.
+    async fn nodes(&mut self, wanted: &[Node]) -> Result<Nodes, StoreError>;
+    async fn all_nodes(&mut self) -> Result<Nodes, StoreError>;
+    async fn keep_nodes(&mut self, nodes: &[(Node, ContentHash)]) -> Result<(), StoreError>;
+
+    async fn auditable(&mut self, claim: &str) -> Result<Option<AuditableRow>, StoreError>;
+    async fn outcome(&mut self, claim: &str) -> Result<Option<RawOutcome>, StoreError>;
+    async fn keep_outcome(&mut self, claim: &str, outcome: &RawOutcome) -> Result<(), StoreError>;
+    /// Outcomes since the last reopening, and the wrong ones among them.
+    async fn outcomes(&mut self) -> Result<[i64; 2], StoreError>;
+    /// State and time of the last.
+    async fn last_move(&mut self) -> Result<Option<[String; 2]>, StoreError>;
+    /// In order.
+    async fn moves(&mut self) -> Result<Vec<RawMove>, StoreError>;
+    async fn keep_move(&mut self, moved: &RawMove) -> Result<(), StoreError>;
+
+    /// What the database's own check of itself says; empty if it is sound, or if it has none.
+    async fn damage(&mut self) -> Result<Vec<String>, StoreError>;
+    /// Oldest first.
+    async fn claim_ids(&mut self) -> Result<Vec<String>, StoreError>;
+    /// Claims that rows of other tables name and that do not exist.
+    async fn orphans(&mut self) -> Result<Vec<String>, StoreError>;
+    async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError>;
+    /// In order.
+    async fn decisions(&mut self, claim: &str) -> Result<Vec<RawDecision>, StoreError>;
+    /// Hashes of key and body.
+    async fn keys_of(&mut self, claim: &str) -> Result<Vec<[String; 2]>, StoreError>;
+}
+
+/// Milliseconds of a lease or a pause.
+pub(super) fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
