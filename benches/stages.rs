@@ -10,6 +10,7 @@ use claimlens::extract::extract;
 use claimlens::models::Manifest;
 use claimlens::ocr::crop::cut;
 use claimlens::ocr::ppocr::PpOcrParams;
+use claimlens::ocr::tensor::Precision;
 use claimlens::ocr::{OcrEngine, PpOcr, Runtime, Tesseract};
 use claimlens::pipeline::judge;
 use claimlens::vision::{Limits, decode, normalise};

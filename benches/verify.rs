@@ -3,7 +3,7 @@
 use claimlens::decision::Policy;
 use claimlens::domain::FieldName;
 use claimlens::models::Manifest;
-use claimlens::pipeline::{Reader, ReaderConfig};
+use claimlens::pipeline::{Inference, Reader, ReaderConfig};
 use claimlens::service::Issuers;
 use claimlens::service::work::{cores, decide_stateless};
 use claimlens::vision::Limits;
@@ -13,10 +13,15 @@ use std::path::{Path, PathBuf};
 fn verify(c: &mut Criterion) {
     let models = PathBuf::from("models");
     let manifest = Manifest::parse(&models).expect("the models lie in the project");
-    let runtime = Path::new("native").join(&manifest.runtime().file);
-    let reader =
-        Reader::load(&ReaderConfig { models, runtime, limits: Limits::default(), threads: cores(), calibrated: true })
-            .expect("`make setup` ran");
+    let inference = Inference::F32(Path::new("native").join(&manifest.runtime().file));
+    let reader = Reader::load(&ReaderConfig {
+        models,
+        inference,
+        limits: Limits::default(),
+        threads: cores(),
+        calibrated: true,
+    })
+    .expect("`make setup` ran");
     let (policy, issuers) = (Policy::default(), Issuers::default());
     let now = "2026-07-01T04:00:00Z".parse().expect("a time");
     let mut group = c.benchmark_group("verify/photo");
