@@ -1,8 +1,9 @@
 //! What the paper says: a table of checks over evidence. Never sees a pixel, never sees a policy.
 //!
-//! Every check runs on every document (but for those whose evidence an old reading lacks) and answers pass, fail, inconclusive or not applicable, with the figures it
-//! compared. A check never guesses: what it needs but cannot read makes it inconclusive, what a document of that kind
-//! does not carry makes it not applicable. Whether an answer keeps a claim from approval is the policy's business.
+//! Every check runs on every document, but for those whose evidence an old reading lacks, and answers pass, fail,
+//! inconclusive or not applicable, with the figures it compared. A check never guesses: what it needs but cannot read
+//! makes it inconclusive, what a document of that kind does not carry makes it not applicable. Whether an answer keeps
+//! a claim from approval is the policy's business.
 //! Details carry figures and stable words, no names and no identity numbers.
 
 mod across;

@@ -10,15 +10,13 @@ use super::rows::{
     Alike, AuditableRow, Backend, ClaimFacts, ClaimRecord, ClaimText, Head, JobRow, PrintRow, Rows, Session, Sought,
     millis,
 };
-use super::{DecisionRow, Fingerprint, RawDecision, RawPhoto, StoreError};
+use super::{Fingerprint, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
 use crate::domain::ContentHash;
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, QueryBuilder, Row, Transaction,
-};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Row, Transaction};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -185,65 +183,6 @@ const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decide
      LEFT JOIN LATERAL (SELECT decided_at, record, timing FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) d \
      ON true ";
 
-fn claim_record(row: &PgRow) -> Result<ClaimRecord, StoreError> {
-    let decided: Option<String> = row.try_get(4)?;
-    let decision =
-        |decided_at| Ok::<_, sqlx::Error>(DecisionRow { decided_at, record: row.try_get(5)?, timing: row.try_get(6)? });
-    Ok(ClaimRecord {
-        id: row.try_get(0)?,
-        created_at: row.try_get(1)?,
-        claim_json: row.try_get(2)?,
-        state: row.try_get(3)?,
-        decision: decided.map(decision).transpose()?,
-    })
-}
-
-/// The tables and the condition that something sought is found by, with its values.
-fn sought(sql: &str, what: &Sought<'_>) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new(sql);
-    match *what {
-        Sought::Bytes(sha256) => query.push("fingerprints f WHERE f.sha256 = ").push_bind(sha256),
-        Sought::Number { family, number, code } => query
-            .push("fingerprints f WHERE f.family = ")
-            .push_bind(family)
-            .push(" AND f.number = ")
-            .push_bind(number)
-            .push(" AND (COALESCE(f.code, '') IN ('', ")
-            .push_bind(code)
-            .push(") OR ")
-            .push_bind(code)
-            .push(" = '')"),
-        Sought::Near { family, range: [from, to], number, code } => query
-            .push("fingerprints f WHERE f.family = ")
-            .push_bind(family)
-            .push(" AND f.number BETWEEN ")
-            .push_bind(from)
-            .push(" AND ")
-            .push_bind(to)
-            .push(" AND f.number <> ")
-            .push_bind(number)
-            .push(" AND length(f.number) = ")
-            .push_bind(number.len() as i64)
-            .push(" AND COALESCE(f.code, '') = ")
-            .push_bind(code),
-        Sought::Mark(mark) => query
-            .push("marks m JOIN fingerprints f ON f.claim = m.claim AND f.document = m.document WHERE m.mark = ")
-            .push_bind(mark),
-        Sought::RareMark(mark, most) => query
-            .push("marks m JOIN fingerprints f ON f.claim = m.claim AND f.document = m.document WHERE m.mark = ")
-            .push_bind(mark)
-            .push(" AND (SELECT count(*) FROM (SELECT DISTINCT claim FROM marks WHERE mark = ")
-            .push_bind(mark)
-            .push(" LIMIT ")
-            .push_bind(most + 1)
-            .push(") AS of) <= ")
-            .push_bind(most),
-        Sought::Issuer(issuer) => query.push("fingerprints f WHERE f.issuer = ").push_bind(issuer),
-        Sought::Row(id) => query.push("fingerprints f WHERE f.id = ").push_bind(id),
-    };
-    query
-}
-
 fn entry(row: &PgRow) -> Result<Entry, StoreError> {
     Ok(Entry {
         seq: row.try_get::<i64, _>(0)? as u64,
@@ -347,13 +286,13 @@ impl Rows for PostgresRows {
 
     async fn claim(&mut self, id: &str) -> Result<Option<ClaimRecord>, StoreError> {
         let row = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id = $1"))).bind(id);
-        row.fetch_optional(&mut *self.tx).await?.as_ref().map(claim_record).transpose()
+        row.fetch_optional(&mut *self.tx).await?.as_ref().map(ClaimRecord::of).transpose()
     }
 
     async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id < $1 ORDER BY c.id DESC LIMIT $2")));
         let rows = rows.bind(before).bind(i64::from(limit)).fetch_all(&mut *self.tx).await?;
-        rows.iter().map(claim_record).collect()
+        rows.iter().map(ClaimRecord::of).collect()
     }
 
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
@@ -484,7 +423,7 @@ impl Rows for PostgresRows {
     }
 
     async fn prints(&mut self, what: &Sought<'_>, not_claim: &str, limit: i64) -> Result<Vec<PrintRow>, StoreError> {
-        let mut query = sought("SELECT f.claim, f.document, f.sha256 FROM ", what);
+        let mut query = what.query("SELECT f.claim, f.document, f.sha256 FROM ");
         query.push(" AND f.claim <> ").push_bind(not_claim);
         query.push(" ORDER BY f.id LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(&mut *self.tx).await?;
@@ -499,7 +438,7 @@ impl Rows for PostgresRows {
         before: &str,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let mut query = sought("SELECT f.claim FROM ", what);
+        let mut query = what.query("SELECT f.claim FROM ");
         query.push(" AND f.claim <> ").push_bind(not_claim);
         query.push(" AND f.claim < ").push_bind(before);
         query.push(

@@ -7,6 +7,7 @@ use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
 use crate::domain::ContentHash;
 use async_trait::async_trait;
+use sqlx::{ColumnIndex, Database, Decode, Encode, QueryBuilder, Row, Type};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
@@ -62,6 +63,28 @@ pub(super) struct ClaimRecord {
     pub(super) decision: Option<DecisionRow>,
 }
 
+impl ClaimRecord {
+    /// From the columns id, created_at, claim_json, state, decided_at, record and timing.
+    pub(super) fn of<'r, R: Row>(row: &'r R) -> Result<Self, StoreError>
+    where
+        usize: ColumnIndex<R>,
+        String: Decode<'r, R::Database> + Type<R::Database>,
+        Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    {
+        let decided: Option<String> = row.try_get(4)?;
+        let decision = |decided_at| {
+            Ok::<_, sqlx::Error>(DecisionRow { decided_at, record: row.try_get(5)?, timing: row.try_get(6)? })
+        };
+        Ok(Self {
+            id: row.try_get(0)?,
+            created_at: row.try_get(1)?,
+            claim_json: row.try_get(2)?,
+            state: row.try_get(3)?,
+            decision: decided.map(decision).transpose()?,
+        })
+    }
+}
+
 /// What the claims table says of a claim, and whether a job waits for it.
 #[derive(Debug)]
 pub(super) struct ClaimFacts {
@@ -97,6 +120,59 @@ pub(super) enum Sought<'a> {
     Issuer(&'a str),
     /// The one in this row.
     Row(i64),
+}
+
+impl Sought<'_> {
+    /// A statement that selects from the tables `f` of fingerprints, and it may be `m` of marks, under the condition that this is
+    /// found by, with its values. More conditions may follow.
+    pub(super) fn query<DB: Database>(&self, select: &str) -> QueryBuilder<DB>
+    where
+        for<'q> &'q str: Encode<'q, DB> + Type<DB>,
+        for<'q> i64: Encode<'q, DB> + Type<DB>,
+    {
+        let mut query = QueryBuilder::new(select);
+        match *self {
+            Sought::Bytes(sha256) => query.push("fingerprints f WHERE f.sha256 = ").push_bind(sha256),
+            Sought::Number { family, number, code } => query
+                .push("fingerprints f WHERE f.family = ")
+                .push_bind(family)
+                .push(" AND f.number = ")
+                .push_bind(number)
+                .push(" AND (COALESCE(f.code, '') IN ('', ")
+                .push_bind(code)
+                .push(") OR ")
+                .push_bind(code)
+                .push(" = '')"),
+            Sought::Near { family, range: [from, to], number, code } => query
+                .push("fingerprints f WHERE f.family = ")
+                .push_bind(family)
+                .push(" AND f.number BETWEEN ")
+                .push_bind(from)
+                .push(" AND ")
+                .push_bind(to)
+                .push(" AND f.number <> ")
+                .push_bind(number)
+                .push(" AND length(f.number) = ")
+                .push_bind(number.len() as i64)
+                .push(" AND COALESCE(f.code, '') = ")
+                .push_bind(code),
+            Sought::Mark(mark) => query
+                .push("marks m JOIN fingerprints f ON f.claim = m.claim AND f.document = m.document WHERE m.mark = ")
+                .push_bind(mark),
+            Sought::RareMark(mark, most) => query
+                .push("marks m JOIN fingerprints f ON f.claim = m.claim AND f.document = m.document WHERE m.mark = ")
+                .push_bind(mark)
+                .push(" AND (SELECT count(*) FROM (SELECT DISTINCT claim FROM marks WHERE mark = ")
+                .push_bind(mark)
+                .push(" LIMIT ")
+                .push_bind(most + 1)
+                .push(") AS of) <= ")
+                .push_bind(most),
+            Sought::Issuer(issuer) => query.push("fingerprints f WHERE f.issuer = ").push_bind(issuer),
+            Sought::Row(id) => query.push("fingerprints f WHERE f.id = ").push_bind(id),
+        };
+        query
+    }
 }
 
 /// Which pictures may look the same: those of other claims, one part of whose hash is one of `probes`.

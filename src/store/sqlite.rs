@@ -8,7 +8,7 @@ use super::rows::{
     Alike, AuditableRow, Backend, ClaimFacts, ClaimRecord, ClaimText, Head, JobRow, PrintRow, Rows, Session, Sought,
     millis,
 };
-use super::{DecisionRow, Fingerprint, RawDecision, RawPhoto, StoreError};
+use super::{Fingerprint, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
 use crate::domain::{ContentHash, Record};
@@ -194,65 +194,6 @@ fn lossy_or_null(row: &SqliteRow, column: usize) -> Result<Option<String>, Store
 const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing FROM claims c \
      LEFT JOIN decisions d ON d.id = (SELECT id FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) ";
 
-fn claim_record(row: &SqliteRow) -> Result<ClaimRecord, StoreError> {
-    let decided: Option<String> = row.try_get(4)?;
-    let decision =
-        |decided_at| Ok::<_, sqlx::Error>(DecisionRow { decided_at, record: row.try_get(5)?, timing: row.try_get(6)? });
-    Ok(ClaimRecord {
-        id: row.try_get(0)?,
-        created_at: row.try_get(1)?,
-        claim_json: row.try_get(2)?,
-        state: row.try_get(3)?,
-        decision: decided.map(decision).transpose()?,
-    })
-}
-
-/// The tables and the condition that something sought is found by, with its values.
-fn sought(sql: &str, what: &Sought<'_>) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new(sql);
-    match *what {
-        Sought::Bytes(sha256) => query.push("fingerprints f WHERE f.sha256 = ").push_bind(sha256),
-        Sought::Number { family, number, code } => query
-            .push("fingerprints f WHERE f.family = ")
-            .push_bind(family)
-            .push(" AND f.number = ")
-            .push_bind(number)
-            .push(" AND (COALESCE(f.code, '') IN ('', ")
-            .push_bind(code)
-            .push(") OR ")
-            .push_bind(code)
-            .push(" = '')"),
-        Sought::Near { family, range: [from, to], number, code } => query
-            .push("fingerprints f WHERE f.family = ")
-            .push_bind(family)
-            .push(" AND f.number BETWEEN ")
-            .push_bind(from)
-            .push(" AND ")
-            .push_bind(to)
-            .push(" AND f.number <> ")
-            .push_bind(number)
-            .push(" AND length(f.number) = ")
-            .push_bind(number.len() as i64)
-            .push(" AND COALESCE(f.code, '') = ")
-            .push_bind(code),
-        Sought::Mark(mark) => query
-            .push("marks m JOIN fingerprints f ON f.claim = m.claim AND f.document = m.document WHERE m.mark = ")
-            .push_bind(mark),
-        Sought::RareMark(mark, most) => query
-            .push("marks m JOIN fingerprints f ON f.claim = m.claim AND f.document = m.document WHERE m.mark = ")
-            .push_bind(mark)
-            .push(" AND (SELECT count(*) FROM (SELECT DISTINCT claim FROM marks WHERE mark = ")
-            .push_bind(mark)
-            .push(" LIMIT ")
-            .push_bind(most + 1)
-            .push(") AS of) <= ")
-            .push_bind(most),
-        Sought::Issuer(issuer) => query.push("fingerprints f WHERE f.issuer = ").push_bind(issuer),
-        Sought::Row(id) => query.push("fingerprints f WHERE f.id = ").push_bind(id),
-    };
-    query
-}
-
 const ENTRIES: &str = "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(subject AS BLOB), CAST(payload AS BLOB), \
      CAST(payload_sha256 AS BLOB), CAST(prev_hash AS BLOB), CAST(hash AS BLOB) FROM log \
      WHERE seq BETWEEN ? AND ? ORDER BY seq";
@@ -355,12 +296,12 @@ impl Rows for SqliteRows {
 
     async fn claim(&mut self, id: &str) -> Result<Option<ClaimRecord>, StoreError> {
         let row = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id = ?"))).bind(id);
-        row.fetch_optional(&mut *self.tx).await?.as_ref().map(claim_record).transpose()
+        row.fetch_optional(&mut *self.tx).await?.as_ref().map(ClaimRecord::of).transpose()
     }
 
     async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id < ? ORDER BY c.id DESC LIMIT ?")));
-        rows.bind(before).bind(limit).fetch_all(&mut *self.tx).await?.iter().map(claim_record).collect()
+        rows.bind(before).bind(limit).fetch_all(&mut *self.tx).await?.iter().map(ClaimRecord::of).collect()
     }
 
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
@@ -503,7 +444,7 @@ impl Rows for SqliteRows {
     }
 
     async fn prints(&mut self, what: &Sought<'_>, not_claim: &str, limit: i64) -> Result<Vec<PrintRow>, StoreError> {
-        let mut query = sought("SELECT f.claim, f.document, f.sha256 FROM ", what);
+        let mut query = what.query("SELECT f.claim, f.document, f.sha256 FROM ");
         query.push(" AND f.claim <> ").push_bind(not_claim);
         query.push(" ORDER BY f.id LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(&mut *self.tx).await?;
@@ -519,7 +460,7 @@ impl Rows for SqliteRows {
         before: &str,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let mut query = sought("SELECT f.claim FROM ", what);
+        let mut query = what.query("SELECT f.claim FROM ");
         query.push(" AND f.claim <> ").push_bind(not_claim);
         query.push(" AND f.claim < ").push_bind(before);
         query.push(
