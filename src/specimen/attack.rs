@@ -37,11 +37,13 @@ pub enum Attack {
     Generated,
     /// One amount is replaced before printing, and the print is photographed: no trace in the file.
     FlatRetype,
+    /// The name of the hospital is replaced; its seal stays.
+    EditIssuer,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Attack; 11] = [
+    pub const ALL: [Attack; 12] = [
         Self::RetypeAmount,
         Self::RetypeAll,
         Self::CopyMove,
@@ -53,6 +55,7 @@ impl Attack {
         Self::QrReplaced,
         Self::Generated,
         Self::FlatRetype,
+        Self::EditIssuer,
     ];
 
     /// The stable name, written to the truth.
@@ -69,15 +72,19 @@ impl Attack {
             Self::QrReplaced => "qr_replaced",
             Self::Generated => "generated",
             Self::FlatRetype => "flat_retype",
+            Self::EditIssuer => "edit_issuer",
         }
     }
 
     /// Whether a document of this kind and layout prints what the attack is after.
     pub fn suits(self, kind: SpecimenKind, layout: u8) -> bool {
         match self {
-            Self::EditName | Self::EditNumber => kind != SpecimenKind::TillReceipt,
+            Self::EditDate | Self::Generated => true,
+            Self::EditName => kind != SpecimenKind::TillReceipt,
+            Self::EditNumber => kind != SpecimenKind::TillReceipt && kind.has_amounts(),
+            Self::EditIssuer => !matches!(kind, SpecimenKind::TillReceipt | SpecimenKind::VatInvoice),
             Self::QrReplaced => kind.has_code(layout),
-            _ => true,
+            _ => kind.has_amounts(),
         }
     }
 
@@ -154,6 +161,7 @@ pub(super) fn attack(
         Attack::EditDate => editor.edit_date(),
         Attack::EditName => editor.edit_name(),
         Attack::EditNumber => editor.edit_number(),
+        Attack::EditIssuer => editor.edit_issuer(),
         Attack::QrReplaced => editor.qr_replaced(),
         Attack::Generated | Attack::FlatRetype => None,
     }?;
@@ -316,6 +324,14 @@ impl Editor<'_> {
         while name == *old {
             name = content::person(&mut self.dice);
         }
+        let mut revision = Revision::new(&self.before.places, &self.out.truth);
+        revision.text(place, name.clone(), &name);
+        self.carry_out(revision)
+    }
+
+    fn edit_issuer(&mut self) -> Option<()> {
+        let place = self.place_of(Mark::Field(FieldName::IssuerName))?;
+        let name = content::another_hospital(&self.before.places[place].text, &mut self.dice);
         let mut revision = Revision::new(&self.before.places, &self.out.truth);
         revision.text(place, name.clone(), &name);
         self.carry_out(revision)
@@ -793,7 +809,8 @@ mod tests {
     #[test]
     fn a_paper_retyped_throughout_still_adds_up() {
         let Some(fonts) = fonts() else { return };
-        for (kind, seed) in SpecimenKind::ALL.into_iter().flat_map(|k| (0..4).map(move |s| (k, s))) {
+        let kinds = SpecimenKind::ALL.into_iter().filter(|k| k.has_amounts());
+        for (kind, seed) in kinds.flat_map(|k| (0..4).map(move |s| (k, s))) {
             let before = photo(kind, seed, &fonts);
             let after = attack(&before, Attack::RetypeAll, seed, &fonts, || None).unwrap();
             let field = |f: FieldName| after.truth.fields[&f].clone().unwrap();

@@ -141,6 +141,17 @@ pub(super) fn person(dice: &mut Dice) -> String {
     format!("{}{}", dice.pick(&SURNAMES), dice.pick(&GIVEN))
 }
 
+/// The name of another hospital of the same province.
+pub(super) fn another_hospital(name: &str, dice: &mut Dice) -> String {
+    let province = PROVINCES.iter().map(|(_, p)| *p).find(|p| name.starts_with(p)).unwrap_or_default();
+    loop {
+        let other = format!("{province}{}{}", dice.pick(&TOWNS), dice.pick(&HOSPITALS).0);
+        if other != name {
+            return other;
+        }
+    }
+}
+
 fn share(total: Fen, of: f64) -> Fen {
     Fen((total.0 as f64 * of).round() as i64)
 }
@@ -482,6 +493,93 @@ pub(super) fn list(seed: u64) -> List {
         printed,
         total: Fen(lines.iter().map(|l| l.amount.0).sum()),
         lines,
+    }
+}
+
+/// What a hospital writes of a stay when it ends.
+pub(super) struct Discharge {
+    pub(super) hospital: String,
+    pub(super) patient: String,
+    pub(super) sex: &'static str,
+    pub(super) age: i64,
+    pub(super) department: &'static str,
+    pub(super) bed: i64,
+    pub(super) case_number: String,
+    pub(super) admitted: Date,
+    pub(super) discharged: Date,
+    pub(super) written: Date,
+    pub(super) case: &'static Case,
+    pub(super) doctor: String,
+}
+
+/// One illness and what was done about it, in words that fit together.
+pub(super) struct Case {
+    pub(super) diagnosis: &'static str,
+    pub(super) complaint: &'static str,
+    pub(super) course: &'static str,
+    pub(super) advice: &'static str,
+}
+
+const CASES: [Case; 5] = [
+    Case {
+        diagnosis: "急性阑尾炎",
+        complaint: "转移性右下腹痛一天，伴恶心，无发热。右下腹压痛，反跳痛阳性。",
+        course: "入院后完善各项检查，在麻醉下行腹腔镜手术，术程顺利。术后抗感染、补液治疗，切口愈合良好。",
+        advice: "清淡饮食，避免重体力劳动一月，一周后门诊复查。",
+    },
+    Case {
+        diagnosis: "社区获得性肺炎",
+        complaint: "咳嗽、咳痰五天，发热两天。右下肺可闻及湿性啰音，胸片示右下肺斑片影。",
+        course: "入院后予抗感染、化痰、补液等治疗，体温渐降至正常，复查胸片示炎症吸收。",
+        advice: "按时服药，注意休息，两周后复查胸片，不适随诊。",
+    },
+    Case {
+        diagnosis: "高血压病2级",
+        complaint: "反复头晕一年，加重三天。入院时血压偏高，心肺腹未见明显异常。",
+        course: "入院后监测血压，调整降压药物，辅以健康教育，血压平稳，头晕缓解。",
+        advice: "低盐饮食，规律服药，自测血压并记录，一月后心内科门诊复查。",
+    },
+    Case {
+        diagnosis: "腰椎间盘突出症",
+        complaint: "腰痛伴左下肢麻木两月。腰椎活动受限，直腿抬高试验左侧阳性。",
+        course: "入院后卧床休息，予牵引、理疗、营养神经等治疗，疼痛及麻木明显减轻。",
+        advice: "避免弯腰负重，佩戴腰围四周，加强腰背肌锻炼，定期复查。",
+    },
+    Case {
+        diagnosis: "慢性胃炎急性发作",
+        complaint: "上腹隐痛半年，加重一周，伴反酸、嗳气。上腹轻压痛，无反跳痛。",
+        course: "入院后行胃镜检查，予抑酸、护胃等治疗，症状缓解，饮食恢复正常。",
+        advice: "规律饮食，忌辛辣，继续口服药物两周，消化内科门诊随诊。",
+    },
+];
+
+/// The content of a discharge record.
+pub(super) fn discharge(seed: u64) -> Discharge {
+    let mut dice = Dice::new(seed, "discharge");
+    let (_, province) = dice.pick(&PROVINCES);
+    let (hospital, _) = dice.pick(&HOSPITALS);
+    let discharged = issue_day(&mut dice);
+    let days = dice.between(3, 16);
+    Discharge {
+        hospital: format!("{province}{}{hospital}", dice.pick(&TOWNS)),
+        patient: person(&mut dice),
+        sex: dice.pick(&["男", "女"]),
+        age: dice.between(18, 84),
+        department: dice.pick(&DEPARTMENTS),
+        bed: dice.between(1, 48),
+        case_number: dice.digits(8),
+        admitted: later(discharged, -days),
+        discharged,
+        written: later(discharged, dice.between(0, 1)),
+        case: &CASES[dice.between(0, CASES.len() as i64 - 1) as usize],
+        doctor: person(&mut dice),
+    }
+}
+
+impl Discharge {
+    /// Nights in hospital, as hospitals count a stay.
+    pub(super) fn days(&self) -> i32 {
+        (self.discharged - self.admitted).get_days()
     }
 }
 

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn only_the_altered_place_changes_and_the_truth_says_so() {
         let Some(fonts) = fonts() else { return };
-        for (kind, seed) in SpecimenKind::ALL.into_iter().zip(4..) {
+        for (kind, seed) in SpecimenKind::ALL.into_iter().filter(|k| k.has_amounts()).zip(4..) {
             let flat = paint(&PaintSpec::first(kind, seed), &fonts);
             let forged = forge_field(&flat, FieldName::Total, seed, &fonts).unwrap();
             assert_eq!(forged.truth.attack.as_deref(), Some(RETYPED));

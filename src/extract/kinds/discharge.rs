@@ -14,6 +14,7 @@ const LABELS: &[Label] = &[
     Label { field: Some(F::StayDays), words: &["住院天数"] },
     Label { field: Some(F::Department), words: &["科室", "科别", "科室名称"] },
     Label { field: Some(F::Diagnosis), words: &["出院诊断", "临床诊断"] },
+    Label { field: Some(F::IssueDate), words: &["记录日期", "开具日期", "出具日期"] },
     Label {
         field: None,
         words: &[
@@ -29,6 +30,8 @@ const LABELS: &[Label] = &[
             "入院诊断",
             "出院情况",
             "出院医嘱",
+            "处理意见",
+            "医师签名",
         ],
     },
 ];
