@@ -46,6 +46,7 @@ use utoipa::OpenApi;
         ops::healthz,
         ops::readyz,
         ops::stats,
+        ops::metrics,
         ops::openapi
     )
 )]
@@ -72,6 +73,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
+        .service(resource("/metrics").get(ops::metrics))
         .service(resource("/v1/stats").get(ops::stats))
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/").get(ops::root))
@@ -83,6 +85,7 @@ pub fn operation_routes(config: &mut web::ServiceConfig) {
     config
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
+        .service(resource("/metrics").get(ops::metrics))
         .default_service(web::to(async || ApiError::NotFound.error_response()));
 }
 
@@ -103,7 +106,8 @@ impl Resource {
         Args: actix_web::FromRequest + 'static,
         F::Output: actix_web::Responder + 'static,
     {
-        Self(self.0.route(web::get().to(handler)))
+        // Who asks for the head alone gets what GET would answer, without its body.
+        Self(self.0.route(web::get().to(handler.clone())).route(web::head().to(handler)))
     }
 
     fn post<F, Args>(self, handler: F) -> Self

@@ -16,6 +16,7 @@ mod gate;
 pub mod intake;
 pub mod issuers;
 mod known;
+mod metrics;
 mod pack;
 pub mod pictures;
 mod related;
@@ -298,6 +299,7 @@ struct Inner {
     news: Notify,
     active: watch::Sender<usize>,
     known: known::Known,
+    metrics: metrics::Metrics,
     started: AtomicBool,
     closing: AtomicBool,
 }
@@ -353,6 +355,7 @@ impl Service {
             news: Notify::new(),
             active: watch::Sender::new(0),
             known: known::Known::default(),
+            metrics: metrics::Metrics::default(),
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))

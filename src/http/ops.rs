@@ -37,6 +37,17 @@ pub async fn stats(service: Shared) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(service.stats().await?))
 }
 
+/// Counts and times for a monitoring system
+///
+/// Of this process since its start, in the text form of OpenMetrics, which Prometheus reads. Nothing in it tells of a person.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses(
+    (status = 200, description = "the counts", content_type = "application/openmetrics-text", body = String),
+))]
+pub async fn metrics(service: Shared) -> Result<HttpResponse, ApiError> {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(HttpResponse::Ok().content_type(kind).body(service.metrics().await?))
+}
+
 /// This document
 #[utoipa::path(get, path = "/openapi.json", tag = "operation", responses((status = 200, description = "OpenAPI 3.1")))]
 pub async fn openapi() -> HttpResponse {

@@ -1,5 +1,6 @@
-//! One line of log a request, and an id by which to find it. Never a body, a name or a number of anybody.
+//! One line of log and one count a request, and an id by which to find it. Never a body, a name or a number of anybody.
 
+use super::Shared;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -33,7 +34,11 @@ pub async fn trace(
     }
     // The pattern and not the path: what a caller puts into a path may be anything.
     let route = response.request().match_pattern().unwrap_or_else(|| "-".to_owned());
-    let (status, ms) = (response.status().as_u16(), start.elapsed().as_millis() as u64);
+    let (status, took) = (response.status().as_u16(), start.elapsed());
+    if let Some(service) = response.request().app_data::<Shared>() {
+        service.answered(method.as_str(), &route, status, took);
+    }
+    let ms = took.as_millis() as u64;
     span.in_scope(|| tracing::info!(%method, route, status, ms, "answered"));
     Ok(response)
 }

@@ -312,6 +312,9 @@ impl Service {
             Err(StoreError::KeyTaken) => return Err(Refusal::KeyReused.into()),
             other => other?,
         };
+        if matches!(acceptance, Acceptance::Accepted) {
+            self.0.metrics.accepted();
+        }
         Ok((id, now, acceptance))
     }
 }

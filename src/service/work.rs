@@ -361,9 +361,11 @@ impl Service {
             Ok(Ended::Decided(decided)) => {
                 let decision = decided.record.verdict.decision.as_str();
                 tracing::info!(claim = %id, decision, "claim decided");
+                self.0.metrics.decided(&decided);
                 self.0.waiting.end(id);
             }
             Ok(Ended::Failed) => {
+                self.0.metrics.failed();
                 tracing::error!(claim = %id, "no decision could be made; the claim waits for a person");
                 self.0.waiting.end(id);
             }
@@ -376,6 +378,7 @@ impl Service {
 
     async fn release(&self, job: &Job, error: ServiceError, counts: bool) {
         let (id, pause) = (&job.id, pause_after(job.attempts));
+        self.0.metrics.interrupted();
         tracing::error!(claim = %id, %error, "the work was interrupted; trying again in {} s", pause.as_secs());
         if let Err(error) = self.0.records.store.release(job, pause, counts).await {
             tracing::warn!(claim = %id, %error, "the job is free again when its lease has ended");

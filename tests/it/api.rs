@@ -550,3 +550,38 @@ fn a_photo_is_checked_without_a_claim() {
     }
     assert_eq!(server.claims(), 0);
 }
+
+#[test]
+fn metrics_count_what_happened_and_name_nobody() {
+    let server = TestServer::start();
+    assert_eq!(png(&server, 1, "canary-name.png", &[]).status, 200);
+    assert_eq!(server.get("/v1/claims/canary-path").status, 404);
+    let answer = server.get("/metrics");
+    assert!(answer.headers["content-type"].starts_with("application/openmetrics-text"));
+    let text = String::from_utf8(answer.bytes).unwrap();
+    let has = |line: &str| assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    has("claimlens_claims_accepted_total 1");
+    has("claimlens_decisions_total{decision=\"human_review\"} 1");
+    has("claimlens_http_requests_total{method=\"POST\",route=\"/v1/claims\",status=\"200\"} 1");
+    has("claimlens_http_requests_total{method=\"GET\",route=\"/v1/claims/{id}\",status=\"404\"} 1");
+    has("claimlens_stage_duration_seconds_count{stage=\"recognise\"} 1");
+    has("claimlens_approval_gate_open 1");
+    has("claimlens_database_answers 1");
+    has("claimlens_queued_claims 0");
+    assert!(text.ends_with("# EOF\n"));
+    for secret in ["canary", "A-1", "clm_"] {
+        assert!(!text.contains(secret), "{secret} is in\n{text}");
+    }
+}
+
+#[test]
+fn the_head_of_an_answer_can_be_asked_for_alone() {
+    let server = TestServer::start();
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    for (path, status) in [("/healthz", 200), ("/v1/claims", 200), ("/v1/claims/none", 404), ("/v1/photos:check", 405)]
+    {
+        let mut answer = agent.head(format!("http://127.0.0.1:{}{path}", server.port)).call().unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert!(answer.body_mut().read_to_vec().unwrap().is_empty(), "{path}");
+    }
+}

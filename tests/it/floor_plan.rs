@@ -94,6 +94,7 @@ const FLOORS: &[Floor] = &[
             "rand",
             "tracing",
             "futures_util",
+            "prometheus_client",
             "unicode_normalization",
             "utoipa",
         ],
