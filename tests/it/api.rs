@@ -6,6 +6,7 @@ use crate::support::{CLAIM, HEIC, Running, TestServer, canned, config, form, pdf
 use claimlens::audit::note::{Proof, PublicKey};
 use claimlens::service::{Noted, Records, Service, ServiceConfig, Submission, Upload};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 fn png(server: &TestServer, seed: u8, name: &str, headers: &[(&str, &str)]) -> crate::support::Answer {
@@ -571,6 +572,16 @@ fn metrics_count_what_happened_and_name_nobody() {
     assert!(text.ends_with("# EOF\n"));
     for secret in ["canary", "A-1", "clm_"] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");
+    }
+    // The dashboard asks for nothing that is not there.
+    let dashboard = include_str!("../../deploy/grafana.json");
+    let name = regex::Regex::new("claimlens_[a-z_]+").unwrap();
+    let asked: BTreeSet<_> = name.find_iter(dashboard).map(|m| m.as_str()).collect();
+    assert!(asked.len() > 10);
+    for name in asked {
+        let ends = ["_total", "_bucket", "_sum", "_count", "_info"];
+        let family = ends.into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        assert!(text.contains(&format!("# TYPE {family} ")), "{name} is not told");
     }
 }
 
