@@ -12,6 +12,7 @@ mod form;
 mod gate;
 mod ops;
 mod request;
+mod schema;
 pub mod server;
 
 use crate::service::Service;

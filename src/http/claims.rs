@@ -3,6 +3,7 @@
 use super::Shared;
 use super::error::{ApiError, Problem};
 use super::form;
+use super::schema::ClaimResult;
 use crate::domain::ClaimId;
 use crate::service::{ClaimState, ClaimView, Related, ServiceError};
 use actix_web::http::header;
@@ -42,9 +43,9 @@ pub struct ClaimAnswer {
     /// RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<String>,
-    /// `decision`, `reasons`, `documents`, `risk`, `versions`, `timing_ms`, `evidence_sha256`.
+    /// The members of [`ClaimResult`]; none while the claim waits.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = ClaimResult)]
     result: Map<String, Value>,
 }
 

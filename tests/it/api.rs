@@ -7,6 +7,7 @@ use claimlens::audit::note::{Proof, PublicKey};
 use claimlens::service::{Noted, Records, Service, ServiceConfig, Submission, Upload};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn png(server: &TestServer, seed: u8, name: &str, headers: &[(&str, &str)]) -> crate::support::Answer {
@@ -328,6 +329,7 @@ fn the_interface_describes_itself() {
         [
             "/",
             "/healthz",
+            "/metrics",
             "/openapi.json",
             "/readyz",
             "/v1/audit/checkpoint",
@@ -594,5 +596,47 @@ fn the_head_of_an_answer_can_be_asked_for_alone() {
         let mut answer = agent.head(format!("http://127.0.0.1:{}{path}", server.port)).call().unwrap();
         assert_eq!(answer.status().as_u16(), status, "{path}");
         assert!(answer.body_mut().read_to_vec().unwrap().is_empty(), "{path}");
+    }
+}
+
+/// What of this value does not have the shape that the API's document gives it.
+fn departures(document: &Value, shape: &str, value: &Value) -> Option<String> {
+    const AT: &str = "http://localhost/openapi.json";
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler.add_resource(AT, document.clone()).unwrap();
+    let shape = compiler.compile(&format!("{AT}#/components/schemas/{shape}"), &mut schemas).unwrap();
+    schemas.validate(value, shape).err().map(|error| format!("{error:#}"))
+}
+
+#[test]
+fn answers_have_the_shape_that_the_document_says() {
+    let server = TestServer::start();
+    let document = server.get("/openapi.json").json();
+    let holds = |shape: &str, value: &Value| assert_eq!(departures(&document, shape, value), None);
+    let decided = png(&server, 1, "a.png", &[]).json();
+    holds("ClaimAnswer", &decided);
+    holds("ClaimAnswer", &png(&server, 2, "slow.png", &[("Prefer", "wait=0")]).json());
+    holds("ClaimList", &server.get("/v1/claims").json());
+    holds("GateView", &server.get("/v1/gate").json());
+    holds("Problem", &server.get("/v1/claims/none").json());
+    // The check can fail.
+    let mut other = decided.clone();
+    other["decision"] = json!("reject");
+    assert!(departures(&document, "ClaimAnswer", &other).is_some());
+    let mut other = decided;
+    other["documents"][0]["quality"]["new"] = json!(1);
+    assert!(departures(&document, "ClaimAnswer", &other).is_some());
+
+    // What is read of real pictures has members that the canned reading lacks.
+    let photos = ["samples/outpatient_bill/altered.jpg", "samples/till_receipt/photo.jpg"];
+    let program = Command::new(env!("CARGO_BIN_EXE_claimlens"));
+    let read = { program }.args(["verify", "--format", "jsonl"]).args(photos).output().unwrap();
+    let lines: Vec<Value> = read.stdout.split(|b| *b == b'\n').filter_map(|l| serde_json::from_slice(l).ok()).collect();
+    assert_eq!(lines.len(), 2, "{}", String::from_utf8_lossy(&read.stderr));
+    for line in &lines {
+        holds("ClaimResult", line);
+        let document = &line["documents"][0];
+        assert!(document["fields"]["total"].is_object() && !document["lines"].as_array().unwrap().is_empty());
+        assert_eq!(document["authenticity"]["signals"].as_array().unwrap().len(), 6);
     }
 }
