@@ -177,8 +177,8 @@ pub fn salted(salt: &[u8], claim_json: &str) -> ContentHash {
 /// The payload of [`kind::ACCEPTED`].
 ///
 /// `key` is the idempotency key, if one came, with the body it came with, both hashed; `now` the time that the claim is to be
-/// decided as of, if that is not the time it then is. The outer `None` leaves them out, as in entries made before they were
-/// logged.
+/// decided as of, if that is not the time it then is. The outer `None` leaves them out, as in entries made before they
+/// were logged.
 pub fn accepted_payload(
     created_at: &str,
     salt: &[u8],
@@ -398,11 +398,12 @@ pub fn block_of(seq: u64) -> Option<u64> {
     seq.checked_sub(1).filter(|leaf| *leaf < 1 << 62).map(|leaf| leaf >> BLOCK)
 }
 
-/// Goes through a log from its first entry to its last, a block at a time, and locates everything that does not hold: breaks
-/// of the chain, places where the stored tree is not that of the entries, a checkpoint noted earlier that it does not continue.
+/// Goes through a log from its first entry to its last, a block at a time, and locates everything that does not hold:
+/// breaks of the chain, places where the stored tree is not that of the entries, a checkpoint noted earlier that it
+/// does not continue.
 ///
-/// A changed entry is told once: entries after it are held against the hash that is stored, and a node against its stored
-/// children. Of a log of n entries it keeps n / 2,048 hashes and one block.
+/// A changed entry is told once: entries after it are held against the hash that is stored, and a node against its
+/// stored children. Of a log of n entries it keeps n / 2,048 hashes and one block.
 #[derive(Debug)]
 pub struct Walk {
     last: Checkpoint,
@@ -527,8 +528,8 @@ impl Walk {
         self.faults.push(Fault::of(kind).at_entry(entry));
     }
 
-    /// After the last entry: what is kept beside them; and whether `key`, or the log's own where none is given, signed its
-    /// root. Everything that does not hold.
+    /// After the last entry: what is kept beside them; and whether `key`, or the log's own where none is given, signed
+    /// its root. Everything that does not hold.
     pub fn end(mut self, sealed: &Sealed, key: Option<&PublicKey>) -> Vec<Fault> {
         let size = self.entries;
         if sealed.head.as_ref() != Some(&self.last) {

@@ -3,8 +3,8 @@
 
     verify_pack.py PACK.json LOG.pub [FOLDER WITH THE PHOTOS]
 
-LOG.pub holds the log's public key, noted earlier: a pack that brought its own would prove nothing. Prints what does not hold, or
-`holds`. Exit status: 0 all holds, 1 not, 2 wrong usage.
+LOG.pub holds the log's public key, noted earlier: a pack that brought its own would prove nothing. Prints what does not
+hold, or `holds`. Exit status: 0 all holds, 1 not, 2 wrong usage.
 """
 
 import base64
@@ -173,7 +173,8 @@ def faults(pack, vkey, photos):
         "claim": None if claim["claim_json"] is None else salted(salt, claim["claim_json"]),
         "created_at": claim["created_at"],
         "photos": [
-            {"bytes": p["bytes"], "media_type": p["media_type"], "sha256": p["sha256"], "source": salted(salt, p["source"])}
+            {"source": salted(salt, p["source"])}
+            | {member: p[member] for member in ("bytes", "media_type", "sha256")}
             | ({"pdf_page": p["pdf_page"]} if p["pdf_page"] is not None else {})
             for p in (of(p, "source sha256 bytes media_type pdf_page page") for p in claim["photos"])
         ],

@@ -2,9 +2,9 @@
 //!
 //! Nothing stored is trusted that can be computed anew: the chain from its entries, the entries' payloads from claims,
 //! photos and records, the photos' hashes from their files, the fingerprints and summaries from the records.
-//! Not covered: how often waiting work was begun, by whom and until when, which can at most cause the same work twice or
-//! later, or send the claim to a person; the numbers that the database gives to rows; policies that nothing was decided
-//! by; files that no claim names, which are counted; and the definitions of tables and indexes.
+//! Not covered: how often waiting work was begun, by whom and until when, which can at most cause the same work twice
+//! or later, or send the claim to a person; the numbers that the database gives to rows; policies that nothing was
+//! decided by; files that no claim names, which are counted; and the definitions of tables and indexes.
 //!
 //! Log and claims are read in pieces of bounded size, all of one moment of the database, each while the one before is
 //! checked on all cores: memory does not grow with the log.
@@ -193,7 +193,8 @@ const CLAIMS_AT_ONCE: usize = 256;
 /// Files of the photos' storage that the records are asked about at once.
 const FILES_AT_ONCE: usize = 1000;
 
-/// The claims of these names. Where the database is damaged they are read one by one, so that the damage is told where it is.
+/// The claims of these names. Where the database is damaged they are read one by one, so that the damage is told where
+/// it is.
 async fn claims_in(
     snapshot: &mut Snapshot,
     names: &Names,
@@ -397,7 +398,7 @@ impl Known {
                     if believed_closed.is_some_and(|believed| believed != self.gate.is_closed_at(entry.seq)) {
                         faults.push(fault(FaultKind::GateOverlooked).at_entry(entry.seq));
                     }
-                    if record.as_ref().is_some_and(|record| !is_as_of(record, &acceptance, &entry.at)) {
+                    if record.as_ref().is_some_and(|r| !is_as_of(&r.evidence.facts.now, &acceptance, &entry.at)) {
                         faults.push(fault(FaultKind::TimeAltered).at_entry(entry.seq));
                     }
                     last = record;
@@ -436,15 +437,16 @@ impl Known {
     }
 }
 
-/// Whether a record is as of the time that was logged when the claim was accepted or, where none was, of when it was recorded.
-fn is_as_of(record: &Record, acceptance: &Value, recorded: &str) -> bool {
+/// Whether a decision as of `now` is as of the time that was logged when the claim was accepted or, where none was, of
+/// when it was recorded.
+fn is_as_of(now: &str, acceptance: &Value, recorded: &str) -> bool {
     let as_of = match acceptance.get("now") {
         // Not logged at first.
         None => return true,
         Some(Value::String(logged)) => logged,
         Some(_) => recorded,
     };
-    as_of.parse::<Timestamp>().is_ok_and(|as_of| whole_seconds(as_of) == record.evidence.facts.now)
+    as_of.parse::<Timestamp>().is_ok_and(|as_of| whole_seconds(as_of) == now)
 }
 
 /// Whether the outcome stored of a claim is what the log holds of it.
@@ -572,4 +574,53 @@ fn against_decision(
         kinds.push(FaultKind::RecordAltered);
     }
     (kinds, record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A waiting claim to be decided as of `now`, and the entry of its acceptance, as of the time of `logged`.
+    fn waiting(now: Option<&str>, logged: Option<Option<&str>>) -> Vec<FaultKind> {
+        const AT: &str = "2026-01-01T00:00:00.000Z";
+        let claim = RawClaim {
+            id: "clm_a".to_owned(),
+            created_at: AT.to_owned(),
+            claim_json: None,
+            salt: vec![7; 16],
+            state: "processing".to_owned(),
+            job: true,
+            job_now: now.map(str::to_owned),
+            photos: Vec::new(),
+            decisions: Vec::new(),
+            outcome: None,
+            keys: Vec::new(),
+            fingerprints: Vec::new(),
+        };
+        let payload = audit::accepted_payload(AT, &claim.salt, None, &[], Some(None), logged);
+        let entry = Said { seq: 1, at: AT.to_owned(), kind: kind::ACCEPTED.to_owned(), payload };
+        against_acceptance(&claim, &entry).into_iter().map(|fault| fault.kind).collect()
+    }
+
+    #[test]
+    fn the_time_that_waiting_work_decides_as_of_is_the_logged_one() {
+        let [day, other] = [Some("2026-03-01T00:00:00Z"), Some("2026-03-02T00:00:00Z")];
+        for (now, logged) in [(None, Some(None)), (day, Some(day)), (None, None), (day, None)] {
+            assert_eq!(waiting(now, logged), [], "{now:?} {logged:?}: none was logged at first");
+        }
+        for (now, logged) in [(day, Some(None)), (None, Some(day)), (other, Some(day))] {
+            assert_eq!(waiting(now, logged), [FaultKind::TimeAltered], "{now:?} {logged:?}");
+        }
+    }
+
+    #[test]
+    fn a_decision_is_as_of_the_logged_time_or_of_its_recording() {
+        let holds = |now: &str, logged: Value| is_as_of(now, &logged, "2026-01-01T00:00:09.250Z");
+        assert!(holds("2025-05-05T00:00:00Z", json!({})), "none was logged at first");
+        assert!(holds("2026-01-01T00:00:09Z", json!({ "now": null })));
+        assert!(!holds("2026-01-01T00:00:08Z", json!({ "now": null })));
+        assert!(holds("2025-05-05T00:00:00Z", json!({ "now": "2025-05-05T00:00:00.5Z" })));
+        assert!(!holds("2026-01-01T00:00:09Z", json!({ "now": "2025-05-05T00:00:00Z" })));
+        assert!(!holds("2026-01-01T00:00:09Z", json!({ "now": "soon" })));
+    }
 }

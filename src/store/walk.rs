@@ -91,8 +91,8 @@ pub(super) struct RawMark {
     pub(super) mark: String,
 }
 
-/// Rows for verification, within one transaction. Ranges are of names; lists come by name, and within one in the order that is
-/// given here. Damaged text is given as far as it is text.
+/// Rows for verification, within one transaction. Ranges are of names; lists come by name, and within one in the order
+/// that is given here. Damaged text is given as far as it is text.
 #[async_trait]
 pub(super) trait Walk: Send {
     /// From now on the transaction is left alone for as long as it takes.
@@ -100,7 +100,8 @@ pub(super) trait Walk: Send {
 
     /// The least number of an entry from this one on.
     async fn next_entry(&mut self, from: i64) -> Result<Option<i64>, StoreError>;
-    /// Those of a level from the first to the last, both included. Rows that no node can have are left out, here and in the next.
+    /// Those of a level from the first to the last, both included. Rows that no node can have are left out, here and in
+    /// the next.
     async fn nodes_between(&mut self, level: u32, from: i64, to: i64) -> Result<Nodes, StoreError>;
     /// Those of all levels above this one.
     async fn nodes_above(&mut self, level: u32) -> Result<Nodes, StoreError>;
@@ -172,8 +173,8 @@ impl Snapshot {
         Ok(Sealed { head: Some(head.checkpoint), upper, stored, note: head.note, public_key: head.public_key })
     }
 
-    /// The range of the next names that claims are stored under, or that the log speaks of, from here on: `limit` of them, and
-    /// without an end once there are fewer.
+    /// The range of the next names that claims are stored under, or that the log speaks of, from here on: `limit` of
+    /// them, and without an end once there are fewer.
     ///
     /// # Errors
     /// If they cannot be read.

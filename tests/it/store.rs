@@ -556,12 +556,13 @@ async fn a_snapshot_sees_one_moment(bed: Bed) {
     let (store, other) = (bed.open().await, bed.open().await);
     store.accept(new_claim(1)).await.unwrap();
     let mut snapshot = store.snapshot().await.unwrap();
-    assert_eq!(snapshot.claims().await.unwrap().len(), 1);
+    let all = Names { from: Bound::Unbounded, to: Bound::Unbounded };
+    assert_eq!(snapshot.names_in(&all).await.unwrap().len(), 1);
     other.accept(new_claim(2)).await.unwrap();
-    assert_eq!(snapshot.claims().await.unwrap(), [id(1).to_string()]);
-    assert_eq!(snapshot.log().await.unwrap().0.len(), 1);
+    assert_eq!(snapshot.names_in(&all).await.unwrap(), [id(1).as_str().as_bytes()]);
+    assert_eq!(snapshot.block_from(1).await.unwrap().unwrap().entries.len(), 1);
     assert!(snapshot.claim(id(2).as_str()).await.unwrap().is_none());
-    assert_eq!(store.snapshot().await.unwrap().claims().await.unwrap().len(), 2);
+    assert_eq!(store.snapshot().await.unwrap().names_in(&all).await.unwrap().len(), 2);
 }
 
 async fn outcomes_close_and_open_the_gate(bed: Bed) {

@@ -1,4 +1,5 @@
-//! Reading an SQLite file in pieces. Text is compared and read as bytes, so that a damaged byte is seen and not refused.
+//! Reading an SQLite file in pieces. Text is compared and read as bytes, so that a damaged byte is seen and not
+//! refused.
 
 use super::{SqliteRows, lossy, lossy_or_null};
 use crate::audit::merkle::Nodes;
@@ -130,8 +131,8 @@ impl Walk for SqliteRows {
     }
 
     async fn outcomes_in(&mut self, names: &Names) -> Result<Vec<Named<RawOutcome>>, StoreError> {
-        let select = "SELECT CAST(claim AS BLOB), entry, CAST(at AS BLOB), CAST(outcome AS BLOB), CAST(source AS BLOB), \
-                      CAST(reviewer AS BLOB) FROM outcomes";
+        let select = "SELECT CAST(claim AS BLOB), entry, CAST(at AS BLOB), CAST(outcome AS BLOB), \
+                      CAST(source AS BLOB), CAST(reviewer AS BLOB) FROM outcomes";
         let outcome = |r: &SqliteRow| {
             let [at, outcome, source, reviewer] = [lossy(r, 2)?, lossy(r, 3)?, lossy(r, 4)?, lossy(r, 5)?];
             Ok(RawOutcome { entry: r.try_get(1)?, at, outcome, source, reviewer })
