@@ -88,13 +88,20 @@ impl Records {
     }
 
     async fn audit_into(&self, report: &mut AuditReport, noted: &Noted) -> Result<(), ServiceError> {
+        // On a connection of its own, so that it takes no longer than everything else.
+        let damage = async { self.store.snapshot().await?.damage().await };
+        let (walked, damage) = tokio::join!(self.walk(report, noted), damage);
+        report.faults.extend(damage?.into_iter().map(|d| Fault::of(FaultKind::Database(d))));
+        walked?;
+        report.unreferenced = self.unreferenced().await?;
+        Ok(())
+    }
+
+    async fn walk(&self, report: &mut AuditReport, noted: &Noted) -> Result<(), ServiceError> {
         let mut snapshot = self.store.snapshot().await?;
         snapshot.take_time().await?;
         let gate = walk_log(&mut snapshot, report, noted).await?;
         report.faults.extend(against_moves(&snapshot.gate().await?, &gate.entries));
-        let damage = snapshot.damage().await?;
-        report.faults.extend(damage.into_iter().map(|d| Fault::of(FaultKind::Database(d))));
-
         let mut policies = HashSet::new();
         for (hash, text) in self.store.policies().await? {
             if ContentHash::of(text.as_bytes()).to_string() == hash {
@@ -104,10 +111,7 @@ impl Records {
             }
         }
         let known = Known { policies, gate, blobs: self.blobs.clone(), unanswered: AtomicU32::new(0) };
-        self.walk_claims(&mut snapshot, report, known).await?;
-        drop(snapshot);
-        report.unreferenced = self.unreferenced().await?;
-        Ok(())
+        self.walk_claims(&mut snapshot, report, known).await
     }
 
     /// Goes through the claims, each batch while the next is read.
