@@ -553,6 +553,7 @@ impl Walk {
             self.fault(FaultKind::TreeAltered, size.max(1));
         }
         let key = key.cloned().or_else(|| sealed.public_key.parse().ok());
+        let key = key.filter(|key| key.to_string() == sealed.public_key);
         let signed = key.and_then(|key| key.open_plain(&sealed.note).ok());
         let is_right = signed.is_some_and(|s| s.size == size && merkle::root(size, &nodes) == Some(s.root));
         if !is_right {
@@ -673,6 +674,10 @@ mod tests {
         let known = key().public();
         let unsigned = [Fault::of(FaultKind::SignatureInvalid).at_entry(5)];
         assert_eq!(walked(&entries, &whole, &resigned, Some(&known)), unsigned);
+        // The key that the log says is its own, though nobody who knows it asks.
+        let mut renamed = beside.clone();
+        renamed.public_key = stranger.public().to_string();
+        assert_eq!(walked(&entries, &whole, &renamed, Some(&known)), unsigned);
         // The log signs once; what else stands in its note was put there.
         let mut longer = beside;
         longer.note += "— somebody AAAAAAAA\n";
