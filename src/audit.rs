@@ -774,7 +774,7 @@ mod tests {
         swapped.swap(1, 2);
         assert!(!verify(&swapped, &head).is_empty());
         let mut longer = entries.clone();
-        longer.push(Entry::after(&head, "x", "k", "s", String::new()).unwrap());
+        longer.push(Entry::after(&head, "x", "k", "clm_s", String::new()).unwrap());
         assert_eq!(verify(&longer, &head), [Fault::of(FaultKind::HeadDiffers).at_entry(5)]);
     }
 

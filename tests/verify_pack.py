@@ -189,6 +189,8 @@ def faults(pack, vkey, photos):
     if accepted != [canonical(want)]:
         yield "the claim is not the one that was logged"
     pages, made = [p["page"] for p in claim["photos"]], []
+    if not pack["decisions"] and any(pages):
+        yield "the claim has a page and no decision that it was made for"
     for n, d in enumerate(pack["decisions"]):
         of(d, "record timing")
         made.append({k: sha256(d[k].encode()).hex() for k in ("record", "timing")} | {"pages": pages})

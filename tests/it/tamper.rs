@@ -14,7 +14,7 @@ use claimlens::domain::gate::{AuditSource, Audited, Reviewer, Why};
 use claimlens::domain::{Bp, Claim, ClaimId, ContentHash, DocumentKind, Field, FieldName, Quad};
 use claimlens::pipeline::{ReadError, ReadOutcome};
 use claimlens::service::{Noted, Place, ReadPhotos, Records, ServiceConfig, Submission, Upload};
-use claimlens::store::{AuditedOutcome, Database, NewClaim, PhotoRow, Store};
+use claimlens::store::{AuditedOutcome, ClaimState, Database, NewClaim, PhotoRow, Store};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
@@ -279,7 +279,8 @@ impl Steps<'_> {
         let service = &self.running.service;
         let ticket = service.admit(key).await.unwrap();
         let id = service.submit(ticket, Submission { claim: Some(claim), photos, now: None }).await.unwrap();
-        service.wait(&id, Duration::from_secs(20)).await;
+        service.wait(&id, Duration::from_secs(300)).await;
+        assert_eq!(self.store.claim(&id).await.unwrap().unwrap().state, ClaimState::Decided);
         self.decided.push(id);
         self.noted().await;
     }
