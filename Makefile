@@ -17,7 +17,7 @@ EVAL_ARGS ?=
 PICTURES ?=
 LOAD_ARGS ?=
 
-.PHONY: help build setup demo test lint serve bench flame bench-peers bench-load eval clean-data
+.PHONY: help build setup demo test lint serve bench flame bench-peers bench-load faults eval clean-data
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,15 @@ bench-peers: build ## read PICTURES with claimlens and with other open engines, 
 
 bench-load: build ## put the service under load with one client and with eight (LOAD_ARGS="--count 100 --soak 2000")
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/bench/load.py $(LOAD_ARGS) $(or $(PICTURES),$(wildcard samples/*/photo.jpg))
+
+faults: build ## tamper with records, break and kill the service, cut the power, fill the disk; takes hours
+	CLAIMLENS_TAMPERINGS=10000 $(CARGO) test --release --locked --test it tamper -- --nocapture
+	$(CARGO) test --release --locked --lib a_million_entries -- --ignored --nocapture
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/crash.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/kill.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/power.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/full.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/postgres.py
 
 eval: build ## measure reading and deciding on the labelled photos under DIR (default: samples)
 	target/release/claimlens eval $(DIR) $(EVAL_ARGS)

@@ -59,6 +59,12 @@ pub mod kind {
 /// The subject of entries that speak of no claim but of the approval gate.
 pub const GATE: &str = "gate";
 
+/// Subjects that are no claims.
+pub const OTHERS: &[&str] = &[GATE];
+
+/// Where the names of claims begin, in the order of bytes, and the first beyond them.
+pub const CLAIMS: [&str; 2] = ["clm_", "clm`"];
+
 /// One entry as stored. Hashes are 64 lower-case hex digits; kept as text so that a damaged one can still be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -170,20 +176,25 @@ pub fn salted(salt: &[u8], claim_json: &str) -> ContentHash {
 
 /// The payload of [`kind::ACCEPTED`].
 ///
-/// `key` is the idempotency key, if one came, with the body it came with, both hashed; the outer `None` leaves it out, as in
-/// entries made before keys were logged.
+/// `key` is the idempotency key, if one came, with the body it came with, both hashed; `now` the time that the claim is to be
+/// decided as of, if that is not the time it then is. The outer `None` leaves them out, as in entries made before they
+/// were logged.
 pub fn accepted_payload(
     created_at: &str,
     salt: &[u8],
     claim_json: Option<&str>,
     photos: &[PhotoCommitment<'_>],
     key: Option<Option<[&str; 2]>>,
+    now: Option<Option<&str>>,
 ) -> String {
     let photos: Vec<_> = photos.iter().map(|p| photo_payload(salt, p)).collect();
     let claim = claim_json.map(|c| salted(salt, c));
     let mut out = json!({ "claim": claim, "created_at": created_at, "photos": photos });
     if let Some(key) = key {
         out["key"] = json!(key);
+    }
+    if let Some(now) = now {
+        out["now"] = json!(now);
     }
     text(&out)
 }
@@ -276,6 +287,9 @@ pub enum FaultKind {
     /// The idempotency key that brought the claim is missing, added, or not the one that was logged.
     #[error("the idempotency key is not the one that was logged")]
     KeyAltered,
+    /// The claim is to be decided, or was, as of another time than was logged.
+    #[error("the time that the claim is decided as of is not the one that was logged")]
+    TimeAltered,
     /// What is stored about a photo was changed: its hash, name, size or type.
     #[error("what is stored about the photo is not what was logged")]
     PhotoEntryAltered,
@@ -375,95 +389,186 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Every break of the chain, each located. `entries` in the order of their numbers.
-///
-/// A changed entry is reported once: the entries after it are held against the hash that is stored, not against the
-/// one that should be.
-pub fn verify(entries: &[Entry], head: &Checkpoint) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut last = Checkpoint::empty();
-    for entry in entries {
-        let mut fault = |kind| faults.push(Fault::of(kind).at_entry(entry.seq).of_claim(&entry.subject));
-        if entry.seq != last.size + 1 {
-            fault(FaultKind::Sequence);
-        }
-        if ContentHash::of(entry.payload.as_bytes()).to_string() != entry.payload_sha256 {
-            fault(FaultKind::PayloadAltered);
-        }
-        if entry.prev_hash != last.hash {
-            fault(FaultKind::LinkBroken);
-        }
-        if entry.leaf().is_none_or(|leaf| ContentHash::of(&leaf).to_string() != entry.hash) {
-            fault(FaultKind::EntryAltered);
-        }
-        last = entry.checkpoint();
-    }
-    if last != *head {
-        faults.push(Fault::of(FaultKind::HeadDiffers).at_entry(last.size.min(head.size)));
-    }
-    faults
+/// The level of the subtrees that [`Walk`] takes one by one: 4,096 entries each.
+pub const BLOCK: u32 = 12;
+
+/// The block that an entry's leaf stands in; `None` for a number that no entry can have.
+pub fn block_of(seq: u64) -> Option<u64> {
+    // What SQLite gave as negative is beyond any log.
+    seq.checked_sub(1).filter(|leaf| *leaf < 1 << 62).map(|leaf| leaf >> BLOCK)
 }
 
-/// What is kept beside the entries: the tree and its signed checkpoint.
+/// Goes through a log from its first entry to its last, a block at a time, and locates everything that does not hold:
+/// breaks of the chain, places where the stored tree is not that of the entries, a checkpoint noted earlier that it
+/// does not continue.
+///
+/// A changed entry is told once: entries after it are held against the hash that is stored, and a node against its
+/// stored children. Of a log of n entries it keeps n / 2,048 hashes and one block.
+#[derive(Debug)]
+pub struct Walk {
+    last: Checkpoint,
+    entries: u64,
+    /// Stored nodes of level [`BLOCK`].
+    tops: Nodes,
+    /// All stored nodes of the last block.
+    tail: Nodes,
+    /// Nodes held against their children.
+    checked: u64,
+    noted: Option<Noted>,
+    faults: Vec<Fault>,
+}
+
+/// A checkpoint noted earlier, and the tree over the entries up to it.
+#[derive(Debug)]
+struct Noted {
+    root: note::Root,
+    tree: merkle::Growing,
+    continued: bool,
+}
+
+/// What is kept beside the entries, but for the nodes that stand in blocks.
 #[derive(Debug, Clone, Default)]
 pub struct Sealed {
-    /// Complete subtrees, as stored.
-    pub nodes: Nodes,
+    /// The end of the chain; `None` if it is gone.
+    pub head: Option<Checkpoint>,
+    /// The stored nodes above level [`BLOCK`].
+    pub upper: Nodes,
+    /// How many nodes are stored in all.
+    pub stored: u64,
     /// The signed checkpoint.
     pub note: String,
     /// The public key that the log says is its own.
     pub public_key: String,
 }
 
-/// Every place where the tree is not that of the entries; and whether `key`, or the log's own where none is given, signed
-/// its root.
-///
-/// A changed entry is reported at that entry alone: a node is held against its stored children.
-pub fn verify_tree(entries: &[Entry], sealed: &Sealed, key: Option<&PublicKey>) -> Vec<Fault> {
-    let size = entries.len() as u64;
-    let mut faults = Vec::new();
-    let mut fault_at = |leaf: u64| faults.push(Fault::of(FaultKind::TreeAltered).at_entry(leaf + 1));
-    for (i, entry) in entries.iter().enumerate() {
-        let leaf = entry.leaf().map(|leaf| merkle::leaf_hash(&leaf));
-        if leaf.is_none() || sealed.nodes.get(&(0, i as u64)).copied() != leaf {
-            fault_at(i as u64);
+impl Walk {
+    /// At the start of a log, which is to continue `noted`.
+    pub fn new(noted: Option<note::Root>) -> Self {
+        let noted = noted.map(|root| {
+            let continued = root.size == 0 && root.root == merkle::empty_root();
+            Noted { root, tree: merkle::Growing::default(), continued }
+        });
+        Self {
+            last: Checkpoint::empty(),
+            entries: 0,
+            tops: Nodes::new(),
+            tail: Nodes::new(),
+            checked: 0,
+            noted,
+            faults: Vec::new(),
         }
     }
-    let mut wanted = entries.len();
-    for level in 1..=size.checked_ilog2().unwrap_or(0) {
-        for i in 0..size >> level {
-            wanted += 1;
-            let leaves = (i << level)..((i + 1) << level);
-            if sealed.nodes.get(&(level, i)).copied() != merkle::from_children((level, i), &sealed.nodes) {
-                fault_at(leaves.start);
+
+    /// How many entries went by.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// The next entries in order, all of them of one block or of none, with that block's stored nodes.
+    pub fn take(&mut self, entries: &[Entry], stored: Nodes) {
+        let Some(block) = entries.first().map(|entry| block_of(entry.seq)) else { return };
+        let mut leaves = Nodes::new();
+        for entry in entries {
+            let leaf = self.follow(entry);
+            match (block, leaf) {
+                (None, _) => self.fault(FaultKind::TreeAltered, entry.seq),
+                (Some(_), leaf) => leaves.extend(leaf.map(|leaf| ((0, entry.seq - 1), leaf))),
             }
         }
+        let Some(block) = block else { return };
+        for level in 0..=BLOCK {
+            for i in (block << (BLOCK - level))..((block + 1) << (BLOCK - level)) {
+                let node = (level, i);
+                let held = stored.get(&node).copied();
+                self.checked += u64::from(held.is_some());
+                let made = if level == 0 { leaves.get(&node).copied() } else { merkle::from_children(node, &stored) };
+                if held != made {
+                    self.fault(FaultKind::TreeAltered, (i << level) + 1);
+                }
+            }
+        }
+        self.tops.extend(stored.get_key_value(&(BLOCK, block)));
+        self.tail = stored;
     }
-    if sealed.nodes.len() != wanted {
-        fault_at(size.saturating_sub(1));
-    }
-    let key = key.cloned().or_else(|| sealed.public_key.parse().ok());
-    let signed = key.and_then(|key| key.open(&sealed.note).ok());
-    let right = signed.is_some_and(|s| s.size == size && merkle::root(size, &sealed.nodes) == Some(s.root));
-    if !right {
-        faults.push(Fault::of(FaultKind::SignatureInvalid).at_entry(size));
-    }
-    faults
-}
 
-/// Whether the log still continues a signed checkpoint noted earlier.
-pub fn continues_root(entries: &[Entry], noted: &note::Root) -> Option<Fault> {
-    let leaves: Option<Vec<ContentHash>> =
-        entries.iter().take(noted.size as usize).map(|e| Some(merkle::leaf_hash(&e.leaf()?))).collect();
-    let root = leaves.filter(|l| l.len() as u64 == noted.size).and_then(|leaves| {
-        let (size, nodes) = merkle::build(leaves);
-        merkle::root(size, &nodes)
-    });
-    (root != Some(noted.root)).then(|| Fault::of(FaultKind::CheckpointDiffers).at_entry(noted.size))
+    /// Holds one entry against the one before and gives its leaf's hash; `None` if a hash in it is none.
+    fn follow(&mut self, entry: &Entry) -> Option<ContentHash> {
+        let mut fault = |kind| self.faults.push(Fault::of(kind).at_entry(entry.seq).of_claim(&entry.subject));
+        let [first, end] = CLAIMS;
+        if !OTHERS.contains(&entry.subject.as_str()) && !(first..end).contains(&entry.subject.as_str()) {
+            fault(FaultKind::ClaimMissing);
+        }
+        if entry.seq != self.last.size.wrapping_add(1) {
+            fault(FaultKind::Sequence);
+        }
+        if entry.payload_sha256.parse() != Ok(ContentHash::of(entry.payload.as_bytes())) {
+            fault(FaultKind::PayloadAltered);
+        }
+        if entry.prev_hash != self.last.hash {
+            fault(FaultKind::LinkBroken);
+        }
+        let leaf = entry.leaf();
+        if leaf.as_ref().is_none_or(|leaf| entry.hash.parse() != Ok(ContentHash::of(leaf))) {
+            fault(FaultKind::EntryAltered);
+        }
+        self.last = entry.checkpoint();
+        self.entries += 1;
+        let hash = leaf.map(|leaf| merkle::leaf_hash(&leaf));
+        if let Some(noted) = &mut self.noted
+            && self.entries <= noted.root.size
+        {
+            // A leaf without hashes is none of those that were noted.
+            noted.tree.push(hash.unwrap_or_else(merkle::empty_root));
+            noted.continued = self.entries == noted.root.size && noted.tree.root() == noted.root.root;
+        }
+        hash
+    }
+
+    fn fault(&mut self, kind: FaultKind, entry: u64) {
+        self.faults.push(Fault::of(kind).at_entry(entry));
+    }
+
+    /// After the last entry: what is kept beside them; and whether `key`, or the log's own where none is given, signed
+    /// its root. Everything that does not hold.
+    pub fn end(mut self, sealed: &Sealed, key: Option<&PublicKey>) -> Vec<Fault> {
+        let size = self.entries;
+        if sealed.head.as_ref() != Some(&self.last) {
+            let stored = sealed.head.as_ref().map_or(u64::MAX, |head| head.size);
+            self.fault(FaultKind::HeadDiffers, self.last.size.min(stored));
+        }
+        let mut nodes = std::mem::take(&mut self.tops);
+        nodes.extend(std::mem::take(&mut self.tail));
+        nodes.extend(&sealed.upper);
+        let blocks = size.div_ceil(1 << BLOCK);
+        for level in BLOCK + 1..=BLOCK + blocks.checked_ilog2().unwrap_or(0) {
+            for i in 0..blocks >> (level - BLOCK) {
+                let held = nodes.get(&(level, i)).copied();
+                self.checked += u64::from(held.is_some());
+                if held != merkle::from_children((level, i), &nodes) {
+                    self.fault(FaultKind::TreeAltered, (i << level) + 1);
+                }
+            }
+        }
+        if self.checked != sealed.stored {
+            self.fault(FaultKind::TreeAltered, size.max(1));
+        }
+        let key = key.cloned().or_else(|| sealed.public_key.parse().ok());
+        let key = key.filter(|key| key.to_string() == sealed.public_key);
+        let signed = key.and_then(|key| key.open_plain(&sealed.note).ok());
+        let is_right = signed.is_some_and(|s| s.size == size && merkle::root(size, &nodes) == Some(s.root));
+        if !is_right {
+            self.fault(FaultKind::SignatureInvalid, size);
+        }
+        if let Some(noted) = self.noted.take().filter(|noted| !noted.continued) {
+            self.fault(FaultKind::CheckpointDiffers, noted.root.size);
+        }
+        self.faults
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::merkle::Node;
     use super::*;
 
     fn log() -> (Vec<Entry>, Checkpoint) {
@@ -487,51 +592,129 @@ mod tests {
         merkle::build(entries.iter().map(|e| merkle::leaf_hash(&e.leaf().unwrap())))
     }
 
+    /// What a walk finds in a log with all its nodes, as a store would hand them over.
+    fn walked(entries: &[Entry], nodes: &Nodes, sealed: &Sealed, key: Option<&PublicKey>) -> Vec<Fault> {
+        walked_from(Walk::new(None), entries, nodes, sealed, key)
+    }
+
+    fn walked_from(
+        mut walk: Walk,
+        entries: &[Entry],
+        nodes: &Nodes,
+        sealed: &Sealed,
+        key: Option<&PublicKey>,
+    ) -> Vec<Fault> {
+        for entries in entries.chunk_by(|a, b| block_of(a.seq) == block_of(b.seq)) {
+            let block = block_of(entries[0].seq);
+            let within = |(level, i): &Node| *level <= BLOCK && Some(i >> (BLOCK - level)) == block;
+            walk.take(entries, nodes.iter().filter(|(node, _)| within(node)).map(|(n, h)| (*n, *h)).collect());
+        }
+        let upper = nodes.iter().filter(|((level, _), _)| *level > BLOCK).map(|(n, h)| (*n, *h)).collect();
+        walk.end(&Sealed { upper, stored: nodes.len() as u64, ..sealed.clone() }, key)
+    }
+
+    /// What the chain alone tells: the tree and its signature are those of these entries.
+    fn verify(entries: &[Entry], head: &Checkpoint) -> Vec<Fault> {
+        let (nodes, sealed) = sealed(entries);
+        walked(entries, &nodes, &Sealed { head: Some(head.clone()), ..sealed }, None)
+    }
+
+    /// Whether a log continues what was noted of it.
+    fn continues(entries: &[Entry], noted: &note::Root) -> Vec<Fault> {
+        let (nodes, sealed) = sealed(entries);
+        walked_from(Walk::new(Some(noted.clone())), entries, &nodes, &sealed, None)
+    }
+
     fn root(entries: &[Entry]) -> note::Root {
         let (size, nodes) = tree(entries);
         note::Root { origin: "claimlens/test".to_owned(), size, root: merkle::root(size, &nodes).unwrap() }
     }
 
-    fn sealed(entries: &[Entry]) -> Sealed {
-        let note = key().sign(entries.len() as u64, root(entries).root);
-        Sealed { nodes: tree(entries).1, note, public_key: key().public().to_string() }
+    /// The tree and what else is kept beside these entries. An entry without hashes has no leaf.
+    fn sealed(entries: &[Entry]) -> (Nodes, Sealed) {
+        let leaves = entries.iter().map(|e| e.leaf().map_or(merkle::empty_root(), |leaf| merkle::leaf_hash(&leaf)));
+        let (size, nodes) = merkle::build(leaves);
+        let note = key().sign(size, merkle::root(size, &nodes).unwrap());
+        let head = Some(entries.last().map_or(Checkpoint::empty(), Entry::checkpoint));
+        (nodes, Sealed { head, note, public_key: key().public().to_string(), ..Sealed::default() })
     }
 
     #[test]
     fn every_changed_part_of_the_tree_is_found_at_its_place() {
         let (entries, _) = log();
-        let whole = sealed(&entries);
-        for node in whole.nodes.keys() {
+        let (whole, beside) = sealed(&entries);
+        for node in whole.keys() {
             let mut bent = whole.clone();
-            bent.nodes.get_mut(node).unwrap().0[3] ^= 1;
-            let faults = verify_tree(&entries, &bent, None);
+            bent.get_mut(node).unwrap().0[3] ^= 1;
+            let faults = walked(&entries, &bent, &beside, None);
             let at = (node.1 << node.0) + 1;
             assert!(
                 faults.iter().any(|f| f.entry == Some(at) && f.kind == FaultKind::TreeAltered),
                 "{node:?}: {faults:?}"
             );
             let mut short = whole.clone();
-            short.nodes.remove(node);
-            assert!(!verify_tree(&entries, &short, None).is_empty());
+            short.remove(node);
+            assert!(!walked(&entries, &short, &beside, None).is_empty());
         }
-        let mut more = whole.clone();
-        more.nodes.insert((9, 9), ContentHash([0; 32]));
-        assert!(!verify_tree(&entries, &more, None).is_empty());
+        for node in [(9, 9), (0, 5), (3, 0), (20, 0), (0, 1 << 40)] {
+            let mut more = whole.clone();
+            more.insert(node, ContentHash([0; 32]));
+            assert!(!walked(&entries, &more, &beside, None).is_empty(), "{node:?}");
+        }
         // A log cut together with its tree still lacks a signature for its new end.
-        let mut cut = sealed(&entries[..3]);
-        cut.note = whole.note.clone();
-        assert_eq!(verify_tree(&entries[..3], &cut, None), [Fault::of(FaultKind::SignatureInvalid).at_entry(3)]);
+        let (short, mut cut) = sealed(&entries[..3]);
+        cut.note = beside.note.clone();
+        assert_eq!(walked(&entries[..3], &short, &cut, None), [Fault::of(FaultKind::SignatureInvalid).at_entry(3)]);
         // Signed by another key: found by whoever knows the log's own.
         let stranger = note::LogKey::of("claimlens/test", [6; 32]).unwrap();
-        let mut resigned = whole;
+        let mut resigned = beside.clone();
         resigned.note = stranger.sign(5, root(&entries).root);
         resigned.public_key = stranger.public().to_string();
-        assert_eq!(verify_tree(&entries, &resigned, None), []);
+        assert_eq!(walked(&entries, &whole, &resigned, None), []);
         let known = key().public();
-        assert_eq!(
-            verify_tree(&entries, &resigned, Some(&known)),
-            [Fault::of(FaultKind::SignatureInvalid).at_entry(5)]
-        );
+        let unsigned = [Fault::of(FaultKind::SignatureInvalid).at_entry(5)];
+        assert_eq!(walked(&entries, &whole, &resigned, Some(&known)), unsigned);
+        // The key that the log says is its own, though nobody who knows it asks.
+        let mut renamed = beside.clone();
+        renamed.public_key = stranger.public().to_string();
+        assert_eq!(walked(&entries, &whole, &renamed, Some(&known)), unsigned);
+        // The log signs once; what else stands in its note was put there.
+        let mut longer = beside;
+        longer.note += "— somebody AAAAAAAA\n";
+        assert_eq!(walked(&entries, &whole, &longer, Some(&known)), unsigned);
+    }
+
+    #[test]
+    fn a_log_of_several_blocks_holds_and_a_change_is_found_in_each() {
+        let (mut head, mut entries) = (Checkpoint::empty(), Vec::new());
+        for _ in 0..(3 << BLOCK) + 5 {
+            let entry = Entry::after(&head, "2026-01-01T00:00:00Z", kind::DECIDED, "clm_a", "{}".into()).unwrap();
+            head = entry.checkpoint();
+            entries.push(entry);
+        }
+        assert_eq!(verify(&entries, &head), []);
+        let (nodes, beside) = sealed(&entries);
+        for seq in [1, 4096, 4097, 12_288, 12_289, 12_293_u64] {
+            let mut changed = entries.clone();
+            changed[seq as usize - 1].at.push('x');
+            let faults = walked(&changed, &nodes, &beside, None);
+            let told: Vec<_> = faults.iter().map(|f| (f.entry, f.kind.clone())).collect();
+            let at = Some(seq);
+            assert_eq!(told, [(at, FaultKind::EntryAltered), (at, FaultKind::TreeAltered)]);
+            // A whole entry gone: told at its place, and where the next follows.
+            let mut short = entries.clone();
+            short.remove(seq as usize - 1);
+            let faults = walked(&short, &nodes, &beside, None);
+            assert!(faults.len() < 8, "{faults:?}");
+            assert!(faults.iter().any(|f| f.entry == at), "{seq}: {faults:?}");
+        }
+        for level in [BLOCK, BLOCK + 1] {
+            let mut bent = nodes.clone();
+            bent.get_mut(&(level, 0)).unwrap().0[0] ^= 1;
+            assert!(walked(&entries, &bent, &beside, None).iter().any(|f| f.kind == FaultKind::TreeAltered));
+            bent.remove(&(level, 0));
+            assert!(walked(&entries, &bent, &beside, None).iter().any(|f| f.kind == FaultKind::TreeAltered));
+        }
     }
 
     #[test]
@@ -539,9 +722,10 @@ mod tests {
         let (entries, head) = log();
         assert_eq!(verify(&entries, &head), []);
         assert_eq!(verify(&[], &Checkpoint::empty()), []);
-        assert_eq!(continues_root(&entries, &root(&entries[..3])), None);
-        assert_eq!(verify_tree(&entries, &sealed(&entries), Some(&key().public())), []);
-        assert_eq!(verify_tree(&[], &sealed(&[]), None), []);
+        assert_eq!(continues(&entries, &root(&entries[..3])), []);
+        assert_eq!(continues(&entries, &root(&[])), []);
+        let (nodes, sealed) = sealed(&entries);
+        assert_eq!(walked(&entries, &nodes, &sealed, Some(&key().public())), []);
     }
 
     #[test]
@@ -590,7 +774,7 @@ mod tests {
         swapped.swap(1, 2);
         assert!(!verify(&swapped, &head).is_empty());
         let mut longer = entries.clone();
-        longer.push(Entry::after(&head, "x", "k", "s", String::new()).unwrap());
+        longer.push(Entry::after(&head, "x", "k", "clm_s", String::new()).unwrap());
         assert_eq!(verify(&longer, &head), [Fault::of(FaultKind::HeadDiffers).at_entry(5)]);
     }
 
@@ -605,6 +789,8 @@ mod tests {
             rewritten.push(entry);
         }
         assert_eq!(verify(&rewritten, &head), []);
-        assert_eq!(continues_root(&rewritten, &noted), Some(Fault::of(FaultKind::CheckpointDiffers).at_entry(4)));
+        let differs = [Fault::of(FaultKind::CheckpointDiffers).at_entry(4)];
+        assert_eq!(continues(&rewritten, &noted), differs);
+        assert_eq!(continues(&rewritten[..3], &noted), differs);
     }
 }

@@ -48,7 +48,7 @@
 //!
 //! *Which traits are there?* [`ocr::OcrEngine`] (PP-OCR, Tesseract, a canned one in tests), `ocr::tensor::TensorModel`
 //! (ONNX Runtime, fakes), `service::ReadPhotos` (the pipeline, a canned one in tests) and `store::rows::{Backend, Rows}`
-//! (SQLite, PostgreSQL): two real things each.
+//! with `store::walk::Walk` (SQLite, PostgreSQL): two real things each.
 //!
 //! *Why do the backends share a test suite and no SQL?* Each is good at other things (one file and one writer; arrays, row locks
 //! and advisory locks). What rows mean is written once, above both.

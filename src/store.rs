@@ -17,6 +17,7 @@ pub mod records;
 pub mod repeats;
 mod rows;
 mod sqlite;
+pub mod walk;
 
 use crate::audit::Fault;
 use crate::domain::{Claim, ClaimId, ContentHash};
@@ -227,6 +228,8 @@ pub struct RawClaim {
     pub state: String,
     /// Whether a job waits for it.
     pub job: bool,
+    /// The time that this job decides it as of, if it names one.
+    pub job_now: Option<String>,
     /// Photos in order.
     pub photos: Vec<RawPhoto>,
     /// Decisions in order.
@@ -237,6 +240,26 @@ pub struct RawClaim {
     pub keys: Vec<[String; 2]>,
     /// Fingerprints, sorted by document.
     pub fingerprints: Vec<Fingerprint>,
+}
+
+impl RawClaim {
+    /// A claim with nothing that hangs on it.
+    fn bare(id: String, created_at: String, claim_json: Option<String>, salt: Vec<u8>, state: String) -> Self {
+        Self {
+            id,
+            created_at,
+            claim_json,
+            salt,
+            state,
+            job: false,
+            job_now: None,
+            photos: Vec::new(),
+            decisions: Vec::new(),
+            outcome: None,
+            keys: Vec::new(),
+            fingerprints: Vec::new(),
+        }
+    }
 }
 
 /// A photo as stored.

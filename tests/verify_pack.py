@@ -3,8 +3,8 @@
 
     verify_pack.py PACK.json LOG.pub [FOLDER WITH THE PHOTOS]
 
-LOG.pub holds the log's public key, noted earlier: a pack that brought its own would prove nothing. Prints what does not hold, or
-`holds`. Exit status: 0 all holds, 1 not, 2 wrong usage.
+LOG.pub holds the log's public key, noted earlier: a pack that brought its own would prove nothing. Prints what does not
+hold, or `holds`. Exit status: 0 all holds, 1 not, 2 wrong usage.
 """
 
 import base64
@@ -18,6 +18,39 @@ import sys
 
 def sha256(data):
     return hashlib.sha256(data).digest()
+
+
+def unhex(text):
+    """Bytes of lower-case hex digits, the one way to write them."""
+    if not re.fullmatch("([0-9a-f]{2})*", text):
+        raise ValueError("not lower-case hex digits")
+    return bytes.fromhex(text)
+
+
+def unbase64(text):
+    """Bytes of base64, the one way to write them: no stray characters, no bits left over."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("not canonical base64")
+    return data
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def once(pairs):
+    """An object of JSON in which no member stands twice: readers differ in which one they take."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a member stands twice")
+    return dict(pairs)
+
+
+def of(value, members):
+    """The object, if it has these members and no others: what nothing vouches for must not stand in a pack."""
+    if not isinstance(value, dict) or set(value) != set(members.split()):
+        raise ValueError(f"not the members {members}")
+    return value
 
 
 # Ed25519, verification only: RFC 8032, section 5.1, in affine terms of its appendix.
@@ -74,18 +107,15 @@ def signed(key, message, signature):
 def open_note(note, vkey):
     """Origin, size and root of a signed checkpoint: C2SP signed-note and tlog-checkpoint."""
     name, key_id, key = vkey.strip().split("+", 2)
-    key = base64.b64decode(key, validate=True)
+    key = unbase64(key)
     if key[0] != 1 or sha256(name.encode() + b"\n" + key)[:4].hex() != key_id:
         raise ValueError("the public key is malformed")
-    text, signatures = note.rsplit("\n\n", 1)
-    text += "\n"
-    origin, size, root, rest = text.split("\n")
-    for line in signatures.split("\n"):
-        found = re.fullmatch("— (\\S+) (\\S+)", line)
-        if found and found[1] == name == origin and rest == "":
-            raw = base64.b64decode(found[2], validate=True)
-            if raw[:4].hex() == key_id and signed(key[1:], text.encode(), raw[4:]):
-                return int(size), base64.b64decode(root, validate=True)
+    # The log signs once; what else stood in its note would be somebody's addition.
+    found = re.fullmatch("((\\S+)\n(0|[1-9][0-9]*)\n(\\S+)\n)\n— (\\S+) (\\S+)\n", note, re.ASCII)
+    if found and found[2] == found[5] == name:
+        raw = unbase64(found[6])
+        if raw[:4].hex() == key_id and signed(key[1:], found[1].encode(), raw[4:]):
+            return int(found[3]), unbase64(found[4])
     raise ValueError("the checkpoint is not signed by the log's key")
 
 
@@ -111,7 +141,7 @@ def leaf_of(e):
     texts = (e[n].encode() for n in ("at", "kind", "subject"))
     parts = b"".join(struct.pack(">I", len(t)) + t for t in texts)
     head = b"claimlens log entry v1\0" + struct.pack(">Q", e["seq"]) + parts
-    return head + sha256(e["payload"].encode()) + bytes.fromhex(e["prev_hash"])
+    return head + sha256(e["payload"].encode()) + unhex(e["prev_hash"])
 
 
 def salted(salt, text):
@@ -122,46 +152,63 @@ def faults(pack, vkey, photos):
     if pack["format"] != "claimlens evidence pack v1":
         yield "this is no evidence pack of version 1"
         return
+    of(pack, "format public_key checkpoint claim decisions outcome policies entries")
+    claim = of(pack["claim"], "id created_at claim_json salt key photos")
     size, root = open_note(pack["checkpoint"], vkey)
-    claim, salt = pack["claim"], bytes.fromhex(pack["claim"]["salt"])
+    salt = unhex(claim["salt"])
     if pack["public_key"] != vkey.strip():
         yield "the pack names another key"
-    by_kind, last = {}, 0
+    by_kind, times, last = {}, {}, 0
     for e in pack["entries"]:
-        proof = [base64.b64decode(h, validate=True) for h in e["proof"]]
+        of(e, "seq at kind subject payload prev_hash proof")
+        proof = [unbase64(h) for h in e["proof"]]
         if not included(leaf_of(e), e["seq"] - 1, size, proof, root):
             yield f"entry {e['seq']} is not in the log"
         if e["seq"] <= last or e["subject"] != claim["id"]:
             yield f"entry {e['seq']} is out of order or of another claim"
         last = e["seq"]
-        by_kind.setdefault(e["kind"], []).append(json.loads(e["payload"]))
+        by_kind.setdefault(e["kind"], []).append(e["payload"])
+        times.setdefault(e["kind"], []).append(e["at"])
     want = {
-        "claim": claim["claim_json"] and salted(salt, claim["claim_json"]),
+        "claim": None if claim["claim_json"] is None else salted(salt, claim["claim_json"]),
         "created_at": claim["created_at"],
         "photos": [
-            {"bytes": p["bytes"], "media_type": p["media_type"], "sha256": p["sha256"], "source": salted(salt, p["source"])}
+            {"source": salted(salt, p["source"])}
+            | {member: p[member] for member in ("bytes", "media_type", "sha256")}
             | ({"pdf_page": p["pdf_page"]} if p["pdf_page"] is not None else {})
-            for p in claim["photos"]
+            for p in (of(p, "source sha256 bytes media_type pdf_page page") for p in claim["photos"])
         ],
     }
-    accepted = by_kind.pop("claim_accepted", [{}])
-    if "key" in accepted[0]:  # not logged at first
+    accepted = by_kind.pop("claim_accepted", ["{}"])
+    if "key" in json.loads(accepted[0]):  # not logged at first
         want["key"] = claim["key"]
-    if accepted != [want]:
+    as_of = times.get("decision", [])
+    if "now" in json.loads(accepted[0]):  # the time to decide as of: not kept, but the record tells it
+        want["now"] = json.loads(accepted[0])["now"]
+        as_of = as_of if want["now"] is None else [want["now"]] * len(as_of)
+    if accepted != [canonical(want)]:
         yield "the claim is not the one that was logged"
     pages, made = [p["page"] for p in claim["photos"]], []
-    for d in pack["decisions"]:
+    if not pack["decisions"] and any(pages):
+        yield "the claim has a page and no decision that it was made for"
+    for n, d in enumerate(pack["decisions"]):
+        of(d, "record timing")
         made.append({k: sha256(d[k].encode()).hex() for k in ("record", "timing")} | {"pages": pages})
-        policy = json.loads(d["record"])["versions"]["policy"]
+        record = json.loads(d["record"])
+        if "now" in want and record["evidence"]["facts"]["now"] != as_of[n][:19] + "Z":
+            yield "a decision is as of another time than was logged"
+        policy = record["versions"]["policy"]
         if sha256(pack["policies"].get(policy, "").encode()).hex() != policy:
             yield "the policy that was decided by is altered or missing"
-    if by_kind.pop("decision", []) != made:
+    if by_kind.pop("decision", []) != [canonical(m) for m in made]:
         yield "a decision is not the one that was logged"
     if set(pack["policies"]) - {json.loads(d["record"])["versions"]["policy"] for d in pack["decisions"]}:
         yield "the pack holds a policy that nothing was decided by"
-    said = pack["outcome"]
-    outcome = [{"outcome": said[0], "source": said[1], "by": salted(salt, said[2])}] if said else []
-    if by_kind.pop("outcome", []) != outcome:
+    outcomes = []
+    if pack["outcome"] is not None:
+        outcome, source, by = pack["outcome"]
+        outcomes = [canonical({"outcome": outcome, "source": source, "by": salted(salt, by)})]
+    if by_kind.pop("outcome", []) != outcomes:
         yield "the audited outcome is not the one that was logged"
     by_kind.pop("claim_failed", None)
     for kind in by_kind:
@@ -173,21 +220,28 @@ def faults(pack, vkey, photos):
                 yield f"photo {n} is not in the folder as it was logged"
 
 
+def checked(text, vkey, photos=None):
+    """Everything that does not hold in a pack."""
+    found = []
+    try:
+        text = text if isinstance(text, str) else text.decode()
+        found.extend(faults(json.loads(text, object_pairs_hook=once), vkey, photos))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, struct.error) as e:
+        found.append(f"malformed: {e!r}")
+    return found
+
+
 def main():
     if len(sys.argv) not in (3, 4):
         sys.stderr.write(__doc__)
         return 2
-    found = []
     try:
-        pack = json.loads(pathlib.Path(sys.argv[1]).read_text("utf-8"))
-        vkey = pathlib.Path(sys.argv[2]).read_text("utf-8")
+        pack, vkey = (pathlib.Path(p).read_bytes() for p in sys.argv[1:3])
         photos = pathlib.Path(sys.argv[3]) if len(sys.argv) == 4 else None
-        found.extend(faults(pack, vkey, photos))
+        found = checked(pack, vkey.decode(), photos)
     except OSError as e:
         sys.stderr.write(f"{e}\n")
         return 2
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as e:
-        found.append(f"malformed: {e!r}")
     for fault in found:
         print(fault)
     if not found:

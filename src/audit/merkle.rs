@@ -73,6 +73,33 @@ pub fn append(size: u64, leaf: ContentHash, nodes: &Nodes) -> Option<Vec<(Node, 
     Some(out)
 }
 
+/// A tree of which only the root is wanted: keeps the complete subtrees that make it up, from left to right.
+#[derive(Debug, Clone, Default)]
+pub struct Growing {
+    size: u64,
+    parts: Vec<ContentHash>,
+}
+
+impl Growing {
+    /// Adds a leaf.
+    pub fn push(&mut self, leaf: ContentHash) {
+        let mut hash = leaf;
+        // As many subtrees end here as the number of leaves before has ones at its low end.
+        for _ in 0..self.size.trailing_ones() {
+            if let Some(left) = self.parts.pop() {
+                hash = node_hash(left, hash);
+            }
+        }
+        self.parts.push(hash);
+        self.size += 1;
+    }
+
+    /// The root over what was added.
+    pub fn root(&self) -> ContentHash {
+        self.parts.iter().copied().rev().reduce(|right, left| node_hash(left, right)).unwrap_or_else(empty_root)
+    }
+}
+
 /// Every complete subtree over these leaves.
 pub fn build(leaves: impl IntoIterator<Item = ContentHash>) -> (u64, Nodes) {
     let (mut size, mut nodes) = (0, Nodes::new());
@@ -253,6 +280,9 @@ mod tests {
         for size in 1..=40 {
             let top = root(size, &nodes).unwrap();
             assert_eq!(top, defined(&all[..size as usize]));
+            let mut growing = Growing::default();
+            all[..size as usize].iter().for_each(|leaf| growing.push(*leaf));
+            assert_eq!(growing.root(), top);
             for index in 0..size {
                 let proof = hashes(inclusion(index, size), &nodes);
                 assert!(includes(all[index as usize], index, size, &proof, top));

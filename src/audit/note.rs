@@ -195,6 +195,19 @@ impl PublicKey {
         });
         if signed && root.origin == self.name { Ok(root) } else { Err(NoteError::Signature) }
     }
+
+    /// Opens a checkpoint as the log itself keeps it: with its own signature and nothing else.
+    ///
+    /// # Errors
+    /// [`NoteError::Form`] or [`NoteError::Signature`].
+    pub fn open_plain(&self, note: &str) -> Result<Root, NoteError> {
+        let root = self.open(note)?;
+        let signature = note.strip_prefix(&root.text()).and_then(|rest| rest.strip_prefix("\n— "));
+        let signature = signature.and_then(|rest| rest.strip_prefix(&self.name)?.strip_prefix(' ')?.strip_suffix('\n'));
+        // The base64 that decodes holds neither another line nor a space.
+        let is_plain = signature.is_some_and(|text| BASE64_STANDARD.decode(text).is_ok());
+        if is_plain { Ok(root) } else { Err(NoteError::Form) }
+    }
 }
 
 /// A proof that an entry is in the log, to be checked without it: C2SP `tlog-proof`, the leaf as its extra data.
@@ -288,6 +301,12 @@ mod tests {
                 assert!(again.open(&bent).is_err(), "byte {at}");
             }
         }
+        assert_eq!(again.open_plain(&note), Ok(opened));
+        for more in ["— somebody AAAAAAAA\n", "\n", "\r\n", "x"] {
+            assert_eq!(again.open_plain(&format!("{note}{more}")), Err(NoteError::Form), "{more:?}");
+        }
+        assert!(again.open_plain(note.trim_end()).is_err());
+        assert!(again.open_plain(&note.replace("=\n", "=\r\n")).is_err());
         assert_eq!(LogKey::of("two words", [0; 32]).unwrap_err(), NoteError::Key);
     }
 

@@ -2,19 +2,28 @@
 //!
 //! Nothing stored is trusted that can be computed anew: the chain from its entries, the entries' payloads from claims,
 //! photos and records, the photos' hashes from their files, the fingerprints and summaries from the records.
-//! Not covered: how often waiting work was begun, who holds it, and the time it is decided as of. A change there can at most cause the same
-//! work twice, or a claim to be decided as of another day, which its record then tells.
+//! Not covered: how often waiting work was begun, by whom and until when, which can at most cause the same work twice
+//! or later, or send the claim to a person; the numbers that the database gives to rows; policies that nothing was
+//! decided by; files that no claim names, which are counted; and the definitions of tables and indexes.
+//!
+//! Log and claims are read in pieces of bounded size, all of one moment of the database, each while the one before is
+//! checked on all cores: memory does not grow with the log.
 
+use super::work::whole_seconds;
 use super::{Records, ServiceError, off_thread};
 use crate::audit::note::PublicKey;
 use crate::audit::{self, Checkpoint, Entry, Fault, FaultKind, PhotoCommitment, kind};
-use crate::domain::Gate;
-use crate::domain::{ContentHash, Record};
+use crate::domain::{ContentHash, Gate, Record};
 use crate::store::gate::RawMove;
-use crate::store::{BlobState, RawClaim, RawDecision, StoreError, fingerprints};
+use crate::store::walk::{ClaimBatch, LogBlock, Names, Said};
+use crate::store::{BlobState, Blobs, RawClaim, RawDecision, Snapshot, StoreError, fingerprints};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What an auditor noted of the log before, elsewhere.
 #[derive(Debug, Clone, Default)]
@@ -79,23 +88,20 @@ impl Records {
     }
 
     async fn audit_into(&self, report: &mut AuditReport, noted: &Noted) -> Result<(), ServiceError> {
-        let mut snapshot = self.store.snapshot().await?;
-        let (entries, head) = snapshot.log().await?;
-        report.entries = entries.len() as u64;
-        report.faults = audit::verify(&entries, &head);
-        let sealed = snapshot.sealed().await?;
-        report.faults.extend(audit::verify_tree(&entries, &sealed, noted.key.as_ref()));
-        report.faults.extend(noted.note.as_ref().and_then(|note| {
-            let key = noted.key.clone().or_else(|| sealed.public_key.parse().ok());
-            match key.and_then(|key| key.open(note).ok()) {
-                Some(root) => audit::continues_root(&entries, &root),
-                None => Some(Fault::of(FaultKind::CheckpointDiffers)),
-            }
-        }));
-        report.head = Some(head);
-        let damage = snapshot.damage().await?;
-        report.faults.extend(damage.into_iter().map(|d| Fault::of(FaultKind::Database(d))));
+        // On a connection of its own, so that it takes no longer than everything else.
+        let damage = async { self.store.snapshot().await?.damage().await };
+        let (walked, damage) = tokio::join!(self.walk(report, noted), damage);
+        report.faults.extend(damage?.into_iter().map(|d| Fault::of(FaultKind::Database(d))));
+        walked?;
+        report.unreferenced = self.unreferenced().await?;
+        Ok(())
+    }
 
+    async fn walk(&self, report: &mut AuditReport, noted: &Noted) -> Result<(), ServiceError> {
+        let mut snapshot = self.store.snapshot().await?;
+        snapshot.take_time().await?;
+        let gate = walk_log(&mut snapshot, report, noted).await?;
+        report.faults.extend(against_moves(&snapshot.gate().await?, &gate.entries));
         let mut policies = HashSet::new();
         for (hash, text) in self.store.policies().await? {
             if ContentHash::of(text.as_bytes()).to_string() == hash {
@@ -104,201 +110,351 @@ impl Records {
                 report.faults.push(Fault::of(FaultKind::PolicyAltered));
             }
         }
-
-        let mut logged: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-        for entry in &entries {
-            logged.entry(&entry.subject).or_default().push(entry);
-        }
-        let gate = logged.remove(audit::GATE).unwrap_or_default();
-        report.faults.extend(against_moves(&snapshot.gate().await?, &gate));
-        let closed = decided_while_closed(&entries);
-        let stored = snapshot.claims().await?;
-        let (mut named, mut open) = (HashSet::new(), Vec::new());
-        // Storage that failed thrice in a row is not asked for each of the photos left.
-        let mut unanswered = 0;
-        for id in &stored {
-            let said = logged.remove(id.as_str()).unwrap_or_default();
-            let Some(claim) = snapshot.claim(id).await? else {
-                report.faults.push(Fault::of(FaultKind::ClaimAltered).of_claim(id));
-                continue;
-            };
-            report.claims += 1;
-            report.decisions += claim.decisions.len() as u64;
-            report.faults.extend(against_log(&claim, &said, &policies, &closed));
-            let of_files = self.against_files(&claim, &said, &mut unanswered).await?;
-            let unreachable = of_files.iter().filter(|f| f.kind == FaultKind::PhotoUnreachable).count();
-            report.photos += (claim.photos.len() - unreachable) as u64;
-            report.faults.extend(of_files);
-            named.extend(names(&claim));
-            if claim.decisions.is_empty() {
-                open.push(id.clone());
-            }
-        }
-        for (id, said) in logged {
-            let fault = Fault::of(FaultKind::ClaimMissing).of_claim(id);
-            report.faults.push(said.first().map_or(fault.clone(), |e| fault.at_entry(e.seq)));
-        }
-        for id in snapshot.orphans().await? {
-            report.faults.push(Fault::of(FaultKind::ClaimMissing).of_claim(&id));
-        }
-        drop(snapshot);
-        report.unreferenced = self.unreferenced(named, &stored, &open).await?;
-        Ok(())
+        let known = Known { policies, gate, blobs: self.blobs.clone(), unanswered: AtomicU32::new(0) };
+        self.walk_claims(&mut snapshot, report, known).await
     }
 
-    /// How many files in the photos' storage no record names. `named` holds those that the claims in `stored` do, of
-    /// which those in `open` may have got more since.
-    async fn unreferenced(
+    /// Goes through the claims, each batch while the next is read.
+    async fn walk_claims(
         &self,
-        named: HashSet<ContentHash>,
-        stored: &[String],
-        open: &[String],
-    ) -> Result<Option<u64>, ServiceError> {
+        snapshot: &mut Snapshot,
+        report: &mut AuditReport,
+        known: Known,
+    ) -> Result<(), ServiceError> {
+        let known = Arc::new(known);
+        let mut names = snapshot.next_names(Bound::Unbounded, CLAIMS_AT_ONCE).await?;
+        let mut batch = claims_in(snapshot, &names, &mut report.faults).await?;
+        loop {
+            let known = known.clone();
+            let work = off_thread(move || (known.check(&batch.claims), batch));
+            let ahead = async {
+                let Bound::Included(last) = names.to.clone() else { return Ok::<_, ServiceError>(None) };
+                let names = snapshot.next_names(Bound::Excluded(last), CLAIMS_AT_ONCE).await?;
+                let mut faults = Vec::new();
+                let batch = claims_in(snapshot, &names, &mut faults).await?;
+                Ok(Some((names, batch, faults)))
+            };
+            let (done, ahead) = tokio::join!(work, ahead);
+            let (faults, done) = done?;
+            for (claim, _) in &done.claims {
+                report.claims += 1;
+                report.decisions += claim.decisions.len() as u64;
+                report.photos += claim.photos.len() as u64;
+            }
+            report.photos -= faults.iter().filter(|f| f.kind == FaultKind::PhotoUnreachable).count() as u64;
+            report.faults.extend(faults);
+            let missing = |claim: &str| Fault::of(FaultKind::ClaimMissing).of_claim(claim);
+            report.faults.extend(done.unstored.iter().map(|(claim, seq)| missing(claim).at_entry(*seq)));
+            report.faults.extend(done.strays.iter().map(|claim| missing(claim)));
+            let Some((following, next, faults)) = ahead? else { return Ok(()) };
+            report.faults.extend(faults);
+            (names, batch) = (following, next);
+        }
+    }
+
+    /// How many files in the photos' storage no record names. The storage is listed piece by piece, and the records are
+    /// asked about each piece after it: so a claim that was accepted meanwhile is known.
+    async fn unreferenced(&self) -> Result<Option<u64>, ServiceError> {
         let blobs = self.blobs.clone();
-        let listed = off_thread(move || {
-            let (mut strange, mut unnamed) = (0, HashSet::new());
-            let listed = blobs.each(|found| match found {
-                Some(hash) if named.contains(&hash) => {}
-                Some(hash) => {
-                    unnamed.insert(hash);
+        let (pieces, mut listed) = tokio::sync::mpsc::channel::<Vec<String>>(2);
+        let listing = off_thread(move || {
+            let (mut strange, mut piece) = (0, Vec::new());
+            let listed = blobs.each(|found| {
+                match found {
+                    Some(hash) => piece.push(hash.to_string()),
+                    None => strange += 1,
                 }
-                None => strange += 1,
+                if piece.len() == FILES_AT_ONCE {
+                    // Nobody receives where the records could not be read, which is told there.
+                    let _ = pieces.blocking_send(std::mem::take(&mut piece));
+                }
             });
-            listed.map(|()| (strange, unnamed))
+            let _ = pieces.blocking_send(piece);
+            listed.map(|()| strange)
         });
-        let (strange, mut unnamed) = match listed.await? {
-            Ok(found) => found,
+        // Owns the receiver, so that the listing goes on where this ends early.
+        let asking = async move {
+            let mut unnamed = 0;
+            while let Some(piece) = listed.recv().await {
+                unnamed += self.store.snapshot().await?.unnamed(&piece).await? as u64;
+            }
+            Ok::<_, StoreError>(unnamed)
+        };
+        let (listing, unnamed) = tokio::join!(listing, asking);
+        match listing? {
+            Ok(strange) => Ok(Some(strange + unnamed?)),
             Err(error) => {
                 tracing::warn!(%error, "the photos' storage could not be listed");
-                return Ok(None);
-            }
-        };
-        // Claims accepted and decided meanwhile.
-        let mut snapshot = self.store.snapshot().await?;
-        let known: HashSet<&String> = stored.iter().collect();
-        let late = snapshot.claims().await?;
-        for id in late.iter().filter(|id| !known.contains(id)).chain(open) {
-            if let Some(claim) = snapshot.claim(id).await? {
-                names(&claim).for_each(|hash| {
-                    unnamed.remove(&hash);
-                });
+                Ok(None)
             }
         }
-        Ok(Some(strange + unnamed.len() as u64))
+    }
+}
+
+/// Claims held against the log at once.
+const CLAIMS_AT_ONCE: usize = 256;
+
+/// Files of the photos' storage that the records are asked about at once.
+const FILES_AT_ONCE: usize = 1000;
+
+/// The claims of these names. Where the database is damaged they are read one by one, so that the damage is told where
+/// it is.
+async fn claims_in(
+    snapshot: &mut Snapshot,
+    names: &Names,
+    faults: &mut Vec<Fault>,
+) -> Result<ClaimBatch, ServiceError> {
+    match snapshot.claims_in(names).await {
+        Err(StoreError::Corrupt(_)) => {}
+        other => return Ok(other?),
+    }
+    let (mut out, mut from) = (ClaimBatch::default(), names.from.clone());
+    let ends = snapshot.names_in(names).await?.into_iter().map(Bound::Included).chain([names.to.clone()]);
+    for to in ends {
+        match snapshot.claims_in(&Names { from: from.clone(), to: to.clone() }).await {
+            Ok(one) => {
+                out.claims.extend(one.claims);
+                out.unstored.extend(one.unstored);
+                out.strays.extend(one.strays);
+            }
+            Err(StoreError::Corrupt(what)) => {
+                let fault = Fault::of(FaultKind::Database(what));
+                faults.push(match &to {
+                    Bound::Included(name) => fault.of_claim(&String::from_utf8_lossy(name)),
+                    _ => fault,
+                });
+            }
+            Err(other) => return Err(other.into()),
+        }
+        from = match to {
+            Bound::Included(name) => Bound::Excluded(name),
+            other => other,
+        };
+    }
+    Ok(out)
+}
+
+/// Goes through the log, each block while the next is read, and gives what it says of the gate.
+async fn walk_log(
+    snapshot: &mut Snapshot,
+    report: &mut AuditReport,
+    noted: &Noted,
+) -> Result<GateHistory, ServiceError> {
+    let sealed = snapshot.sealed().await?;
+    let key = noted.key.clone().or_else(|| sealed.public_key.parse().ok());
+    let root = noted.note.as_ref().map(|note| key.as_ref().and_then(|key| key.open(note).ok()));
+    let is_unknown = root == Some(None);
+    let (mut walk, mut gate) = (audit::Walk::new(root.flatten()), GateHistory::default());
+    let mut block = snapshot.block_from(i64::MIN).await;
+    let mut last = 0;
+    loop {
+        let LogBlock { entries, nodes } = match block {
+            Ok(Some(block)) => block,
+            Ok(None) => break,
+            Err(StoreError::Corrupt(what)) => {
+                report.faults.push(Fault::of(FaultKind::Database(what)).at_entry(last + 1));
+                break;
+            }
+            Err(other) => return Err(other.into()),
+        };
+        last = entries.last().map_or(last, |entry| entry.seq);
+        let work = off_thread(move || {
+            gate.follow(&entries);
+            walk.take(&entries, nodes);
+            (walk, gate)
+        });
+        let ahead = async {
+            match (last as i64).checked_add(1) {
+                Some(from) => snapshot.block_from(from).await,
+                None => Ok(None),
+            }
+        };
+        let (done, ahead) = tokio::join!(work, ahead);
+        ((walk, gate), block) = (done?, ahead);
+    }
+    report.entries = walk.entries();
+    report.faults.extend(walk.end(&sealed, noted.key.as_ref()));
+    report.faults.extend(is_unknown.then(|| Fault::of(FaultKind::CheckpointDiffers)));
+    report.head = sealed.head;
+    Ok(gate)
+}
+
+/// What the log says of the gate.
+#[derive(Debug, Default)]
+struct GateHistory {
+    entries: Vec<Entry>,
+    /// From the closing to the reopening, if there is one.
+    closed: Vec<(u64, Option<u64>)>,
+}
+
+impl GateHistory {
+    /// Notes what the next entries say of it.
+    fn follow(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            match entry.kind.as_str() {
+                kind::GATE_CLOSED => self.closed.push((entry.seq, None)),
+                kind::GATE_REOPENED => self.closed.iter_mut().for_each(|(_, to)| *to = to.or(Some(entry.seq))),
+                _ => {}
+            }
+            if entry.subject == audit::GATE {
+                self.entries.push(entry.clone());
+            }
+        }
+    }
+
+    /// Whether it was closed when the entry of this number was made.
+    fn is_closed_at(&self, seq: u64) -> bool {
+        self.closed.iter().any(|(from, to)| *from < seq && to.is_none_or(|to| seq < to))
+    }
+}
+
+/// What claims are held against besides their own entries.
+struct Known {
+    policies: HashSet<String>,
+    gate: GateHistory,
+    blobs: Blobs,
+    /// How often in a row the photos' storage gave no answer.
+    unanswered: AtomicU32,
+}
+
+/// So often in a row; then storage is not asked for each of the photos left.
+const ASKED_IN_VAIN: u32 = 3;
+
+impl Known {
+    /// Everything wrong with these claims, in their order.
+    fn check(&self, claims: &[(RawClaim, Vec<Said>)]) -> Vec<Fault> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let parts = claims.chunks(claims.len().div_ceil(cores).max(1));
+        std::thread::scope(|scope| {
+            let of_one = |(claim, said): &(RawClaim, Vec<Said>)| {
+                let mut faults = self.against_log(claim, said);
+                faults.extend(self.against_files(claim, said));
+                faults
+            };
+            let parts: Vec<_> =
+                parts.map(|part| scope.spawn(move || part.iter().flat_map(of_one).collect::<Vec<_>>())).collect();
+            let checked = parts.into_iter().map(|part| match part.join() {
+                Ok(faults) => faults,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            checked.flatten().collect()
+        })
+    }
+
+    /// How a blob of this name stands; `None` if the storage does not tell.
+    fn state(&self, hash: &str) -> Option<BlobState> {
+        let Ok(hash) = hash.parse() else { return Some(BlobState::Missing) };
+        let given_up = self.unanswered.load(Ordering::Relaxed) >= ASKED_IN_VAIN;
+        let state = if given_up { None } else { self.blobs.state(&hash).ok() };
+        match state {
+            Some(_) => self.unanswered.store(0, Ordering::Relaxed),
+            None => drop(self.unanswered.fetch_add(1, Ordering::Relaxed)),
+        }
+        state
     }
 
     /// The photos' bytes against the hashes in the log; where the log does not tell, in the store.
-    async fn against_files(
-        &self,
-        claim: &RawClaim,
-        said: &[&Entry],
-        unanswered: &mut u32,
-    ) -> Result<Vec<Fault>, ServiceError> {
+    fn against_files(&self, claim: &RawClaim, said: &[Said]) -> Vec<Fault> {
         let accepted = said.iter().find(|e| e.kind == kind::ACCEPTED);
         let payload = accepted.and_then(|e| serde_json::from_str::<Value>(&e.payload).ok()).unwrap_or_default();
-        let mut files = Vec::new();
+        let mut found = Vec::new();
         for (n, photo) in claim.photos.iter().enumerate() {
-            let logged = payload["photos"][n]["sha256"].as_str().unwrap_or(&photo.sha256);
-            files.push((n, logged.to_owned(), photo.page.clone()));
-        }
-        let blobs = self.blobs.clone();
-        let mut failed = *unanswered;
-        let (found, failed) = off_thread(move || {
-            // `None` if the storage does not tell.
-            let mut state = |hash: &str| {
-                let Ok(hash) = hash.parse() else { return Some(BlobState::Missing) };
-                let state = if failed < 3 { blobs.state(&hash).ok() } else { None };
-                failed = if state.is_some() { 0 } else { failed + 1 };
-                state
-            };
-            let mut found = Vec::new();
-            for (n, photo, page) in files {
-                let (photo, page) = (state(&photo), page.map(|page| state(&page)));
-                match photo {
-                    Some(BlobState::Altered) => found.push((n, FaultKind::PhotoAltered)),
-                    Some(BlobState::Missing) => found.push((n, FaultKind::PhotoMissing)),
-                    Some(BlobState::Sound) | None => {}
-                }
-                match page {
-                    Some(Some(BlobState::Altered | BlobState::Missing)) => found.push((n, FaultKind::PageAltered)),
-                    Some(Some(BlobState::Sound) | None) | None => {}
-                }
-                if photo.is_none() || page == Some(None) {
-                    found.push((n, FaultKind::PhotoUnreachable));
-                }
+            let bytes = self.state(payload["photos"][n]["sha256"].as_str().unwrap_or(&photo.sha256));
+            let page = photo.page.as_ref().map(|page| self.state(page));
+            match bytes {
+                Some(BlobState::Altered) => found.push((n, FaultKind::PhotoAltered)),
+                Some(BlobState::Missing) => found.push((n, FaultKind::PhotoMissing)),
+                Some(BlobState::Sound) | None => {}
             }
-            (found, failed)
-        })
-        .await?;
-        *unanswered = failed;
+            match page {
+                Some(Some(BlobState::Altered | BlobState::Missing)) => found.push((n, FaultKind::PageAltered)),
+                Some(Some(BlobState::Sound) | None) | None => {}
+            }
+            if bytes.is_none() || page == Some(None) {
+                found.push((n, FaultKind::PhotoUnreachable));
+            }
+        }
         let at = |fault: Fault| accepted.map_or(fault.clone(), |e| fault.at_entry(e.seq));
-        Ok(found.into_iter().map(|(n, kind)| at(Fault::of(kind).of_claim(&claim.id).of_photo(n))).collect())
+        found.into_iter().map(|(n, kind)| at(Fault::of(kind).of_claim(&claim.id).of_photo(n))).collect()
     }
-}
 
-/// The blobs that a claim's rows name.
-fn names(claim: &RawClaim) -> impl Iterator<Item = ContentHash> {
-    let both = claim.photos.iter().flat_map(|photo| [Some(&photo.sha256), photo.page.as_ref()]);
-    both.flatten().filter_map(|name| name.parse().ok())
-}
-
-/// One claim's rows against what the log says of it.
-fn against_log(claim: &RawClaim, said: &[&Entry], policies: &HashSet<String>, closed: &HashSet<u64>) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let fault = |kind| Fault::of(kind).of_claim(&claim.id);
-    let accepted: Vec<_> = said.iter().filter(|e| e.kind == kind::ACCEPTED).collect();
-    match accepted.as_slice() {
-        [entry] => faults.extend(against_acceptance(claim, entry)),
-        _ => faults.push(fault(FaultKind::ClaimNotLogged)),
-    }
-    let decided: Vec<_> = said.iter().filter(|e| e.kind == kind::DECIDED).collect();
-    let pages: Vec<Option<String>> = claim.photos.iter().map(|p| p.page.clone()).collect();
-    let mut last = None;
-    for (n, decision) in claim.decisions.iter().enumerate() {
-        match decided.get(n) {
-            None => faults.push(fault(FaultKind::RecordNotLogged)),
-            Some(entry) => {
-                let (kinds, record) = against_decision(decision, &pages, entry, policies);
-                faults.extend(kinds.into_iter().map(|kind| fault(kind).at_entry(entry.seq)));
-                let believed_closed = record.as_ref().map(|r| r.evidence.facts.gate == Gate::Closed);
-                if believed_closed.is_some_and(|believed| believed != closed.contains(&entry.seq)) {
-                    faults.push(fault(FaultKind::GateOverlooked).at_entry(entry.seq));
+    /// One claim's rows against what the log says of it.
+    fn against_log(&self, claim: &RawClaim, said: &[Said]) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let fault = |kind| Fault::of(kind).of_claim(&claim.id);
+        let accepted: Vec<_> = said.iter().filter(|e| e.kind == kind::ACCEPTED).collect();
+        match accepted.as_slice() {
+            [entry] => faults.extend(against_acceptance(claim, entry)),
+            _ => faults.push(fault(FaultKind::ClaimNotLogged)),
+        }
+        let decided: Vec<_> = said.iter().filter(|e| e.kind == kind::DECIDED).collect();
+        let pages: Vec<Option<String>> = claim.photos.iter().map(|p| p.page.clone()).collect();
+        let acceptance =
+            accepted.first().and_then(|e| serde_json::from_str::<Value>(&e.payload).ok()).unwrap_or_default();
+        let mut last = None;
+        for (n, decision) in claim.decisions.iter().enumerate() {
+            match decided.get(n) {
+                None => faults.push(fault(FaultKind::RecordNotLogged)),
+                Some(entry) => {
+                    let (kinds, record) = against_decision(decision, &pages, entry, &self.policies);
+                    faults.extend(kinds.into_iter().map(|kind| fault(kind).at_entry(entry.seq)));
+                    let believed_closed = record.as_ref().map(|r| r.evidence.facts.gate == Gate::Closed);
+                    if believed_closed.is_some_and(|believed| believed != self.gate.is_closed_at(entry.seq)) {
+                        faults.push(fault(FaultKind::GateOverlooked).at_entry(entry.seq));
+                    }
+                    if record.as_ref().is_some_and(|r| !is_as_of(&r.evidence.facts.now, &acceptance, &entry.at)) {
+                        faults.push(fault(FaultKind::TimeAltered).at_entry(entry.seq));
+                    }
+                    last = record;
                 }
-                last = record;
             }
         }
-    }
-    for entry in decided.iter().skip(claim.decisions.len()) {
-        faults.push(fault(FaultKind::RecordMissing).at_entry(entry.seq));
-    }
-    let outcomes: Vec<_> = said.iter().filter(|e| e.kind == kind::OUTCOME).collect();
-    if !is_logged(claim, &outcomes) {
-        let at = |fault: Fault| outcomes.first().map_or(fault.clone(), |e| fault.at_entry(e.seq));
-        faults.push(at(fault(FaultKind::OutcomeAltered)));
-    }
-    let failed = said.iter().any(|e| e.kind == kind::FAILED);
-    let state = match (claim.decisions.is_empty(), failed) {
-        (false, _) => "decided",
-        (true, true) => "failed",
-        (true, false) => "processing",
-    };
-    if claim.state != state || claim.job != (state == "processing") {
-        faults.push(fault(FaultKind::SummaryDiffers));
-    }
-    if claim.decisions.is_empty() {
-        if !claim.fingerprints.is_empty() {
+        for entry in decided.iter().skip(claim.decisions.len()) {
+            faults.push(fault(FaultKind::RecordMissing).at_entry(entry.seq));
+        }
+        let outcomes: Vec<_> = said.iter().filter(|e| e.kind == kind::OUTCOME).collect();
+        if !is_logged(claim, &outcomes) {
+            let at = |fault: Fault| outcomes.first().map_or(fault.clone(), |e| fault.at_entry(e.seq));
+            faults.push(at(fault(FaultKind::OutcomeAltered)));
+        }
+        let failed = said.iter().any(|e| e.kind == kind::FAILED);
+        let state = match (claim.decisions.is_empty(), failed) {
+            (false, _) => "decided",
+            (true, true) => "failed",
+            (true, false) => "processing",
+        };
+        if claim.state != state || claim.job != (state == "processing") {
+            faults.push(fault(FaultKind::SummaryDiffers));
+        }
+        if claim.decisions.is_empty() {
+            let early = claim.photos.iter().enumerate().filter(|(_, photo)| photo.page.is_some());
+            faults.extend(early.map(|(n, _)| fault(FaultKind::PageAltered).of_photo(n)));
+            if !claim.fingerprints.is_empty() {
+                faults.push(fault(FaultKind::FingerprintsDiffer));
+            }
+        } else if let Some(record) = last
+            && fingerprints(&record.evidence.readings) != claim.fingerprints
+        {
             faults.push(fault(FaultKind::FingerprintsDiffer));
         }
-    } else if let Some(record) = last
-        && fingerprints(&record.evidence.readings) != claim.fingerprints
-    {
-        faults.push(fault(FaultKind::FingerprintsDiffer));
+        faults
     }
-    faults
+}
+
+/// Whether a decision as of `now` is as of the time that was logged when the claim was accepted or, where none was, of
+/// when it was recorded.
+fn is_as_of(now: &str, acceptance: &Value, recorded: &str) -> bool {
+    let as_of = match acceptance.get("now") {
+        // Not logged at first.
+        None => return true,
+        Some(Value::String(logged)) => logged,
+        Some(_) => recorded,
+    };
+    as_of.parse::<Timestamp>().is_ok_and(|as_of| whole_seconds(as_of) == now)
 }
 
 /// Whether the outcome stored of a claim is what the log holds of it.
-fn is_logged(claim: &RawClaim, outcomes: &[&&Entry]) -> bool {
+fn is_logged(claim: &RawClaim, outcomes: &[&Said]) -> bool {
     match (&claim.outcome, outcomes) {
         (None, []) => true,
         (Some(o), [entry]) => {
@@ -311,7 +467,7 @@ fn is_logged(claim: &RawClaim, outcomes: &[&&Entry]) -> bool {
 }
 
 /// The closings and reopenings stored against those in the log.
-fn against_moves(stored: &[RawMove], logged: &[&Entry]) -> Vec<Fault> {
+fn against_moves(stored: &[RawMove], logged: &[Entry]) -> Vec<Fault> {
     let told = |row: &RawMove| match (row.state.as_str(), row) {
         ("closed", RawMove { figures, reviewer: None, why: None, salt: None, .. }) => {
             Some((kind::GATE_CLOSED, audit::closed_payload(*figures)))
@@ -332,23 +488,7 @@ fn against_moves(stored: &[RawMove], logged: &[&Entry]) -> Vec<Fault> {
     lost.chain(made.map(|row| fault(row.entry as u64))).collect()
 }
 
-/// The entries of decisions that the log has between a closing of the gate and its reopening.
-fn decided_while_closed(entries: &[Entry]) -> HashSet<u64> {
-    let (mut out, mut closed) = (HashSet::new(), false);
-    for entry in entries {
-        match entry.kind.as_str() {
-            kind::GATE_CLOSED => closed = true,
-            kind::GATE_REOPENED => closed = false,
-            kind::DECIDED if closed => {
-                out.insert(entry.seq);
-            }
-            _ => {}
-        }
-    }
-    out
-}
-
-fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {
+fn against_acceptance(claim: &RawClaim, entry: &Said) -> Vec<Fault> {
     let commitments: Vec<PhotoCommitment<'_>> = claim
         .photos
         .iter()
@@ -364,7 +504,10 @@ fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {
     let parsed = serde_json::from_str::<Value>(&entry.payload);
     let logs_keys = parsed.as_ref().is_ok_and(|payload| payload.get("key").is_some());
     let key = logs_keys.then(|| claim.keys.first().map(|[key, body]| [key.as_str(), body]));
-    if audit::accepted_payload(&claim.created_at, &claim.salt, claim_json, &commitments, key) == entry.payload
+    // Kept with the job, and so only until the claim is decided: then its record tells.
+    let logged_now = parsed.as_ref().ok().and_then(|payload| payload.get("now")).map(Value::as_str);
+    let now = logged_now.map(|logged| if claim.job { claim.job_now.as_deref() } else { logged });
+    if audit::accepted_payload(&claim.created_at, &claim.salt, claim_json, &commitments, key, now) == entry.payload
         && (claim.keys.len() < 2 || !logs_keys)
         && claim.photos.iter().enumerate().all(|(n, p)| p.n == n as i64)
         && claim.created_at == entry.at
@@ -373,11 +516,14 @@ fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {
     }
     // Something differs: find out what, member by member.
     let fault = |kind| Fault::of(kind).of_claim(&claim.id).at_entry(entry.seq);
-    let Ok(payload) = parsed else {
+    let Ok(payload) = &parsed else {
         // The chain's own check tells that the payload was altered; nothing can be compared with it.
         return Vec::new();
     };
     let mut faults = Vec::new();
+    if now != logged_now {
+        faults.push(fault(FaultKind::TimeAltered));
+    }
     if key.is_some_and(|key| payload["key"] != json!(key) || claim.keys.len() > 1) {
         faults.push(fault(FaultKind::KeyAltered));
     }
@@ -403,7 +549,7 @@ fn against_acceptance(claim: &RawClaim, entry: &Entry) -> Vec<Fault> {
 fn against_decision(
     decision: &RawDecision,
     pages: &[Option<String>],
-    entry: &Entry,
+    entry: &Said,
     policies: &HashSet<String>,
 ) -> (Vec<FaultKind>, Option<Record>) {
     let payload = serde_json::from_str::<Value>(&entry.payload).unwrap_or_default();
@@ -432,4 +578,53 @@ fn against_decision(
         kinds.push(FaultKind::RecordAltered);
     }
     (kinds, record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A waiting claim to be decided as of `now`, and the entry of its acceptance, as of the time of `logged`.
+    fn waiting(now: Option<&str>, logged: Option<Option<&str>>) -> Vec<FaultKind> {
+        const AT: &str = "2026-01-01T00:00:00.000Z";
+        let claim = RawClaim {
+            id: "clm_a".to_owned(),
+            created_at: AT.to_owned(),
+            claim_json: None,
+            salt: vec![7; 16],
+            state: "processing".to_owned(),
+            job: true,
+            job_now: now.map(str::to_owned),
+            photos: Vec::new(),
+            decisions: Vec::new(),
+            outcome: None,
+            keys: Vec::new(),
+            fingerprints: Vec::new(),
+        };
+        let payload = audit::accepted_payload(AT, &claim.salt, None, &[], Some(None), logged);
+        let entry = Said { seq: 1, at: AT.to_owned(), kind: kind::ACCEPTED.to_owned(), payload };
+        against_acceptance(&claim, &entry).into_iter().map(|fault| fault.kind).collect()
+    }
+
+    #[test]
+    fn the_time_that_waiting_work_decides_as_of_is_the_logged_one() {
+        let [day, other] = [Some("2026-03-01T00:00:00Z"), Some("2026-03-02T00:00:00Z")];
+        for (now, logged) in [(None, Some(None)), (day, Some(day)), (None, None), (day, None)] {
+            assert_eq!(waiting(now, logged), [], "{now:?} {logged:?}: none was logged at first");
+        }
+        for (now, logged) in [(day, Some(None)), (None, Some(day)), (other, Some(day))] {
+            assert_eq!(waiting(now, logged), [FaultKind::TimeAltered], "{now:?} {logged:?}");
+        }
+    }
+
+    #[test]
+    fn a_decision_is_as_of_the_logged_time_or_of_its_recording() {
+        let holds = |now: &str, logged: Value| is_as_of(now, &logged, "2026-01-01T00:00:09.250Z");
+        assert!(holds("2025-05-05T00:00:00Z", json!({})), "none was logged at first");
+        assert!(holds("2026-01-01T00:00:09Z", json!({ "now": null })));
+        assert!(!holds("2026-01-01T00:00:08Z", json!({ "now": null })));
+        assert!(holds("2025-05-05T00:00:00Z", json!({ "now": "2025-05-05T00:00:00.5Z" })));
+        assert!(!holds("2026-01-01T00:00:09Z", json!({ "now": "2025-05-05T00:00:00Z" })));
+        assert!(!holds("2026-01-01T00:00:09Z", json!({ "now": "soon" })));
+    }
 }

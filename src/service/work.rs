@@ -114,7 +114,7 @@ fn lot(id: &ClaimId) -> u16 {
     (u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) % 10_000) as u16
 }
 
-fn whole_seconds(time: Timestamp) -> String {
+pub(super) fn whole_seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
@@ -446,16 +446,19 @@ impl Service {
             Ok(lease) => self.read(lease, job, known, keep_pictures).await?,
             Err(why) => unread(job, why.to_owned()),
         };
-        let now = match &job.now {
-            Some(text) => text.parse().map_err(|_| StoreError::Corrupt("a job's time is malformed".to_owned()))?,
-            None => Timestamp::now(),
-        };
         // Before the write lock is taken: a verifier may take its time.
         let (service, readings) = (self.clone(), read.readings);
         let asked = off_thread(move || (service.0.issuers.look_up(&readings), readings)).await;
         let (issuers, readings) = asked?;
         read.readings = readings;
         let Some(mut decision) = store.begin_decision(job).await? else { return Ok(Ended::Already) };
+        // One moment for what it is decided as of and for when it is recorded: so the log tells both.
+        let at = Timestamp::now();
+        let now = match &job.now {
+            Some(text) => text.parse().map_err(|_| StoreError::Corrupt("a job's time is malformed".to_owned()))?,
+            None => at,
+        };
+        let decided_at = stamp(at);
         let mut facts = stateless_facts(now);
         facts.repeats_searched = true;
         // By the claim's random name, so that reading a claim again does not draw again.
@@ -463,7 +466,6 @@ impl Service {
         facts.issuers = issuers;
         facts.repeats = decision.repeats(&read.readings).await?;
         facts.failures = std::mem::take(&mut read.failures);
-        let decided_at = stamp(Timestamp::now());
         let policy = &self.0.policy;
         facts.gate = gate::settle(&mut decision.gate(), policy, &decided_at).await?.state;
         let evidence = Evidence { claim: job.claim.clone(), readings: read.readings, facts };

@@ -4,7 +4,7 @@ use super::rows::{Head, Rows};
 use super::{Snapshot, Store, StoreError};
 use crate::audit::merkle::{self, Nodes};
 use crate::audit::note::{LogKey, PublicKey};
-use crate::audit::{Checkpoint, Entry, Sealed};
+use crate::audit::{Checkpoint, Entry};
 use crate::domain::ContentHash;
 use std::io::Write;
 use std::ops::Range;
@@ -212,24 +212,5 @@ impl Snapshot {
     /// If they cannot be read.
     pub async fn entries_of(&mut self, claim: &str) -> Result<Vec<u64>, StoreError> {
         Ok(self.db.entries_of(claim).await?.into_iter().map(|seq| seq as u64).collect())
-    }
-
-    /// The log and its head.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub async fn log(&mut self) -> Result<(Vec<Entry>, Checkpoint), StoreError> {
-        let entries = self.db.entries(ALL[0], ALL[1]).await?;
-        Ok((entries, head(self.db.as_mut()).await?.checkpoint))
-    }
-
-    /// The tree and the signed checkpoint, as stored.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    pub async fn sealed(&mut self) -> Result<Sealed, StoreError> {
-        let nodes = self.db.all_nodes().await?;
-        let Some(head) = self.db.head().await? else { return Ok(Sealed { nodes, ..Sealed::default() }) };
-        Ok(Sealed { nodes, note: head.note, public_key: head.public_key })
     }
 }

@@ -5,10 +5,11 @@
 //! the whole transaction would be taken before the wait for the turn, and miss it. So two claims with the same photo can
 //! never both miss each other, and the log grows entry by entry, without retries.
 
+mod walk;
+
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{
-    Alike, AuditableRow, Backend, ClaimFacts, ClaimRecord, ClaimText, Head, JobRow, PrintRow, Rows, Session, Sought,
-    millis,
+    Alike, AuditableRow, Backend, ClaimRecord, ClaimText, Head, JobRow, PrintRow, Rows, Session, Sought, millis,
 };
 use super::{Fingerprint, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
@@ -400,28 +401,6 @@ impl Rows for PostgresRows {
         Ok(())
     }
 
-    async fn fingerprints(&mut self, claim: &str) -> Result<Vec<Fingerprint>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT document, sha256, picture_hash, family, code, number, issued, issuer, \
-             ARRAY(SELECT mark FROM marks m WHERE m.claim = f.claim AND m.document = f.document) \
-             FROM fingerprints f WHERE claim = $1 ORDER BY document, id",
-        );
-        let print = |r: &PgRow| {
-            Ok(Fingerprint {
-                document: r.try_get(0)?,
-                sha256: r.try_get(1)?,
-                picture_hash: r.try_get(2)?,
-                family: r.try_get(3)?,
-                code: r.try_get(4)?,
-                number: r.try_get(5)?,
-                issued: r.try_get(6)?,
-                issuer: r.try_get(7)?,
-                marks: r.try_get::<Vec<String>, _>(8)?.into_iter().collect(),
-            })
-        };
-        rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(print).collect()
-    }
-
     async fn prints(&mut self, what: &Sought<'_>, not_claim: &str, limit: i64) -> Result<Vec<PrintRow>, StoreError> {
         let mut query = what.query("SELECT f.claim, f.document, f.sha256 FROM ");
         query.push(" AND f.claim <> ").push_bind(not_claim);
@@ -533,10 +512,6 @@ impl Rows for PostgresRows {
         rows.fetch_all(&mut *self.tx).await?.iter().map(node).collect()
     }
 
-    async fn all_nodes(&mut self) -> Result<Nodes, StoreError> {
-        sqlx::query("SELECT level, i, hash FROM log_nodes").fetch_all(&mut *self.tx).await?.iter().map(node).collect()
-    }
-
     async fn keep_nodes(&mut self, nodes: &[(Node, ContentHash)]) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO log_nodes (level, i, hash) SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bytea[])",
@@ -631,55 +606,6 @@ impl Rows for PostgresRows {
     /// None: the server checks the pages it reads, if it was told to, and `pg_amcheck` all of them.
     async fn damage(&mut self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
-    }
-
-    async fn claim_ids(&mut self) -> Result<Vec<String>, StoreError> {
-        Ok(sqlx::query_scalar("SELECT id FROM claims ORDER BY id").fetch_all(&mut *self.tx).await?)
-    }
-
-    async fn orphans(&mut self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query_scalar(
-            "SELECT claim FROM (SELECT claim FROM photos UNION SELECT claim FROM decisions \
-             UNION SELECT claim FROM fingerprints UNION SELECT claim FROM jobs UNION SELECT claim FROM idempotency \
-             UNION SELECT claim FROM outcomes) named WHERE NOT EXISTS (SELECT 1 FROM claims WHERE id = named.claim)",
-        );
-        Ok(rows.fetch_all(&mut *self.tx).await?)
-    }
-
-    async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError> {
-        let row = sqlx::query(
-            "SELECT created_at, claim_json, salt, state, EXISTS (SELECT 1 FROM jobs WHERE claim = claims.id) \
-             FROM claims WHERE id = $1",
-        );
-        let facts = |r: PgRow| {
-            Ok(ClaimFacts {
-                created_at: r.try_get(0)?,
-                claim_json: r.try_get(1)?,
-                salt: r.try_get(2)?,
-                state: r.try_get(3)?,
-                job: r.try_get(4)?,
-            })
-        };
-        row.bind(id).fetch_optional(&mut *self.tx).await?.map(facts).transpose()
-    }
-
-    async fn decisions(&mut self, claim: &str) -> Result<Vec<RawDecision>, StoreError> {
-        let rows =
-            sqlx::query("SELECT decided_at, decision, record, timing FROM decisions WHERE claim = $1 ORDER BY id");
-        let decision = |r: &PgRow| {
-            let (decided_at, decision, timing) = (r.try_get(0)?, r.try_get(1)?, r.try_get(3)?);
-            Ok(RawDecision { decided_at, decision, record: r.try_get(2)?, timing })
-        };
-        rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(decision).collect()
-    }
-
-    async fn keys_of(&mut self, claim: &str) -> Result<Vec<[String; 2]>, StoreError> {
-        let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT key_sha256, body_sha256 FROM idempotency WHERE claim = $1 ORDER BY key_sha256")
-                .bind(claim)
-                .fetch_all(&mut *self.tx)
-                .await?;
-        Ok(rows.into_iter().map(Into::into).collect())
     }
 }
 

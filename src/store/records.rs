@@ -6,8 +6,8 @@ use super::repeats::{self, AFTER_ALL, fingerprints};
 use super::rows::{Backend, ClaimRecord, ClaimText, JobRow, Rows, Session};
 use super::sqlite::SqliteFile;
 use super::{
-    Acceptance, ClaimRow, ClaimState, Database, Job, KeyedBody, NewClaim, PhotoRow, RawClaim, RawDecision, RawPhoto,
-    StoreError, claim_id,
+    Acceptance, ClaimRow, ClaimState, Database, Job, KeyedBody, NewClaim, PhotoRow, RawDecision, RawPhoto, StoreError,
+    claim_id,
 };
 use crate::audit::{self, PhotoCommitment};
 use crate::domain::{Claim, ClaimId, ContentHash, Reading, Record, Repeat, canonical_json};
@@ -443,44 +443,6 @@ impl Snapshot {
     pub async fn damage(&mut self) -> Result<Vec<String>, StoreError> {
         self.db.damage().await
     }
-
-    /// The names of all claims, oldest first.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    pub async fn claims(&mut self) -> Result<Vec<String>, StoreError> {
-        self.db.claim_ids().await
-    }
-
-    /// Claims that rows of other tables name and that do not exist: with foreign keys enforced, only tampering makes
-    /// them.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    pub async fn orphans(&mut self) -> Result<Vec<String>, StoreError> {
-        self.db.orphans().await
-    }
-
-    /// A claim with all that hangs on it; `None` if it is not stored.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub async fn claim(&mut self, id: &str) -> Result<Option<RawClaim>, StoreError> {
-        let Some(facts) = self.db.claim_facts(id).await? else { return Ok(None) };
-        Ok(Some(RawClaim {
-            id: id.to_owned(),
-            created_at: facts.created_at,
-            claim_json: facts.claim_json,
-            salt: facts.salt,
-            state: facts.state,
-            job: facts.job,
-            photos: self.db.photos(id).await?,
-            decisions: self.db.decisions(id).await?,
-            outcome: self.db.outcome(id).await?,
-            keys: self.db.keys_of(id).await?,
-            fingerprints: self.db.fingerprints(id).await?,
-        }))
-    }
 }
 
 fn cut_off() -> StoreError {
@@ -502,7 +464,14 @@ fn accepted<'a>(text: &ClaimText<'a>) -> Draft<'a> {
         new.photos.iter().zip(hashes.iter().map(String::as_str)).map(commitment).collect();
     let key = new.key.as_ref().map(|k| [k.key.to_string(), k.body.to_string()]);
     let key = key.as_ref().map(|[key, body]| [key.as_str(), body]);
-    let payload = audit::accepted_payload(&new.created_at, &new.salt, text.claim_json.as_deref(), &photos, Some(key));
+    let payload = audit::accepted_payload(
+        &new.created_at,
+        &new.salt,
+        text.claim_json.as_deref(),
+        &photos,
+        Some(key),
+        Some(new.now.as_deref()),
+    );
     Draft { at: &new.created_at, kind: audit::kind::ACCEPTED, subject: new.id.as_str(), payload }
 }
 

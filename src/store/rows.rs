@@ -2,6 +2,7 @@
 //! order they are written and what follows from them is told once, above this, for all backends.
 
 use super::gate::{RawMove, RawOutcome};
+use super::walk::Walk;
 use super::{DecisionRow, Fingerprint, NewClaim, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
@@ -83,16 +84,6 @@ impl ClaimRecord {
             decision: decided.map(decision).transpose()?,
         })
     }
-}
-
-/// What the claims table says of a claim, and whether a job waits for it.
-#[derive(Debug)]
-pub(super) struct ClaimFacts {
-    pub(super) created_at: String,
-    pub(super) claim_json: Option<String>,
-    pub(super) salt: Vec<u8>,
-    pub(super) state: String,
-    pub(super) job: bool,
 }
 
 /// The end of the log as stored.
@@ -207,7 +198,7 @@ pub(super) struct AuditableRow {
 
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
 #[async_trait]
-pub(super) trait Rows: Send {
+pub(super) trait Rows: Walk {
     /// Ends the transaction; what it wrote then survives a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 
@@ -240,8 +231,6 @@ pub(super) trait Rows: Send {
 
     /// Replaces those of a claim.
     async fn keep_fingerprints(&mut self, claim: &str, prints: &[Fingerprint]) -> Result<(), StoreError>;
-    /// By document.
-    async fn fingerprints(&mut self, claim: &str) -> Result<Vec<Fingerprint>, StoreError>;
     /// Of other claims, oldest first.
     async fn prints(&mut self, sought: &Sought<'_>, not_claim: &str, limit: i64) -> Result<Vec<PrintRow>, StoreError>;
     /// Other claims older than `before` whose last decision approved them, newest first.
@@ -263,7 +252,6 @@ pub(super) trait Rows: Send {
     async fn keep_entries(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
     /// Those of the subtrees that are stored.
     async fn nodes(&mut self, wanted: &[Node]) -> Result<Nodes, StoreError>;
-    async fn all_nodes(&mut self) -> Result<Nodes, StoreError>;
     async fn keep_nodes(&mut self, nodes: &[(Node, ContentHash)]) -> Result<(), StoreError>;
 
     async fn auditable(&mut self, claim: &str) -> Result<Option<AuditableRow>, StoreError>;
@@ -279,15 +267,6 @@ pub(super) trait Rows: Send {
 
     /// What the database's own check of itself says; empty if it is sound, or if it has none.
     async fn damage(&mut self) -> Result<Vec<String>, StoreError>;
-    /// Oldest first.
-    async fn claim_ids(&mut self) -> Result<Vec<String>, StoreError>;
-    /// Claims that rows of other tables name and that do not exist.
-    async fn orphans(&mut self) -> Result<Vec<String>, StoreError>;
-    async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError>;
-    /// In order.
-    async fn decisions(&mut self, claim: &str) -> Result<Vec<RawDecision>, StoreError>;
-    /// Hashes of key and body.
-    async fn keys_of(&mut self, claim: &str) -> Result<Vec<[String; 2]>, StoreError>;
 }
 
 /// Milliseconds of a lease or a pause.

@@ -3,10 +3,11 @@
 //! Writers take turns: within this process by a lock, across processes of this machine by `BEGIN IMMEDIATE`. Text for
 //! verification is read as bytes, so that a damaged byte is seen and not refused.
 
+mod walk;
+
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{
-    Alike, AuditableRow, Backend, ClaimFacts, ClaimRecord, ClaimText, Head, JobRow, PrintRow, Rows, Session, Sought,
-    millis,
+    Alike, AuditableRow, Backend, ClaimRecord, ClaimText, Head, JobRow, PrintRow, Rows, Session, Sought, millis,
 };
 use super::{Fingerprint, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
@@ -413,36 +414,6 @@ impl Rows for SqliteRows {
         Ok(())
     }
 
-    async fn fingerprints(&mut self, claim: &str) -> Result<Vec<Fingerprint>, StoreError> {
-        let prints = sqlx::query(
-            "SELECT document, CAST(sha256 AS BLOB), CAST(picture_hash AS BLOB), CAST(family AS BLOB), \
-             CAST(code AS BLOB), CAST(number AS BLOB), CAST(issued AS BLOB), CAST(issuer AS BLOB) FROM fingerprints \
-             WHERE claim = ? ORDER BY document, id",
-        )
-        .bind(claim)
-        .fetch_all(&mut *self.tx)
-        .await?;
-        let marks = sqlx::query("SELECT document, CAST(mark AS BLOB) FROM marks WHERE claim = ?").bind(claim);
-        let marks = marks.fetch_all(&mut *self.tx).await?;
-        let marks: Vec<(i64, String)> =
-            marks.iter().map(|r| Ok((r.try_get(0)?, lossy(r, 1)?))).collect::<Result<_, StoreError>>()?;
-        let print = |r: &SqliteRow| {
-            let document = r.try_get(0)?;
-            Ok(Fingerprint {
-                document,
-                sha256: lossy(r, 1)?,
-                picture_hash: lossy_or_null(r, 2)?,
-                family: lossy_or_null(r, 3)?,
-                code: lossy_or_null(r, 4)?,
-                number: lossy_or_null(r, 5)?,
-                issued: lossy_or_null(r, 6)?,
-                issuer: lossy_or_null(r, 7)?,
-                marks: marks.iter().filter(|(of, _)| *of == document).map(|(_, mark)| mark.clone()).collect(),
-            })
-        };
-        prints.iter().map(print).collect()
-    }
-
     async fn prints(&mut self, what: &Sought<'_>, not_claim: &str, limit: i64) -> Result<Vec<PrintRow>, StoreError> {
         let mut query = what.query("SELECT f.claim, f.document, f.sha256 FROM ");
         query.push(" AND f.claim <> ").push_bind(not_claim);
@@ -564,10 +535,6 @@ impl Rows for SqliteRows {
         Ok(found)
     }
 
-    async fn all_nodes(&mut self) -> Result<Nodes, StoreError> {
-        sqlx::query("SELECT level, i, hash FROM log_nodes").fetch_all(&mut *self.tx).await?.iter().map(node).collect()
-    }
-
     async fn keep_nodes(&mut self, nodes: &[(Node, ContentHash)]) -> Result<(), StoreError> {
         for ((level, i), hash) in nodes {
             let insert = sqlx::query("INSERT INTO log_nodes (level, i, hash) VALUES (?, ?, ?)");
@@ -657,57 +624,6 @@ impl Rows for SqliteRows {
     async fn damage(&mut self) -> Result<Vec<String>, StoreError> {
         let lines: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut *self.tx).await?;
         Ok(lines.into_iter().filter(|l| l != "ok").collect())
-    }
-
-    async fn claim_ids(&mut self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query("SELECT CAST(id AS BLOB) FROM claims ORDER BY id").fetch_all(&mut *self.tx).await?;
-        rows.iter().map(|r| lossy(r, 0)).collect()
-    }
-
-    async fn orphans(&mut self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT CAST(claim AS BLOB) FROM (SELECT claim FROM photos UNION SELECT claim FROM decisions \
-             UNION SELECT claim FROM fingerprints UNION SELECT claim FROM jobs UNION SELECT claim FROM idempotency \
-             UNION SELECT claim FROM outcomes) \
-             WHERE claim NOT IN (SELECT id FROM claims)",
-        );
-        rows.fetch_all(&mut *self.tx).await?.iter().map(|r| lossy(r, 0)).collect()
-    }
-
-    async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError> {
-        let row = sqlx::query(
-            "SELECT CAST(created_at AS BLOB), CAST(claim_json AS BLOB), salt, CAST(state AS BLOB), \
-             EXISTS (SELECT 1 FROM jobs WHERE claim = claims.id) FROM claims WHERE id = ?",
-        );
-        let facts = |r: &SqliteRow| {
-            Ok(ClaimFacts {
-                created_at: lossy(r, 0)?,
-                claim_json: lossy_or_null(r, 1)?,
-                salt: r.try_get(2)?,
-                state: lossy(r, 3)?,
-                job: r.try_get::<i64, _>(4)? != 0,
-            })
-        };
-        row.bind(id).fetch_optional(&mut *self.tx).await?.as_ref().map(facts).transpose()
-    }
-
-    async fn decisions(&mut self, claim: &str) -> Result<Vec<RawDecision>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT CAST(decided_at AS BLOB), CAST(decision AS BLOB), record, CAST(timing AS BLOB) FROM decisions \
-             WHERE claim = ? ORDER BY id",
-        );
-        let decision = |r: &SqliteRow| {
-            let [decided_at, decision, timing] = [lossy(r, 0)?, lossy(r, 1)?, lossy(r, 3)?];
-            Ok(RawDecision { decided_at, decision, record: r.try_get(2)?, timing })
-        };
-        rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(decision).collect()
-    }
-
-    async fn keys_of(&mut self, claim: &str) -> Result<Vec<[String; 2]>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT CAST(key_sha256 AS BLOB), CAST(body_sha256 AS BLOB) FROM idempotency WHERE claim = ? ORDER BY 1",
-        );
-        rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(|r| Ok([lossy(r, 0)?, lossy(r, 1)?])).collect()
     }
 }
 

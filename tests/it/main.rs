@@ -12,3 +12,4 @@ mod replay;
 mod s3;
 mod store;
 mod support;
+mod tamper;

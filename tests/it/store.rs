@@ -14,8 +14,11 @@ use claimlens::domain::{
 use claimlens::service::{
     ClaimState, Noted, Place, ReplayFrom, ReplayOf, Role, ServiceConfig, SharedTrait, Submission, Upload,
 };
+use claimlens::store::walk::{LogBlock, Names};
 use claimlens::store::{Acceptance, AuditedOutcome, Database, Job, KeyedBody, NewClaim, PhotoRow, Store, StoreError};
+use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 /// A database of its own, and the folder beside it.
@@ -52,16 +55,16 @@ impl Bed {
     }
 
     /// Changes rows behind the store's back.
-    async fn tamper(&self, sql: &'static str) {
+    async fn tamper(&self, sql: &str) {
         let changed = match &self.url {
             Some(url) => {
                 let pool = sqlx::PgPool::connect(url).await.unwrap();
-                sqlx::query(sql).execute(&pool).await.unwrap().rows_affected()
+                sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&pool).await.unwrap().rows_affected()
             }
             None => {
                 let file = format!("sqlite://{}", self.dir.path().join("claimlens.sqlite").display());
                 let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
-                sqlx::query(sql).execute(&pool).await.unwrap().rows_affected()
+                sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&pool).await.unwrap().rows_affected()
             }
         };
         assert!(changed > 0, "{sql}");
@@ -102,6 +105,7 @@ on_each_backend! {
     the_log_proves_what_is_in_it
     without_the_key_all_is_read_and_nothing_written
     what_is_verified_comes_back_as_it_was_stored
+    claims_come_in_pieces_with_what_the_log_says_of_them
     tampering_is_found
 }
 
@@ -213,10 +217,15 @@ async fn entries(store: &Store) -> u64 {
 /// The whole log holds: chain, tree and signature.
 async fn assert_log_holds(store: &Store) -> u64 {
     let mut snapshot = store.snapshot().await.unwrap();
-    let (entries, head) = snapshot.log().await.unwrap();
-    assert_eq!(audit::verify(&entries, &head), []);
-    assert_eq!(audit::verify_tree(&entries, &snapshot.sealed().await.unwrap(), None), []);
-    entries.len() as u64
+    let mut walk = audit::Walk::new(None);
+    let mut from = i64::MIN;
+    while let Some(LogBlock { entries, nodes }) = snapshot.block_from(from).await.unwrap() {
+        from = entries.last().unwrap().seq as i64 + 1;
+        walk.take(&entries, nodes);
+    }
+    let entries = walk.entries();
+    assert_eq!(walk.end(&snapshot.sealed().await.unwrap(), None), []);
+    entries
 }
 
 async fn a_claim_is_accepted_listed_decided_and_counted(bed: Bed) {
@@ -547,12 +556,13 @@ async fn a_snapshot_sees_one_moment(bed: Bed) {
     let (store, other) = (bed.open().await, bed.open().await);
     store.accept(new_claim(1)).await.unwrap();
     let mut snapshot = store.snapshot().await.unwrap();
-    assert_eq!(snapshot.claims().await.unwrap().len(), 1);
+    let all = Names { from: Bound::Unbounded, to: Bound::Unbounded };
+    assert_eq!(snapshot.names_in(&all).await.unwrap().len(), 1);
     other.accept(new_claim(2)).await.unwrap();
-    assert_eq!(snapshot.claims().await.unwrap(), [id(1).to_string()]);
-    assert_eq!(snapshot.log().await.unwrap().0.len(), 1);
+    assert_eq!(snapshot.names_in(&all).await.unwrap(), [id(1).as_str().as_bytes()]);
+    assert_eq!(snapshot.block_from(1).await.unwrap().unwrap().entries.len(), 1);
     assert!(snapshot.claim(id(2).as_str()).await.unwrap().is_none());
-    assert_eq!(store.snapshot().await.unwrap().claims().await.unwrap().len(), 2);
+    assert_eq!(store.snapshot().await.unwrap().names_in(&all).await.unwrap().len(), 2);
 }
 
 async fn outcomes_close_and_open_the_gate(bed: Bed) {
@@ -654,8 +664,44 @@ async fn what_is_verified_comes_back_as_it_was_stored(bed: Bed) {
     assert_eq!(photo.page.as_deref(), Some(ContentHash::of(b"page").to_string().as_str()));
     let [decision] = raw.decisions.as_slice() else { panic!("{:?}", raw.decisions) };
     assert_eq!((decision.decision.as_str(), decision.decided_at.as_str()), ("human_review", AT));
-    assert!(raw.outcome.is_none() && snapshot.orphans().await.unwrap().is_empty());
+    assert!(raw.outcome.is_none() && raw.job_now.is_none());
     assert_eq!(snapshot.damage().await.unwrap(), Vec::<String>::new());
+}
+
+async fn claims_come_in_pieces_with_what_the_log_says_of_them(bed: Bed) {
+    let store = bed.open().await;
+    for n in 1..=5 {
+        store.accept(keyed(n, &n.to_le_bytes(), b"a")).await.unwrap();
+    }
+    // The fourth is in the log alone, the fifth not even there.
+    for table in ["idempotency", "photos", "jobs"] {
+        bed.tamper(&format!("DELETE FROM {table} WHERE claim >= '{}'", id(4))).await;
+    }
+    bed.tamper(&format!("DELETE FROM claims WHERE id >= '{}'", id(4))).await;
+    bed.tamper(&format!("DELETE FROM log WHERE subject = '{}'", id(5))).await;
+    let mut snapshot = store.snapshot().await.unwrap();
+    snapshot.take_time().await.unwrap();
+    let (mut from, mut pieces) = (Bound::Unbounded, Vec::new());
+    loop {
+        let names = snapshot.next_names(from, 2).await.unwrap();
+        let batch = snapshot.claims_in(&names).await.unwrap();
+        for (claim, said) in &batch.claims {
+            assert_eq!((claim.photos.len(), claim.keys.len(), claim.job, said.len()), (1, 1, true, 1), "{}", claim.id);
+        }
+        let claims: Vec<String> = batch.claims.into_iter().map(|(claim, _)| claim.id).collect();
+        pieces.push((claims, batch.unstored, batch.strays));
+        let Bound::Included(last) = names.to else { break };
+        from = Bound::Excluded(last);
+    }
+    let piece = |claims: &[u64], unstored: Vec<(String, u64)>| {
+        (claims.iter().map(|n| id(*n).to_string()).collect::<Vec<_>>(), unstored, BTreeSet::new())
+    };
+    assert_eq!(pieces, [piece(&[1, 2], vec![]), piece(&[3], vec![(id(4).to_string(), 4)]), piece(&[], vec![])]);
+    let alone = snapshot.claims_in(&Names::one(id(2).as_str())).await.unwrap();
+    assert_eq!(alone.claims.len(), 1);
+    assert!(snapshot.claim(id(4).as_str()).await.unwrap().is_none());
+    let hashes = [1, 2, 4_u64].map(|n| ContentHash::of(&n.to_le_bytes()).to_string());
+    assert_eq!(snapshot.unnamed(&hashes).await.unwrap(), 1);
 }
 
 fn submission(n: u8) -> Submission {

@@ -20,6 +20,8 @@ static UNIQUE: AtomicU64 = AtomicU64::new(0);
 impl Folder {
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root.join(TEMPORARY))?;
+        // The records are opened next, and refused later where this folder has nothing in it.
+        sync_dir(root)?;
         if let Some(parent) = root.parent() {
             sync_dir(parent)?;
         }
