@@ -17,7 +17,7 @@ EVAL_ARGS ?=
 PICTURES ?=
 LOAD_ARGS ?=
 
-.PHONY: help build setup demo test lint serve bench flame bench-peers bench-load faults eval clean-data
+.PHONY: help build setup demo test lint serve bench flame bench-peers bench-load faults golden eval clean-data
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -63,6 +63,10 @@ faults: build ## tamper with records, break and kill the service, cut the power,
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/power.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/full.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/postgres.py
+
+golden: build ## read the samples anew into tests/fixtures/golden; git diff tells what is read or decided otherwise
+	rm -rf tests/fixtures/golden
+	target/release/claimlens verify samples --now 2026-06-01T00:00:00Z --records tests/fixtures/golden >/dev/null
 
 eval: build ## measure reading and deciding on the labelled photos under DIR (default: samples)
 	target/release/claimlens eval $(DIR) $(EVAL_ARGS)

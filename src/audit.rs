@@ -27,8 +27,11 @@
 //! where that person cannot write makes both detectable, up to the moment the checkpoint was taken. Nor does a log prove
 //! that what was truthfully logged was true.
 
+pub mod acts;
+pub mod keys;
 pub mod merkle;
 pub mod note;
+pub mod tiles;
 
 use self::merkle::Nodes;
 use self::note::PublicKey;
@@ -54,13 +57,31 @@ pub mod kind {
     pub const GATE_CLOSED: &str = "gate_closed";
     /// Automatic approval was opened again by a person.
     pub const GATE_REOPENED: &str = "gate_reopened";
+    /// A policy was tried on everything recorded.
+    pub const POLICY_BACKTESTED: &str = "policy_backtested";
+    /// A policy was put in force.
+    pub const POLICY_ADOPTED: &str = "policy_adopted";
+    /// A policy began to decide beside the one in force, without effect.
+    pub const POLICY_SHADOWED: &str = "policy_shadowed";
+    /// No policy decides beside the one in force any longer.
+    pub const POLICY_SHADOW_ENDED: &str = "policy_shadow_ended";
+    /// The log's key was changed.
+    pub const KEY_ROTATED: &str = "key_rotated";
+    /// Somebody read what a claim holds.
+    pub const READ: &str = "claim_read";
 }
 
 /// The subject of entries that speak of no claim but of the approval gate.
 pub const GATE: &str = "gate";
 
+/// The subject of entries that speak of no claim but of policies.
+pub const POLICY: &str = "policy";
+
+/// The subject of entries that speak of no claim but of the log's key.
+pub const KEY: &str = "key";
+
 /// Subjects that are no claims.
-pub const OTHERS: &[&str] = &[GATE];
+pub const OTHERS: &[&str] = &[GATE, POLICY, KEY];
 
 /// Where the names of claims begin, in the order of bytes, and the first beyond them.
 pub const CLAIMS: [&str; 2] = ["clm_", "clm`"];
@@ -74,7 +95,7 @@ pub struct Entry {
     pub at: String,
     /// One of [`kind`].
     pub kind: String,
-    /// The claim it speaks of, or [`GATE`].
+    /// The claim it speaks of, or one of [`OTHERS`].
     pub subject: String,
     /// Canonical JSON of hashes.
     pub payload: String,
@@ -226,6 +247,11 @@ pub fn outcome_payload(salt: &[u8], [outcome, source, by]: [&str; 3]) -> String 
     text(&json!({ "outcome": outcome, "source": source, "by": salted(salt, by) }))
 }
 
+/// The payload of [`kind::READ`]: what was read, and by whom, if that is known.
+pub fn read_payload(salt: &[u8], what: &str, by: Option<&str>) -> String {
+    text(&json!({ "what": what, "by": by.map(|by| salted(salt, by)) }))
+}
+
 /// The payload of [`kind::GATE_CLOSED`]: outcomes, the wrong ones among them, the bound and its limit in millionths.
 pub fn closed_payload([audited, wrong, bound_ppm, limit_ppm]: [Option<i64>; 4]) -> String {
     text(&json!({ "audited": audited, "wrong": wrong, "bound_ppm": bound_ppm, "limit_ppm": limit_ppm }))
@@ -341,6 +367,18 @@ pub enum FaultKind {
     /// A stored policy does not match its hash, or one that a record names is gone.
     #[error("the policy decided by is altered or missing")]
     PolicyAltered,
+    /// An act about policies is missing, added, or not what was logged.
+    #[error("what is stored about policies taking effect is not what was logged")]
+    PolicyActAltered,
+    /// The decision was made by another policy than the one in force.
+    #[error("the decision was not made by the policy that was in force")]
+    PolicyOverlooked,
+    /// The log's key was changed without the old key's word, or another key signs than the last change names.
+    #[error("the log's key was changed without the word of the one before")]
+    KeyChainBroken,
+    /// What is stored of a reading of claims is missing, added, or not what was logged.
+    #[error("what is stored of who read what is not what was logged")]
+    ReadAltered,
     /// The database itself is damaged.
     #[error("the database is damaged: {0}")]
     Database(String),

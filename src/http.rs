@@ -3,6 +3,7 @@
 //! There is no authentication yet, so the server listens on the loopback address unless told otherwise; put nothing
 //! but your own programs in front of it.
 
+mod actor;
 mod audit;
 mod check;
 mod claims;
@@ -11,6 +12,7 @@ mod error;
 mod form;
 mod gate;
 mod ops;
+mod policy;
 mod request;
 mod schema;
 pub mod server;
@@ -35,11 +37,15 @@ use utoipa::OpenApi;
         gate::outcome,
         gate::get,
         gate::reopen,
+        policy::get,
+        policy::backtest,
         claims::related,
         audit::checkpoint,
         audit::key,
+        audit::keys,
         audit::proof,
         audit::consistency,
+        audit::tile,
         audit::evidence,
         documents::picture,
         check::check,
@@ -68,10 +74,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/claims/{id}/evidence").get(audit::evidence))
         .service(resource("/v1/audit/checkpoint").get(audit::checkpoint))
         .service(resource("/v1/audit/key").get(audit::key))
+        .service(resource("/v1/audit/keys").get(audit::keys))
         .service(resource("/v1/audit/entries/{seq}/proof").get(audit::proof))
+        .service(resource("/v1/audit/tile/{tile:.*}").get(audit::tile))
         .service(resource("/v1/audit/consistency").get(audit::consistency))
         .service(resource("/v1/gate").get(gate::get))
         .service(resource("/v1/gate/reopen").post(gate::reopen))
+        .service(resource("/v1/policy").get(policy::get))
+        .service(resource("/v1/policy/backtest").post(policy::backtest))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/metrics").get(ops::metrics))

@@ -33,7 +33,7 @@
 //! | [`audit`] | hash chain and Merkle tree over log entries, signed checkpoints, proofs, and their verification | domain |
 //! | [`store`] | verbs over SQLite or PostgreSQL; leases on work; content-addressed photos in a folder or on S3-compatible storage | domain, audit |
 //! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
-//! | [`http`] | routes, problem answers, OpenAPI | domain, service |
+//! | [`http`] | routes, problem answers, OpenAPI | domain, decision, service |
 //! | [`cli`] | the commands: puts the product together | domain, vision, forensics, decision, models, pipeline, audit, service, http, specimen |
 //! | [`specimen`] | the lab: paints, photographs and alters labelled documents | domain |
 //!

@@ -8,6 +8,7 @@
 //! An accepted claim is never lost: it is acknowledged after its photos and its rows have reached the disk, and work
 //! that a crash cut off is free to be taken again, by any process, as soon as its lease has ended.
 
+pub mod actor;
 mod audit;
 mod backtest;
 pub mod check;
@@ -15,22 +16,30 @@ pub mod evaluate;
 mod gate;
 pub mod intake;
 pub mod issuers;
+mod keys;
 mod known;
 mod metrics;
 mod pack;
 pub mod pictures;
+pub mod policy;
+mod reads;
 mod related;
 pub mod replay;
 mod stats;
+mod tiles;
 mod waiting;
 pub mod work;
 
+pub use actor::Actor;
 pub use audit::{AuditReport, Noted};
 pub use backtest::{BacktestReport, Change};
 pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
 pub use issuers::{Issuers, Registry, Verifier};
+pub use keys::KeyHistory;
 pub use pictures::{Picture, PictureKind};
+pub use policy::{AdoptedView, PolicyEvent, PolicyRefusal, PolicyView, ShadowView};
+pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
 pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, decide_stateless};
@@ -63,6 +72,9 @@ pub enum ServiceError {
     /// The outcome or the reopening cannot be recorded.
     #[error(transparent)]
     Gate(#[from] GateRefusal),
+    /// The policy cannot take effect, or is not the one that has.
+    #[error(transparent)]
+    PolicyAct(#[from] PolicyRefusal),
     /// There is no room; try again later.
     #[error("too much work is waiting")]
     Busy,
@@ -158,8 +170,10 @@ pub struct ServiceConfig {
     pub place: Place,
     /// Which part of the work to do.
     pub role: Role,
-    /// Text of the policy to decide by; kept with the decisions.
-    pub policy: String,
+    /// Text of the policy that should be in force. It takes effect at the first start on these records; later it must
+    /// be the one in force. Without, the built-in one takes effect at the first start, and later whatever is in force
+    /// decides.
+    pub policy: Option<String>,
     /// How a reader is made.
     pub load_reader: LoadReader,
     /// Who is asked about issuers. Nobody by default.
@@ -168,14 +182,18 @@ pub struct ServiceConfig {
     pub intake: IntakeLimits,
     /// Limits on the work.
     pub work: WorkLimits,
+    /// Whether the audit log tells of every look at a claim and at the list of claims. On by default. Pictures,
+    /// evidence and related claims are always logged.
+    pub log_claim_reads: bool,
 }
 
 impl ServiceConfig {
     /// With default limits, doing all the work.
-    pub fn new(place: impl Into<Place>, policy: String, load_reader: LoadReader) -> Self {
+    pub fn new(place: impl Into<Place>, policy: impl Into<Option<String>>, load_reader: LoadReader) -> Self {
+        let policy = policy.into();
         let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
         let (place, role) = (place.into(), Role::default());
-        Self { place, role, policy, load_reader, issuers: Arc::default(), intake, work }
+        Self { place, role, policy, load_reader, issuers: Arc::default(), intake, work, log_claim_reads: true }
     }
 }
 
@@ -279,7 +297,10 @@ pub struct Service(Arc<Inner>);
 
 struct Inner {
     records: Records,
-    policy: Policy,
+    policies: policy::Parsed,
+    backtests: Semaphore,
+    unlogged: reads::Unlogged,
+    log_claim_reads: bool,
     /// `None` where no work is done.
     readers: Option<ReaderPool>,
     issuers: Arc<Issuers>,
@@ -322,24 +343,27 @@ pub struct ClaimView {
 }
 
 impl Service {
-    /// Opens the records, checks the policy and, if there is work to be done here, loads the first reader; further readers load
-    /// when first needed.
+    /// Opens the records, sees to it that a policy is in force and, if there is work to be done here, loads the first
+    /// reader; further readers load when first needed.
     ///
     /// Call on a multi-threaded runtime that outlives the service's work. Works nothing off before [`Self::start`].
     ///
     /// # Errors
     /// If any of the three does not work.
     pub async fn open(config: ServiceConfig) -> Result<Self, ServiceError> {
-        let policy = Policy::parse(&config.policy)?;
+        let policy = config.policy.as_deref().map(Policy::parse).transpose()?;
         let readers = match config.role {
             Role::Api => None,
             Role::Worker | Role::All => Some(ReaderPool::load(config.load_reader, config.work.readers).await?),
         };
         let records = Records::open(config.place).await?;
-        records.store.keep_policy(&policy.hash, &config.policy).await?;
+        records.take_up(policy.as_ref()).await?;
         Ok(Self(Arc::new(Inner {
             records,
-            policy,
+            policies: policy::Parsed::default(),
+            backtests: Semaphore::new(1),
+            unlogged: reads::Unlogged::default(),
+            log_claim_reads: config.log_claim_reads,
             queue: Arc::new(Semaphore::new(config.intake.queue)),
             uploads: Arc::new(Semaphore::new(config.intake.uploads)),
             probes: Arc::new(Semaphore::new(config.work.readers)),
@@ -390,11 +414,6 @@ impl Service {
     /// Limits on what comes in.
     pub fn intake_limits(&self) -> &IntakeLimits {
         &self.0.intake
-    }
-
-    /// The policy in force.
-    pub fn policy(&self) -> &Policy {
-        &self.0.policy
     }
 
     /// A claim as it stands.
@@ -454,6 +473,9 @@ impl Service {
         let mut active = self.0.active.subscribe();
         let quiet = tokio::time::timeout(at_most, active.wait_for(|n| *n == 0)).await.is_ok();
         self.0.waiting.clear();
+        if let Err(error) = self.log_reads().await {
+            tracing::error!(%error, "the last readings could not be logged");
+        }
         self.0.records.close().await;
         quiet
     }

@@ -1,18 +1,20 @@
 //! What is kept: claims, photos, decisions, the log. Verbs of the domain, not tables.
 //!
 //! Two backends hold the rows, each in its own idiom: one SQLite file, and PostgreSQL for several processes. What is
-//! decided about rows stands once, above both ([`records`], [`repeats`], [`gate`], `log`), and `tests/it/store.rs` runs every
-//! verb against each. Either way a commit that returned survives a power cut, writers take turns, and so a decision sees
-//! every decision made before it.
+//! decided about rows stands once, above both ([`records`], [`repeats`], [`gate`], [`policy`], `log`), and
+//! `tests/it/store.rs` runs every verb against each. Either way a commit that returned survives a power cut, writers
+//! take turns, and so a decision sees every decision made before it.
 //!
-//! Work is handed out by leases: whoever takes a job holds it for a while, renews that while working, and shows the number of
-//! its take when it records the decision. Takes are numbered upwards, so that of two who believe they hold a job only the
-//! later one can end it.
+//! Work is handed out by leases: whoever takes a job holds it for a while, renews that while working, and shows the
+//! number of its take when it records the decision. Takes are numbered upwards, so that of two who believe they hold a
+//! job only the later one can end it.
 
 pub mod blobs;
 pub mod gate;
 mod log;
+pub mod policy;
 mod postgres;
+pub mod reads;
 pub mod records;
 pub mod repeats;
 mod rows;
@@ -240,6 +242,8 @@ pub struct RawClaim {
     pub keys: Vec<[String; 2]>,
     /// Fingerprints, sorted by document.
     pub fingerprints: Vec<Fingerprint>,
+    /// Who read it, in order.
+    pub reads: Vec<reads::RawRead>,
 }
 
 impl RawClaim {
@@ -258,6 +262,7 @@ impl RawClaim {
             outcome: None,
             keys: Vec::new(),
             fingerprints: Vec::new(),
+            reads: Vec::new(),
         }
     }
 }

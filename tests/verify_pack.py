@@ -3,8 +3,9 @@
 
     verify_pack.py PACK.json LOG.pub [FOLDER WITH THE PHOTOS]
 
-LOG.pub holds the log's public key, noted earlier: a pack that brought its own would prove nothing. Prints what does not
-hold, or `holds`. Exit status: 0 all holds, 1 not, 2 wrong usage.
+LOG.pub holds the log's public key, noted earlier: a pack that brought its own would prove nothing. One noted before
+the log's key was changed serves as well, since each key signs the next. Prints what does not hold, or `holds`.
+Exit status: 0 all holds, 1 not, 2 wrong usage.
 """
 
 import base64
@@ -104,12 +105,18 @@ def signed(key, message, signature):
     return s < ORDER and all((left[i] * right[2] - right[i] * left[2]) % P == 0 for i in (0, 1))
 
 
-def open_note(note, vkey):
-    """Origin, size and root of a signed checkpoint: C2SP signed-note and tlog-checkpoint."""
-    name, key_id, key = vkey.strip().split("+", 2)
+def key_of(vkey):
+    """Name, id and 32 bytes of a public key as C2SP signed notes write it."""
+    name, key_id, key = vkey.split("+", 2)
     key = unbase64(key)
     if key[0] != 1 or sha256(name.encode() + b"\n" + key)[:4].hex() != key_id:
         raise ValueError("the public key is malformed")
+    return name, key_id, key
+
+
+def open_note(note, vkey):
+    """Size and root of a signed checkpoint: C2SP signed-note and tlog-checkpoint."""
+    name, key_id, key = key_of(vkey)
     # The log signs once; what else stood in its note would be somebody's addition.
     found = re.fullmatch("((\\S+)\n(0|[1-9][0-9]*)\n(\\S+)\n)\n— (\\S+) (\\S+)\n", note, re.ASCII)
     if found and found[2] == found[5] == name:
@@ -148,16 +155,40 @@ def salted(salt, text):
     return sha256(struct.pack(">I", len(salt)) + salt + text.encode()).hex()
 
 
+def in_force(vkey, changes):
+    """The key that the one noted leads to: each signs the next, in an entry of the log. Gives none if it is none of them."""
+    keys = []
+    for e in changes:
+        change = of(json.loads(e["payload"], object_pairs_hook=once), "new old signature")
+        old, new = key_of(change["old"]), key_of(change["new"])
+        statement = f"claimlens log key v1\n{change['old']}\n{change['new']}\n".encode()
+        told = (e["kind"], e["subject"]) == ("key_rotated", "key") and (not keys or keys[-1] == change["old"])
+        if not told or old[0] != new[0] or not signed(old[2][1:], statement, unbase64(change["signature"])):
+            raise ValueError("the log's key was changed without the word of the one before")
+        keys += [change["new"]] if keys else [change["old"], change["new"]]
+    return keys[-1] if vkey in keys else None
+
+
 def faults(pack, vkey, photos):
     if pack["format"] != "claimlens evidence pack v1":
         yield "this is no evidence pack of version 1"
         return
-    of(pack, "format public_key checkpoint claim decisions outcome policies entries")
+    changes = " keys" if "keys" in pack else ""  # only where the log's key was changed
+    of(pack, "format public_key checkpoint claim decisions outcome policies entries" + changes)
     claim = of(pack["claim"], "id created_at claim_json salt key photos")
+    vkey = vkey.strip()
+    if changes:
+        vkey = in_force(vkey, pack["keys"]) or vkey
     size, root = open_note(pack["checkpoint"], vkey)
     salt = unhex(claim["salt"])
-    if pack["public_key"] != vkey.strip():
+    if pack["public_key"] != vkey:
         yield "the pack names another key"
+    last = 0
+    for e in pack.get("keys", []):
+        of(e, "seq at kind subject payload prev_hash proof")
+        if e["seq"] <= last or not included(leaf_of(e), e["seq"] - 1, size, [unbase64(h) for h in e["proof"]], root):
+            yield f"the change of the key in entry {e['seq']} is not in the log"
+        last = e["seq"]
     by_kind, times, last = {}, {}, 0
     for e in pack["entries"]:
         of(e, "seq at kind subject payload prev_hash proof")

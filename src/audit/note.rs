@@ -131,6 +131,16 @@ impl LogKey {
         PublicKey { name: self.name.clone(), key }
     }
 
+    /// The log's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Signs a statement that is no checkpoint, in base64.
+    pub(super) fn vouch(&self, statement: &str) -> String {
+        BASE64_STANDARD.encode(self.pair.sign(statement.as_bytes()))
+    }
+
     /// Signs the state of the log of this key's name.
     pub fn sign(&self, size: u64, root: ContentHash) -> String {
         let text = Root { origin: self.name.clone(), size, root }.text();
@@ -177,6 +187,18 @@ impl std::str::FromStr for PublicKey {
 }
 
 impl PublicKey {
+    /// The log's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether this key signed a statement that is no checkpoint.
+    pub(super) fn vouches(&self, statement: &str, signature: &str) -> bool {
+        let signature = BASE64_STANDARD.decode(signature);
+        let key = UnparsedPublicKey::new(&ED25519, self.key);
+        signature.is_ok_and(|signature| key.verify(statement.as_bytes(), &signature).is_ok())
+    }
+
     /// Opens a signed checkpoint of this key's log.
     ///
     /// # Errors

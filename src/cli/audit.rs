@@ -1,12 +1,13 @@
 //! `audit`: hold the log and everything it commits to against each other.
 
-use super::serve::{existing_records, on_runtime};
+use super::places::actor;
+use super::serve::{existing_records, of_records, on_runtime};
 use super::show::Paint;
 use super::witness::WitnessArgs;
-use super::{Ending, Format, PlaceArgs, usage};
+use super::{Ending, Format, PlaceArgs, complain, usage};
 use crate::audit::note::PublicKey;
 use crate::domain::ClaimId;
-use crate::service::{AuditReport, Noted, Records, ServiceError};
+use crate::service::{AuditReport, Noted, ReadOf, ServiceError};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use std::io::Write;
@@ -26,6 +27,8 @@ Examples:
   claimlens audit verify --key log.pub --checkpoint head.note
   claimlens audit prove --entry 17 > entry.tlog-proof
   claimlens audit export --claim clm_… > claim.pack.json
+  claimlens audit export --tiles mirror/
+  claimlens audit rotate-key > new.pub
   claimlens audit witness --url http://127.0.0.1:8080 --key log.pub --keep head.note
 
 Exit status: 0 everything holds, 1 something does not (every fault is located), 2 wrong usage."
@@ -64,6 +67,17 @@ enum AuditCommand {
         /// Only claims older than this one: the last of the page before
         #[arg(long, value_name = "ID")]
         before: Option<ClaimId>,
+        /// Who looks, for the audit log: a short opaque name
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
+    /// List who read what of a claim, the first one first, one JSON a line
+    Reads {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Name of the claim here
+        #[arg(long, value_name = "ID")]
+        claim: ClaimId,
     },
     /// Print the signed state of the log, as a C2SP checkpoint
     Checkpoint {
@@ -72,6 +86,15 @@ enum AuditCommand {
     },
     /// Print the public key of the log
     Key {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Print every key it had, each with the entry from which on it signs
+        #[arg(long)]
+        history: bool,
+    },
+    /// Change the log's key: the old one signs the new one in an entry of the log, and is then gone. Running services
+    /// take the new one up by themselves
+    RotateKey {
         #[command(flatten)]
         place: PlaceArgs,
     },
@@ -83,13 +106,20 @@ enum AuditCommand {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         entry: u64,
     },
-    /// Print everything the log commits to of one claim with the proofs, to be checked offline. Holds personal data
+    /// Print everything the log commits to of one claim with the proofs, to be checked offline, which holds personal
+    /// data; or write the log as C2SP tiles, which holds none
     Export {
         #[command(flatten)]
         place: PlaceArgs,
         /// Name of the claim here
-        #[arg(long, value_name = "ID")]
-        claim: ClaimId,
+        #[arg(long, value_name = "ID", required_unless_present = "tiles")]
+        claim: Option<ClaimId>,
+        /// Write the log as static files here: tiles, entries, and the checkpoint last
+        #[arg(long, value_name = "DIR", conflicts_with_all = ["claim", "by"])]
+        tiles: Option<PathBuf>,
+        /// Who takes it, for the audit log: a short opaque name
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// Take the checkpoint of a running service and keep it, if the log only grew since the one kept before
     Witness(WitnessArgs),
@@ -116,13 +146,15 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
             }
             Ok(if report.faults.is_empty() { Ending::Done } else { Ending::NotAll })
         }
-        AuditCommand::Related { place, claim, limit, before } => {
+        AuditCommand::Related { place, claim, limit, before, by } => {
+            let actor = actor(by.as_deref())?;
             let (related, next) = on_runtime(async {
                 let records = existing_records(&place.place()?).await?;
                 let page = records.related(claim, before.as_ref(), *limit).await.map_err(|e| match e {
                     ServiceError::NotFound => usage(format!("there is no claim {claim}")),
                     other => other.into(),
                 })?;
+                records.log_read(&actor, ReadOf::Related, std::slice::from_ref(claim)).await?;
                 records.close().await;
                 Ok(page)
             })?;
@@ -139,9 +171,32 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
             out.write_all(note.as_bytes())?;
             Ok(Ending::Done)
         }
-        AuditCommand::Key { place } => {
+        AuditCommand::Key { place, history: false } => {
             let (_, key) = of_records(place, async |records| Ok(records.audit_checkpoint().await?))?;
             writeln!(out, "{key}")?;
+            Ok(Ending::Done)
+        }
+        AuditCommand::Key { place, history: true } => {
+            let (key, rotations) = of_records(place, async |records| {
+                Ok((records.audit_checkpoint().await?.1, records.key_rotations().await?))
+            })?;
+            let first = rotations.first().map_or(&key, |rotation| &rotation.old);
+            writeln!(out, "from entry 1, when the log was made: {first}")?;
+            for rotation in &rotations {
+                writeln!(out, "from entry {}, {}: {}", rotation.entry, rotation.at, rotation.new)?;
+            }
+            Ok(Ending::Done)
+        }
+        AuditCommand::RotateKey { place } => {
+            let key = of_records(place, async |records| Ok(records.rotate_key().await?))?;
+            writeln!(out, "{key}")?;
+            complain("note the new public key where the records cannot be written; the old one goes on serving");
+            Ok(Ending::Done)
+        }
+        AuditCommand::Reads { place, claim } => {
+            for read in of_records(place, async |records| Ok(records.reads_of(claim).await?))? {
+                writeln!(out, "{}", serde_json::to_string(&read)?)?;
+            }
             Ok(Ending::Done)
         }
         AuditCommand::Prove { place, entry } => {
@@ -150,27 +205,41 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
             out.write_all(proof.to_string().as_bytes())?;
             Ok(Ending::Done)
         }
-        AuditCommand::Export { place, claim } => {
+        AuditCommand::Export { place, tiles: Some(dir), .. } => {
+            let files = of_records(place, async |records| {
+                Ok(records.tiles(|path, bytes| write_tile(dir, path, bytes)).await?)
+            })?;
+            writeln!(out, "{files} files in {}", dir.display())?;
+            Ok(Ending::Done)
+        }
+        AuditCommand::Export { place, claim: Some(claim), by, .. } => {
+            let actor = actor(by.as_deref())?;
             let pack = of_records(place, async |records| {
-                records.evidence_pack(claim).await.map_err(|e| match e {
+                let pack = records.evidence_pack(claim).await.map_err(|e| match e {
                     ServiceError::NotFound => usage(format!("there is no claim {claim}")),
                     other => other.into(),
-                })
+                })?;
+                records.log_read(&actor, ReadOf::Evidence, std::slice::from_ref(claim)).await?;
+                Ok(pack)
             })?;
             writeln!(out, "{}", serde_json::to_string_pretty(&pack)?)?;
             Ok(Ending::Done)
         }
+        AuditCommand::Export { .. } => Err(usage("name a --claim, or a folder for --tiles")),
         AuditCommand::Witness(args) => super::witness::run(args),
     }
 }
 
-fn of_records<T>(place: &PlaceArgs, ask: impl AsyncFnOnce(&Records) -> Result<T>) -> Result<T> {
-    on_runtime(async {
-        let records = existing_records(&place.place()?).await?;
-        let answer = ask(&records).await;
-        records.close().await;
-        answer
-    })
+/// Writes one file of the log, unless it is there already: a mirror is not written anew as a whole.
+fn write_tile(dir: &Path, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let file = dir.join(path);
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if std::fs::read(&file).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    std::fs::write(file, bytes)
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -1,6 +1,6 @@
 //! `gate`: look at the gate of automatic approval, and open it again.
 
-use super::places::policy_or_default;
+use super::places::read_policy;
 use super::serve::{existing_records, on_runtime};
 use super::{Ending, Format, PlaceArgs, usage};
 use crate::domain::gate::{Gate, Reviewer, Why};
@@ -54,7 +54,7 @@ enum GateCommand {
 struct GatePlaceArgs {
     #[command(flatten)]
     records: PlaceArgs,
-    /// The policy whose limit counts, instead of the built-in one
+    /// The policy whose limit counts, instead of the one in force
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 }
@@ -62,7 +62,7 @@ struct GatePlaceArgs {
 /// Runs the command.
 pub fn run(args: &GateArgs) -> Result<Ending> {
     let (GateCommand::Status { place, .. } | GateCommand::Reopen { place, .. }) = &args.command;
-    let policy = policy_or_default(place.policy.as_deref())?;
+    let given = place.policy.as_deref().map(read_policy).transpose()?;
     let order = match &args.command {
         GateCommand::Status { .. } => None,
         GateCommand::Reopen { by, why, .. } => Some((
@@ -72,6 +72,10 @@ pub fn run(args: &GateArgs) -> Result<Ending> {
     };
     let outcome = on_runtime(async {
         let records = existing_records(&place.records.place()?).await?;
+        let policy = match given {
+            Some(policy) => policy,
+            None => records.policy_in_force().await?.unwrap_or_default(),
+        };
         let outcome = match &order {
             None => records.gate(&policy).await,
             Some((by, why)) => records.reopen_gate(by, why, &policy).await,

@@ -3,10 +3,11 @@
 use super::{DecisionArgs, EngineArgs, IssuerArgs, PhotosArgs, PlaceArgs, PrecisionArg, StorageArgs, usage};
 use crate::decision::Policy;
 use crate::domain::Claim;
+use crate::domain::gate::Reviewer;
 use crate::models::Manifest;
 use crate::pipeline::{Inference, ReaderConfig};
 use crate::service::work::cores;
-use crate::service::{BucketPlace, Issuers, PhotoPlace, Place, Registry, Verifier};
+use crate::service::{Actor, BucketPlace, Issuers, PhotoPlace, Place, Registry, Verifier};
 use crate::vision::Limits;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -130,6 +131,16 @@ pub fn policy_or_default(path: Option<&Path>) -> Result<Policy> {
 pub fn read_policy(path: &Path) -> Result<Policy> {
     let text = fs::read_to_string(path).map_err(|e| usage(format!("{}: {e}", path.display())))?;
     Policy::parse(&text).map_err(|e| usage(format!("{}: {e}", path.display())))
+}
+
+/// A person's name as given with --by; a bad one is wrong usage.
+pub fn reviewer(name: &str) -> Result<Reviewer> {
+    Reviewer::try_from(name.to_owned()).map_err(|e| usage(format!("--by {e}")))
+}
+
+/// Who runs a command, if --by says so.
+pub fn actor(name: Option<&str>) -> Result<Actor> {
+    Ok(name.map(reviewer).transpose()?.map(Actor::named).unwrap_or_default())
 }
 
 /// Reads a claim file; a bad one is wrong usage.

@@ -1,23 +1,34 @@
 //! `policy`: look at and check the rules decisions are made by.
 
-use super::places::{policy_or_default, read_policy};
-use super::serve::{existing_records, on_runtime};
+use super::places::{actor, policy_or_default, read_policy, reviewer};
+use super::serve::of_records;
 use super::{Ending, Format, PlaceArgs, complain, usage};
 use crate::decision::Policy;
+use crate::domain::gate::Why;
 use crate::models::{Certificate, PREVALENCE_PPM, RiskModel};
-use crate::service::{BacktestReport, Change};
+use crate::service::{AdoptedView, BacktestReport, Change, PolicyEvent, PolicyView, ServiceError};
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Check or show a decision policy
+/// Check, try and adopt decision policies
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "A policy takes effect by being adopted, and by nothing else; every act about policies stands in the audit log.
+
+Examples:
   claimlens policy show > mine.toml              start from the built-in policy
   claimlens policy check mine.toml
+  claimlens verify bills/ --policy mine.toml
+  claimlens policy shadow mine.toml              let it decide beside the one in force, without effect
   claimlens policy backtest mine.toml            what it would have decided of everything recorded
-  claimlens verify bills/ --policy mine.toml")]
+  claimlens policy adopt mine.toml --by rv-017 --why 'up to 5,000 from July on' --from 2026-07-01T00:00:00+08:00
+  claimlens policy status                        what is in force, what follows, what the shadow would do
+
+Exit status: 0 done, 1 it could not be done or did not hold, 2 wrong usage."
+)]
 pub struct PolicyArgs {
     #[command(subcommand)]
     command: PolicyCommand,
@@ -36,7 +47,58 @@ enum PolicyCommand {
         file: PathBuf,
         #[command(flatten)]
         place: PlaceArgs,
+        /// Who tries it: a short opaque name
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
         /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Put a policy in force. It must have been tried by `policy backtest` within the last 7 days, if anything was
+    /// decided yet. Services take it up by themselves
+    Adopt {
+        /// The policy file
+        file: PathBuf,
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Who does: a short opaque name
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why, on one line
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+        /// From when it decides; from now on without
+        #[arg(long, value_name = "RFC3339")]
+        from: Option<Timestamp>,
+    },
+    /// Let a policy decide beside the one in force, without effect; `policy status` shows what it would have decided
+    /// otherwise
+    Shadow {
+        /// The policy file
+        #[arg(required_unless_present = "off", conflicts_with = "off")]
+        file: Option<PathBuf>,
+        /// End it
+        #[arg(long)]
+        off: bool,
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Who does: a short opaque name
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
+    /// Say which policy is in force, since when and by whose order, what follows it, and what the shadow would do
+    Status {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// List every act about policies, the first one first
+    History {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// How to print; JSON is one object a line
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
@@ -65,19 +127,69 @@ pub fn run(args: &PolicyArgs) -> Result<Ending> {
                 }
             }
         }
-        PolicyCommand::Backtest { file, place, format } => {
-            let policy = read_policy(file)?;
-            let report = on_runtime(async {
-                let records = existing_records(&place.place()?).await?;
-                let report = records.backtest(policy).await?;
-                records.close().await;
-                Ok(report)
-            })?;
+        PolicyCommand::Backtest { file, place, by, format } => {
+            let (policy, actor) = (read_policy(file)?, actor(by.as_deref())?);
+            let (report, logged) =
+                of_records(place, async |records| Ok(records.backtest_logged(policy, &actor).await?))?;
             match format {
                 Format::Json => writeln!(out, "{}", serde_json::to_string(&report)?)?,
                 Format::Text => out.write_all(told(&report).as_bytes())?,
             }
-            Ok(if report.failed == 0 { Ending::Done } else { Ending::NotAll })
+            if let Err(why) = &logged {
+                complain(&format!("error: that it was tried could not be logged, so it cannot be adopted: {why}"));
+            }
+            Ok(if report.failed == 0 && logged.is_ok() { Ending::Done } else { Ending::NotAll })
+        }
+        PolicyCommand::Adopt { file, place, by, why, from } => {
+            let policy = read_policy(file)?;
+            let by = reviewer(by)?;
+            let why = Why::try_from(why.clone()).map_err(|e| usage(format!("--why {e}")))?;
+            let adopted = of_records(place, async |records| Ok(records.adopt(&policy, &by, &why, *from).await))?;
+            match adopted {
+                Err(ServiceError::PolicyAct(refusal)) => {
+                    complain(&format!("not adopted: {refusal}"));
+                    Ok(Ending::NotAll)
+                }
+                other => {
+                    let AdoptedView { policy, since, entry, .. } = other?;
+                    writeln!(out, "{policy:.12} decides from {since} on (entry {entry})")?;
+                    Ok(Ending::Done)
+                }
+            }
+        }
+        PolicyCommand::Shadow { file, place, by, .. } => {
+            let policy = file.as_deref().map(read_policy).transpose()?;
+            let actor = actor(by.as_deref())?;
+            let done = of_records(place, async |records| {
+                Ok(match &policy {
+                    Some(policy) => records.shadow(policy, &actor).await,
+                    None => records.end_shadow(&actor).await,
+                })
+            })?;
+            match done {
+                Err(ServiceError::PolicyAct(refusal)) => {
+                    complain(&format!("nothing to do: {refusal}"));
+                    Ok(Ending::NotAll)
+                }
+                other => other.map(|()| Ending::Done).map_err(Into::into),
+            }
+        }
+        PolicyCommand::Status { place, format } => {
+            let view = of_records(place, async |records| Ok(records.policy_view().await?))?;
+            match format {
+                Format::Json => writeln!(out, "{}", serde_json::to_string(&view)?)?,
+                Format::Text => out.write_all(status(&view).as_bytes())?,
+            }
+            Ok(Ending::Done)
+        }
+        PolicyCommand::History { place, format } => {
+            for event in of_records(place, async |records| Ok(records.policy_history().await?))? {
+                match format {
+                    Format::Json => writeln!(out, "{}", serde_json::to_string(&event)?)?,
+                    Format::Text => writeln!(out, "{}", line(&event))?,
+                }
+            }
+            Ok(Ending::Done)
         }
         PolicyCommand::Show { file } => {
             let policy = policy_or_default(file.as_deref())?;
@@ -89,6 +201,52 @@ pub fn run(args: &PolicyArgs) -> Result<Ending> {
             Ok(Ending::Done)
         }
     }
+}
+
+/// The policies for people.
+fn status(view: &PolicyView) -> String {
+    let order = |a: &AdoptedView| {
+        let by = a.by.as_ref().map(|by| format!(", by {by}")).unwrap_or_default();
+        let why = a.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{:.12} since {}{by}{why}\n", a.policy, a.since)
+    };
+    let mut out = match &view.in_force {
+        Some(act) => format!("in force  {}", order(act)),
+        None => "no policy is in force yet: the first start of a service adopts one\n".to_owned(),
+    };
+    for act in &view.waiting {
+        out += &format!("to follow {}", order(act).replace(" since ", " from "));
+    }
+    let Some(shadow) = &view.shadow else { return out };
+    out += &format!("shadow    {}", order(&shadow.set));
+    out += &format!(
+        "  of {} decisions it would have approved {} that were held, and held {} that were approved\n",
+        shadow.compared, shadow.newly_approved, shadow.newly_held
+    );
+    for (what, reasons) in [("more", &shadow.reasons_gained), ("fewer", &shadow.reasons_lost)] {
+        for (code, n) in reasons {
+            out += &format!("  {n} {what} with {code}\n");
+        }
+    }
+    if shadow.failed > 0 {
+        out += &format!("  judging by it broke down {} times\n", shadow.failed);
+    }
+    for flip in &shadow.flipped {
+        out += &format!("  {} was decided {}\n", flip.claim, flip.decided);
+    }
+    out
+}
+
+/// An act for people.
+fn line(event: &PolicyEvent) -> String {
+    let mut out = format!("{:>6}  {}  {:<20}", event.entry, event.at, event.act);
+    for (before, text) in [("  ", event.policy.as_ref().map(|p| format!("{p:.12}"))), ("  from ", event.from.clone())] {
+        out += &text.map(|text| format!("{before}{text}")).unwrap_or_default();
+    }
+    for (before, text) in [("  by ", &event.by), (": ", &event.why)] {
+        out += &text.as_ref().map(|text| format!("{before}{text}")).unwrap_or_default();
+    }
+    out.trim_end().to_owned()
 }
 
 /// A backtest for people: what changes first, what stays the same left out.

@@ -4,17 +4,22 @@ use super::places::read_policy;
 use super::serve::{existing_records, load_reader, on_runtime};
 use super::show::Paint;
 use super::{Ending, EngineArgs, Format, PlaceArgs, usage};
-use crate::domain::{ClaimId, Decision};
-use crate::service::replay::{ReplayFrom, ReplayOf, ReplayReport};
+use crate::domain::{ClaimId, Decision, Record};
+use crate::service::replay::variants::digest;
+use crate::service::replay::{ReplayFrom, ReplayOf, ReplayReport, replay_records};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use std::collections::HashMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Decide recorded claims again and tell what differs
 #[derive(Debug, Args)]
 #[command(
-    after_help = "From evidence, the recorded policy must give the same bytes again. With --policy it shows what another
+    after_help = "From evidence, the recorded policy must give the same bytes again, on any machine. From photos the same
+build on the same class of processor must; another one may differ in confidences by one hundredth, and in no value and
+no decision. What was held and would now be approved is always a fault. With --policy it shows what another
 policy would have decided; differences are then the answer and no fault.
 
 Examples:
@@ -22,6 +27,7 @@ Examples:
   claimlens replay clm_06aphnm2vqs6b0m3c5n0u0k4ts
   claimlens replay --all --from photos           read the kept photos again
   claimlens replay --all --policy stricter.toml
+  claimlens replay --records golden/ --variants 100000
 
 Exit status: 0 every decision came out the same, 1 one did not, 2 wrong usage."
 )]
@@ -35,6 +41,13 @@ pub struct ReplayArgs {
     /// Start from what was read, or read the kept photos again
     #[arg(long, value_enum, default_value_t)]
     from: From,
+    /// Decide again the records in this folder, as `verify --records` writes them, by the policies beside them
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["claims", "all", "from", "policy"])]
+    records: Option<PathBuf>,
+    /// Bend the evidence of these records into so many variants, always the same ones, decide them all, and print one
+    /// digest over the verdicts: it is the same on every machine
+    #[arg(long, value_name = "N", requires = "records")]
+    variants: Option<u64>,
     /// Decide by this policy instead of the recorded one
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -58,6 +71,9 @@ enum From {
 
 /// Runs the command.
 pub fn run(args: &ReplayArgs) -> Result<Ending> {
+    if let Some(dir) = &args.records {
+        return of_files(dir, args.variants, args.format);
+    }
     if args.claims.is_empty() && !args.all {
         return Err(usage("name the claims to decide again, or give --all for every recorded one"));
     }
@@ -86,15 +102,57 @@ pub fn run(args: &ReplayArgs) -> Result<Ending> {
     Ok(if same && report.undecided.is_empty() { Ending::Done } else { Ending::NotAll })
 }
 
+/// Records out of a folder, decided again or in variants.
+fn of_files(dir: &Path, variants: Option<u64>, format: Format) -> Result<Ending> {
+    let (mut records, mut policies) = (Vec::new(), HashMap::new());
+    let read_dir = std::fs::read_dir(dir).map_err(|e| usage(format!("{}: {e}", dir.display())))?;
+    let mut paths = read_dir.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("json") => records.push((name, std::fs::read(&path)?)),
+            Some("toml") => {
+                let policy = read_policy(&path)?;
+                policies.insert(policy.hash.to_string(), Arc::new(policy));
+            }
+            _ => {}
+        }
+    }
+    if records.is_empty() {
+        return Err(usage(format!("no records in {}", dir.display())));
+    }
+    let mut out = std::io::stdout().lock();
+    if let Some(variants) = variants {
+        let parsed = records.iter().map(|(name, bytes)| {
+            serde_json::from_slice(bytes).map_err(|e| usage(format!("{name}.json is no record: {e}")))
+        });
+        let parsed: Vec<Record> = parsed.collect::<Result<_>>()?;
+        let [policy] = policies.values().collect::<Vec<_>>()[..] else {
+            return Err(usage(format!("one policy, HASH.toml, is needed in {}", dir.display())));
+        };
+        writeln!(out, "{variants} decisions, sha256 {}", digest(&parsed, policy, variants))?;
+        return Ok(Ending::Done);
+    }
+    let report = replay_records(&records, |hash| policies.get(hash).cloned());
+    match format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string(&report)?)?,
+        Format::Text => out.write_all(text(&report, Paint::for_stdout()).as_bytes())?,
+    }
+    Ok(if report.differing.is_empty() { Ending::Done } else { Ending::NotAll })
+}
+
 fn text(report: &ReplayReport, paint: Paint) -> String {
     let mut out = String::new();
     let decision = |d: Option<Decision>| d.map_or("nothing", Decision::as_str);
     for d in &report.differing {
+        let flipped = (d.was, d.now) == (Some(Decision::HumanReview), Some(Decision::AutoApprove));
         let change = match (d.was, d.now) {
             (was, now) if now.is_some() && was != now => format!("{} → {}", decision(was), decision(now)),
             (was, _) => format!("decided as {}", decision(was)),
         };
-        out += &format!("{} {}: {change}\n", paint.yellow("≠"), d.claim);
+        let mark = if flipped { paint.red("✗ held, and would now be approved:") } else { paint.yellow("≠") };
+        out += &format!("{mark} {}: {change}\n", d.claim);
         for difference in &d.differences {
             out += &format!("    {difference}\n");
         }
@@ -102,8 +160,18 @@ fn text(report: &ReplayReport, paint: Paint) -> String {
     for claim in &report.undecided {
         out += &format!("{} {claim}: no decision is recorded\n", paint.yellow("?"));
     }
-    let line = format!("{} of {} decisions came out identical\n", report.identical, report.checked);
-    out + &if report.identical == report.checked { paint.green(&line) } else { paint.yellow(&line) }
+    let mut line = format!("{} of {} decisions came out identical\n", report.identical, report.checked);
+    if report.within_tolerance > 0 {
+        line += &format!("{} more, of another build or processor, within the tolerance\n", report.within_tolerance);
+    }
+    if report.fields > 0 {
+        line += &format!("{} of {} fields read the same\n", report.fields_equal, report.fields);
+    }
+    if report.flips_to_approval > 0 {
+        line += &format!("{} were held and would now be approved\n", report.flips_to_approval);
+    }
+    let all = report.identical + report.within_tolerance == report.checked;
+    out + &if all { paint.green(&line) } else { paint.yellow(&line) }
 }
 
 #[cfg(test)]
@@ -123,6 +191,7 @@ mod tests {
                 differences: vec!["verdict.reasons[0].code".to_owned()],
             }],
             undecided: vec!["clm_2".to_owned()],
+            ..ReplayReport::default()
         };
         let text = text(&report, Paint(false));
         assert_eq!(

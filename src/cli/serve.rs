@@ -1,6 +1,6 @@
 //! `serve`: the HTTP service; and the recorded form of `verify`.
 
-use super::places::{photo_bytes, policy_or_default};
+use super::places::{photo_bytes, read_policy};
 use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, usage};
 use crate::http::server::bind;
@@ -38,9 +38,14 @@ pub struct ServeArgs {
     /// Read so many photos at once [default: one a core]
     #[arg(long, short, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
-    /// Decide by this policy instead of the built-in one
+    /// The policy to put in force at the first start on these records, instead of the built-in one. Later it must be
+    /// the one in force: `claimlens policy adopt` changes it
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Do not tell in the audit log of every look at a claim's status and at the list of claims, as where senders ask
+    /// again and again. Looks at pictures and evidence are always told
+    #[arg(long)]
+    skip_claim_reads: bool,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -64,9 +69,9 @@ const DRAIN: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 pub fn run(args: &ServeArgs) -> Result<Ending> {
-    let policy = policy_or_default(args.policy.as_deref())?;
+    let policy = args.policy.as_deref().map(read_policy).transpose()?.map(|policy| policy.text().to_owned());
     let load = load_reader(args.engines.reader());
-    let mut config = ServiceConfig::new(args.place.place()?, policy.text().to_owned(), load);
+    let mut config = ServiceConfig::new(args.place.place()?, policy, load);
     let place = config.place.clone();
     config.role = match args.role {
         RoleArg::Api => Role::Api,
@@ -74,11 +79,12 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         RoleArg::All => Role::All,
     };
     config.issuers = args.issuers.issuers()?;
+    config.log_claim_reads = !args.skip_claim_reads;
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }
     on_runtime(async {
-        let service = Service::open(config).await?;
+        let service = open(config).await?;
         let waiting = service.start().await?;
         if waiting > 0 {
             complain(&format!("{waiting} claims wait that were not decided before"));
@@ -89,6 +95,14 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         complain(&format!("claimlens listens on http://{address}, records in {place}"));
         server.run().await?;
         Ok(Ending::Done)
+    })
+}
+
+/// Opens the service; a policy that is not the one in force is wrong usage.
+async fn open(config: ServiceConfig) -> Result<Service> {
+    Service::open(config).await.map_err(|e| match e {
+        ServiceError::PolicyAct(refusal) => usage(refusal.to_string()),
+        other => other.into(),
     })
 }
 
@@ -119,22 +133,34 @@ pub async fn existing_records(place: &Place) -> Result<Records> {
     })
 }
 
+/// Asks records that must exist.
+pub fn of_records<T>(place: &PlaceArgs, ask: impl AsyncFnOnce(&Records) -> Result<T>) -> Result<T> {
+    on_runtime(async {
+        let records = existing_records(&place.place()?).await?;
+        let answer = ask(&records).await;
+        records.close().await;
+        answer
+    })
+}
+
 /// `verify --data`: decides like the service does, with repeats looked up and the decisions recorded at a place.
 ///
-/// One case after the other, since each may repeat the one before. `now` fixes the clock, if given.
+/// One case after the other, since each may repeat the one before. `policy`, if given, must be the one in force there;
+/// `now` fixes the clock.
 pub fn recorded<T>(
     place: Place,
+    policy: Option<String>,
     now: Option<Timestamp>,
     shop: &Shop<'_>,
     cases: &[Case],
     map: impl Fn(usize, Worked) -> T,
     mut sink: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
-    let mut config = ServiceConfig::new(place, shop.policy.text().to_owned(), load_reader(shop.reader.clone()));
+    let mut config = ServiceConfig::new(place, policy, load_reader(shop.reader.clone()));
     config.work.readers = 1;
     config.issuers = shop.issuers.clone();
     on_runtime(async {
-        let service = Service::open(config).await?;
+        let service = open(config).await?;
         let bar = progress(cases.len(), shop.noun);
         let mut outcome = Ok(());
         for (i, case) in cases.iter().enumerate() {

@@ -47,7 +47,11 @@ pub struct VerifyArgs {
     /// Draw on each photo what was read, and on a second copy what looks altered, and write both here as PNG
     #[arg(long, value_name = "DIR")]
     overlay: Option<PathBuf>,
-    /// Look for repeats in these records, and record the decisions there
+    /// Write each record, evidence and decision, here as NNNN-name.json, and the policy as HASH.toml, for `replay
+    /// --records`
+    #[arg(long, value_name = "DIR", conflicts_with = "data")]
+    records: Option<PathBuf>,
+    /// Look for repeats in these records, and record the decisions there, made by the policy in force there
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -66,6 +70,11 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
     if let Some(dir) = &args.overlay {
         std::fs::create_dir_all(dir).map_err(|e| usage(format!("{}: {e}", dir.display())))?;
     }
+    if let Some(dir) = &args.records {
+        let kept = std::fs::create_dir_all(dir)
+            .and_then(|()| std::fs::write(dir.join(format!("{}.toml", policy.hash)), policy.text()));
+        kept.map_err(|e| usage(format!("{}: {e}", dir.display())))?;
+    }
     // Where each case's first photo stands among all photos, to name the overlays by.
     let cases: Vec<Case> = match claim {
         Some(claim) => vec![Case { photos, claim: Some(claim) }],
@@ -83,6 +92,7 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
     let mut ending = Ending::Done;
     let finish = |i: usize, worked: Worked| {
         let drawn = args.overlay.as_deref().map_or(Ok(()), |dir| draw(dir, i, &worked));
+        let drawn = drawn.and_then(|()| args.records.as_deref().map_or(Ok(()), |dir| keep(dir, i, &worked)));
         let result = result_json(&worked.record, &worked.timing);
         let text = match args.format {
             Lines::Jsonl => format!("{result}\n"),
@@ -94,7 +104,7 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.flush()?;
-        for fault in failed.into_iter().chain(drawn.err().map(|e| format!("overlay: {e:#}"))) {
+        for fault in failed.into_iter().chain(drawn.err().map(|e| format!("{e:#}"))) {
             complain(&format!("error: {fault}"));
             ending = Ending::NotAll;
         }
@@ -103,10 +113,19 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
     match &args.data {
         None => work(&shop, &cases, finish, print)?,
         Some(data) => {
-            super::serve::recorded(args.storage.place(data)?, args.decision.now, &shop, &cases, finish, print)?
+            let given = args.decision.policy.is_some().then(|| policy.text().to_owned());
+            super::serve::recorded(args.storage.place(data)?, given, args.decision.now, &shop, &cases, finish, print)?
         }
     }
     Ok(ending)
+}
+
+/// Writes the record of one case: `0001-name.json`, after its first photo.
+fn keep(dir: &Path, case: usize, worked: &Worked) -> Result<()> {
+    let first = worked.record.evidence.readings.first().map_or("", |reading| reading.source.as_str());
+    let stem = Path::new(first).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let path = dir.join(format!("{:04}-{stem}.json", case + 1));
+    std::fs::write(&path, worked.record.canonical()).with_context(|| path.display().to_string())
 }
 
 /// Writes the overlays of one case: `0001-name.png`, or `0001-2-name.png` for a claim's second photo; and the heat maps

@@ -2,6 +2,7 @@
 
 use super::audit::read_key;
 use super::{Ending, usage};
+use crate::audit::keys::{Keys, ShownEntry, follow};
 use crate::audit::merkle;
 use crate::audit::note::{PublicKey, Root, from_base64};
 use crate::domain::ContentHash;
@@ -28,7 +29,8 @@ pub struct WitnessArgs {
     /// Address of the service
     #[arg(long, value_name = "URL")]
     url: String,
-    /// The log's public key, taken once with `audit key` or from /v1/audit/key
+    /// The log's public key, taken once with `audit key` or from /v1/audit/key. After a change of the key it serves as
+    /// well
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// The checkpoint kept; made the first time
@@ -71,15 +73,23 @@ struct Consistency {
     hashes: Vec<String>,
 }
 
+#[derive(Deserialize)]
+struct Shown {
+    checkpoint: String,
+    keys: Vec<ShownEntry>,
+}
+
 fn look(args: &WitnessArgs, key: &PublicKey) -> Result<String> {
     let base = args.url.trim_end_matches('/');
+    let (note, now, keys) = newest(base, key)?;
     let kept = match std::fs::read_to_string(&args.keep) {
-        Ok(note) => Some(key.open(&note).map_err(|e| usage(format!("{}: {e}", args.keep.display())))?),
+        Ok(note) => {
+            let opened = key.open(&note).or_else(|e| keys.open(&note).ok_or(e));
+            Some(opened.map_err(|e| usage(format!("{}: {e}", args.keep.display())))?)
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
         Err(e) => return Err(usage(format!("{}: {e}", args.keep.display()))),
     };
-    let note = fetch(&format!("{base}/v1/audit/checkpoint"))?;
-    let now = key.open(&note).context("the service's checkpoint")?;
     if let Some(kept) = &kept {
         let rejected = |why: &str| -> Result<()> {
             let beside = args.keep.with_added_extension("rejected");
@@ -95,6 +105,19 @@ fn look(args: &WitnessArgs, key: &PublicKey) -> Result<String> {
     }
     write(&args.keep, &note)?;
     Ok(format!("kept {} at {} entries", now.origin, now.size))
+}
+
+/// The service's checkpoint, opened, and the changes of its key since the one noted.
+fn newest(base: &str, key: &PublicKey) -> Result<(String, Root, Keys)> {
+    let note = fetch(&format!("{base}/v1/audit/checkpoint"))?;
+    if let Ok(now) = key.open(&note) {
+        return Ok((note, now, Keys::default()));
+    }
+    let shown: Shown =
+        serde_json::from_str(&fetch(&format!("{base}/v1/audit/keys"))?).context("the keys are malformed")?;
+    let (now, keys) = follow(key, &shown.keys, &shown.checkpoint)
+        .context("the service's checkpoint is not signed by the key noted, nor by one that it leads to")?;
+    Ok((shown.checkpoint, now, keys))
 }
 
 fn grew(base: &str, kept: &Root, now: &Root) -> Result<bool> {

@@ -186,6 +186,7 @@ pub fn failed(shop: &Shop<'_>, case: &Case, why: String) -> Worked {
         policy: shop.policy.hash.to_string(),
         calibration: "none".to_owned(),
         runtime: "none".to_owned(),
+        cpu: None,
     };
     Worked {
         pictures: readings.iter().map(|_| None).collect(),

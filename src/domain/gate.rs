@@ -66,7 +66,7 @@ impl AuditSource {
 #[schema(value_type = String, example = "rv-017")]
 pub struct Reviewer(String);
 
-/// Why the gate was opened again: 1 to 1000 characters, none of them a control character. May hold personal data, and so
+/// Why a person did it: 1 to 1000 characters, none of them a control character. May hold personal data, and so
 /// never enters the log.
 #[derive(Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]

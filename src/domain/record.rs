@@ -20,6 +20,10 @@ pub struct Versions {
     pub calibration: String,
     /// The inference runtime, with its version.
     pub runtime: String,
+    /// The class of processor it ran on, such as `x86-64-v3`: inference gives the same floats within one. Absent from
+    /// records made before it was noted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cpu: Option<String>,
 }
 
 /// What the audit log commits to.

@@ -1,8 +1,10 @@
 //! What an auditor asks for: checkpoints, proofs, evidence packs.
 
 use super::Shared;
+use super::actor::Caller;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
+use crate::service::{KeyHistory, ReadOf};
 use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -55,6 +57,18 @@ pub async fn key(service: Shared) -> Result<HttpResponse, ApiError> {
     Ok(text(format!("{}\n", service.records().audit_checkpoint().await?.1)))
 }
 
+/// Take the changes of the audit log's key
+///
+/// Each with its proof for the checkpoint that comes along: the old key signed the new one. Whoever noted any of the
+/// keys is led to the one in force.
+#[utoipa::path(get, path = "/v1/audit/keys", tag = "audit", responses(
+    (status = 200, description = "the changes", body = KeyHistory),
+    (status = 503, description = "the records cannot be read", body = Problem, content_type = "application/problem+json"),
+))]
+pub async fn keys(service: Shared) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(service.records().key_history().await?))
+}
+
 /// Prove that an entry is in the audit log
 ///
 /// A C2SP `tlog-proof`: the entry's bytes, its place, the hashes that lead to the root, and the signed checkpoint.
@@ -69,6 +83,25 @@ pub async fn key(service: Shared) -> Result<HttpResponse, ApiError> {
 pub async fn proof(seq: web::Path<u64>, service: Shared) -> Result<HttpResponse, ApiError> {
     let proof = service.records().proof(*seq).await?.ok_or(ApiError::NotFound)?;
     Ok(text(proof.to_string()))
+}
+
+/// Take a tile of the audit log
+///
+/// C2SP `tlog-tiles`, of which `/v1/audit` is the prefix: `tile/LEVEL/N` holds 256 hashes, `tile/entries/N` the bytes
+/// of 256 entries, and either with `.p/W` the first W of them. No personal data stands there.
+#[utoipa::path(
+    get, path = "/v1/audit/tile/{tile}", tag = "audit",
+    params(("tile" = String, Path, description = "the path below `tile/`, such as `0/x001/067` or `entries/000.p/12`")),
+    responses(
+        (status = 200, description = "the tile", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 404, description = "there is none, or the log does not reach so far", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn tile(path: web::Path<String>, service: Shared) -> Result<HttpResponse, ApiError> {
+    let tile = path.parse().map_err(|_| ApiError::NotFound)?;
+    let file = service.records().tile(&tile).await?.ok_or(ApiError::NotFound)?;
+    Ok(HttpResponse::Ok().content_type(ContentType::octet_stream()).body(file))
 }
 
 /// Prove that the audit log only grew
@@ -98,6 +131,9 @@ pub async fn consistency(span: web::Query<Span>, service: Shared) -> Result<Http
         (status = 404, description = "there is no such claim", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn evidence(path: web::Path<String>, service: Shared) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(service.records().evidence_pack(&parse_id(&path)?).await?))
+pub async fn evidence(path: web::Path<String>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
+    let id = parse_id(&path)?;
+    let pack = service.records().evidence_pack(&id).await?;
+    service.note_read(&caller.0, ReadOf::Evidence, [&id])?;
+    Ok(HttpResponse::Ok().json(pack))
 }

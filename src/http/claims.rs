@@ -1,11 +1,12 @@
 //! Claims: submit, look at one, list.
 
 use super::Shared;
+use super::actor::Caller;
 use super::error::{ApiError, Problem};
 use super::form;
 use super::schema::ClaimResult;
 use crate::domain::ClaimId;
-use crate::service::{ClaimState, ClaimView, Related, ServiceError};
+use crate::service::{ClaimState, ClaimView, ReadOf, Related, ServiceError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -163,8 +164,9 @@ pub async fn submit(request: HttpRequest, payload: web::Payload, service: Shared
         (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get(path: web::Path<String>, service: Shared) -> Result<HttpResponse, ApiError> {
+pub async fn get(path: web::Path<String>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
     let view = service.get(&parse_id(&path)?).await?;
+    service.note_read(&caller.0, ReadOf::Claim, [&view.id])?;
     Ok(HttpResponse::Ok().json(ClaimAnswer::of(view, |_| true)))
 }
 
@@ -177,9 +179,10 @@ pub async fn get(path: web::Path<String>, service: Shared) -> Result<HttpRespons
         (status = 400, description = "malformed query", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(query: web::Query<ListQuery>, service: Shared) -> Result<HttpResponse, ApiError> {
+pub async fn list(query: web::Query<ListQuery>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
     let (limit, before) = query.page()?;
     let (views, next) = service.list(before.as_ref(), limit).await?;
+    service.note_read(&caller.0, ReadOf::List, views.iter().map(|view| &view.id))?;
     let in_list = |name: &str| name == "decision" || name == "reasons";
     let claims = views.into_iter().map(|v| ClaimAnswer::of(v, in_list)).collect();
     Ok(HttpResponse::Ok().json(ClaimList { claims, next: next.map(|id| id.to_string()) }))
@@ -201,10 +204,13 @@ pub async fn list(query: web::Query<ListQuery>, service: Shared) -> Result<HttpR
 pub async fn related(
     path: web::Path<String>,
     query: web::Query<ListQuery>,
+    caller: Caller,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
     let (limit, before) = query.page()?;
-    let (related, next) = service.records().related(&parse_id(&path)?, before.as_ref(), limit).await?;
+    let id = parse_id(&path)?;
+    let (related, next) = service.records().related(&id, before.as_ref(), limit).await?;
+    service.note_read(&caller.0, ReadOf::Related, [&id])?;
     Ok(HttpResponse::Ok().json(RelatedList { related, next: next.map(|id| id.to_string()) }))
 }
 

@@ -1,9 +1,10 @@
 //! Pictures of a claim's photos.
 
 use super::Shared;
+use super::actor::Caller;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
-use crate::service::PictureKind;
+use crate::service::{PictureKind, ReadOf};
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 
@@ -24,16 +25,22 @@ use actix_web::{HttpResponse, web};
         (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn picture(path: web::Path<(String, usize, String)>, service: Shared) -> Result<HttpResponse, ApiError> {
+pub async fn picture(
+    path: web::Path<(String, usize, String)>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
     let (id, n, kind) = path.into_inner();
-    let kind = match kind.as_str() {
-        "original" => PictureKind::Original,
-        "page" => PictureKind::Page,
-        "overlay" => PictureKind::Overlay,
-        "heatmap" => PictureKind::Heatmap,
+    let (kind, of) = match kind.as_str() {
+        "original" => (PictureKind::Original, ReadOf::Original),
+        "page" => (PictureKind::Page, ReadOf::Page),
+        "overlay" => (PictureKind::Overlay, ReadOf::Overlay),
+        "heatmap" => (PictureKind::Heatmap, ReadOf::Heatmap),
         _ => return Err(ApiError::NotFound),
     };
-    let picture = service.picture(&parse_id(&id)?, n, kind).await?;
+    let id = parse_id(&id)?;
+    let picture = service.picture(&id, n, kind).await?;
+    service.note_read(&caller.0, of, [&id])?;
     let mut response = HttpResponse::Ok();
     response.content_type(picture.media_type.as_str());
     if !picture.media_type.starts_with("image/") {

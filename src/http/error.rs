@@ -2,6 +2,7 @@
 //! [`ApiError::row`]; nothing below this floor knows a status code.
 
 use super::request;
+use crate::decision::policy::PolicyError;
 use crate::domain::{RetakeAdvice, result};
 use crate::service::{GateRefusal, Refusal, ServiceError};
 use actix_web::http::{StatusCode, header};
@@ -54,6 +55,12 @@ pub enum ApiError {
     /// The body is not JSON of the form that the path takes.
     #[error("the body is not JSON with the members this path takes; see /openapi.json")]
     BodyInvalid,
+    /// The body is no valid policy.
+    #[error(transparent)]
+    PolicyInvalid(PolicyError),
+    /// The header that names who asks holds no name.
+    #[error("X-Claimlens-Actor must be 1 to 64 ASCII letters, digits, `-`, `_` and `.`")]
+    ActorInvalid,
     /// The body is too long.
     #[error("the body is longer than {0} bytes")]
     BodyTooLarge(usize),
@@ -73,7 +80,9 @@ fn told(error: &ServiceError) -> String {
             "records cannot be read or written at present"
         }
         ServiceError::Readers(_) => "photos cannot be read at present",
-        ServiceError::Policy(_) | ServiceError::Internal(_) => "this is a fault of the service",
+        ServiceError::Policy(_) | ServiceError::PolicyAct(_) | ServiceError::Internal(_) => {
+            "this is a fault of the service"
+        }
     }
     .to_owned()
 }
@@ -132,6 +141,8 @@ impl ApiError {
             Self::ClaimNotJson(_) => (400, "claim_not_json"),
             Self::NotJson => (415, "not_json"),
             Self::BodyInvalid => (400, "body_invalid"),
+            Self::PolicyInvalid(_) => (422, "policy_invalid"),
+            Self::ActorInvalid => (400, "actor_invalid"),
             Self::BodyTooLarge(_) => (413, "body_too_large"),
             Self::BodyTooSlow(_) => (408, "body_too_slow"),
             Self::Service(ServiceError::Refused(refusal)) => match refusal {
@@ -158,7 +169,9 @@ impl ApiError {
                 (503, "store_unavailable")
             }
             Self::Service(ServiceError::Readers(_)) => (503, "readers_unavailable"),
-            Self::Service(ServiceError::Policy(_) | ServiceError::Internal(_)) => (500, "internal"),
+            Self::Service(ServiceError::Policy(_) | ServiceError::PolicyAct(_) | ServiceError::Internal(_)) => {
+                (500, "internal")
+            }
         }
     }
 

@@ -80,6 +80,21 @@ pub async fn read_photo(headers: &HeaderMap, payload: Payload, limits: &IntakeLi
     receive(headers, payload, limits, parts).await
 }
 
+/// Reads a request's body as text of at most so many bytes.
+///
+/// # Errors
+/// If it is longer, does not come in time or is no UTF-8.
+pub async fn read_text(
+    headers: &HeaderMap,
+    payload: Payload,
+    limits: &IntakeLimits,
+    most: usize,
+) -> Result<String, ApiError> {
+    let body = async |mut body: Counted| collect(&mut body, most, || ApiError::BodyTooLarge(most)).await;
+    let bytes = receive(headers, payload, limits, body).await?;
+    String::from_utf8(bytes).map_err(|_| ApiError::BodyInvalid)
+}
+
 /// Runs `take` on a request's body, under the limits on its length and time.
 async fn receive<T>(
     headers: &HeaderMap,

@@ -72,7 +72,8 @@ pub async fn outcome(
 ) -> Result<HttpResponse, ApiError> {
     let OutcomeBody { outcome, source, by } = body.into_inner();
     let said = AuditedOutcome { outcome, source, by };
-    Ok(HttpResponse::Ok().json(service.records().record_outcome(&parse_id(&path)?, &said, service.policy()).await?))
+    let policy = service.policy().await?;
+    Ok(HttpResponse::Ok().json(service.records().record_outcome(&parse_id(&path)?, &said, &policy).await?))
 }
 
 /// Look at the gate
@@ -84,7 +85,7 @@ pub async fn outcome(
     (status = 503, description = "the records cannot be read", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn get(service: Shared) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(service.records().gate(service.policy()).await?))
+    Ok(HttpResponse::Ok().json(service.records().gate(&*service.policy().await?).await?))
 }
 
 /// Open the gate again
@@ -99,5 +100,6 @@ pub async fn get(service: Shared) -> Result<HttpResponse, ApiError> {
     )
 )]
 pub async fn reopen(body: web::Json<ReopenBody>, service: Shared) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(service.records().reopen_gate(&body.by, &body.why, service.policy()).await?))
+    let policy = service.policy().await?;
+    Ok(HttpResponse::Ok().json(service.records().reopen_gate(&body.by, &body.why, &policy).await?))
 }

@@ -9,18 +9,23 @@
 //! Log and claims are read in pieces of bounded size, all of one moment of the database, each while the one before is
 //! checked on all cores: memory does not grow with the log.
 
+mod policy;
+
 use super::work::whole_seconds;
 use super::{Records, ServiceError, off_thread};
+use crate::audit::acts::Adoptions;
+use crate::audit::keys::Keys;
 use crate::audit::note::PublicKey;
 use crate::audit::{self, Checkpoint, Entry, Fault, FaultKind, PhotoCommitment, kind};
 use crate::domain::{ContentHash, Gate, Record};
 use crate::store::gate::RawMove;
+use crate::store::reads::RawRead;
 use crate::store::walk::{ClaimBatch, LogBlock, Names, Said};
 use crate::store::{BlobState, Blobs, RawClaim, RawDecision, Snapshot, StoreError, fingerprints};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -100,17 +105,18 @@ impl Records {
     async fn walk(&self, report: &mut AuditReport, noted: &Noted) -> Result<(), ServiceError> {
         let mut snapshot = self.store.snapshot().await?;
         snapshot.take_time().await?;
-        let gate = walk_log(&mut snapshot, report, noted).await?;
-        report.faults.extend(against_moves(&snapshot.gate().await?, &gate.entries));
-        let mut policies = HashSet::new();
+        let history = walk_log(&mut snapshot, report, noted).await?;
+        report.faults.extend(against_moves(&snapshot.gate().await?, &history.gate.entries));
+        let mut policies = HashMap::new();
         for (hash, text) in self.store.policies().await? {
             if ContentHash::of(text.as_bytes()).to_string() == hash {
-                policies.insert(hash);
+                policies.insert(hash, text);
             } else {
                 report.faults.push(Fault::of(FaultKind::PolicyAltered));
             }
         }
-        let known = Known { policies, gate, blobs: self.blobs.clone(), unanswered: AtomicU32::new(0) };
+        report.faults.extend(policy::against_acts(&snapshot.policy_acts().await?, &history.acts, &policies));
+        let known = Known { policies, history, blobs: self.blobs.clone(), unanswered: AtomicU32::new(0) };
         self.walk_claims(&mut snapshot, report, known).await
     }
 
@@ -234,17 +240,17 @@ async fn claims_in(
     Ok(out)
 }
 
-/// Goes through the log, each block while the next is read, and gives what it says of the gate.
-async fn walk_log(
-    snapshot: &mut Snapshot,
-    report: &mut AuditReport,
-    noted: &Noted,
-) -> Result<GateHistory, ServiceError> {
+/// Goes through the log, each block while the next is read, and gives what it says of the gate and of policies.
+async fn walk_log(snapshot: &mut Snapshot, report: &mut AuditReport, noted: &Noted) -> Result<History, ServiceError> {
     let sealed = snapshot.sealed().await?;
-    let key = noted.key.clone().or_else(|| sealed.public_key.parse().ok());
-    let root = noted.note.as_ref().map(|note| key.as_ref().and_then(|key| key.open(note).ok()));
+    let keys = Keys::of(&snapshot.key_entries().await?);
+    // Whoever noted an earlier key is led to the one in force.
+    let key = noted.key.as_ref().map(|noted| keys.current(noted).unwrap_or(noted).clone());
+    let signer = key.clone().or_else(|| sealed.public_key.parse().ok());
+    let opened = |note: &String| keys.open(note).or_else(|| signer.as_ref()?.open(note).ok());
+    let root = noted.note.as_ref().map(opened);
     let is_unknown = root == Some(None);
-    let (mut walk, mut gate) = (audit::Walk::new(root.flatten()), GateHistory::default());
+    let (mut walk, mut history) = (audit::Walk::new(root.flatten()), History::default());
     let mut block = snapshot.block_from(i64::MIN).await;
     let mut last = 0;
     loop {
@@ -259,9 +265,9 @@ async fn walk_log(
         };
         last = entries.last().map_or(last, |entry| entry.seq);
         let work = off_thread(move || {
-            gate.follow(&entries);
+            history.follow(&entries);
             walk.take(&entries, nodes);
-            (walk, gate)
+            (walk, history)
         });
         let ahead = async {
             match (last as i64).checked_add(1) {
@@ -270,13 +276,35 @@ async fn walk_log(
             }
         };
         let (done, ahead) = tokio::join!(work, ahead);
-        ((walk, gate), block) = (done?, ahead);
+        ((walk, history), block) = (done?, ahead);
     }
     report.entries = walk.entries();
-    report.faults.extend(walk.end(&sealed, noted.key.as_ref()));
+    report.faults.extend(walk.end(&sealed, key.as_ref()));
+    let broken = |entry| Fault::of(FaultKind::KeyChainBroken).at_entry(entry);
+    report.faults.extend(keys.fault(&sealed.public_key).map(broken));
     report.faults.extend(is_unknown.then(|| Fault::of(FaultKind::CheckpointDiffers)));
     report.head = sealed.head;
-    Ok(gate)
+    Ok(history)
+}
+
+/// What the log says that claims are held against besides their own entries.
+#[derive(Debug, Default)]
+struct History {
+    gate: GateHistory,
+    /// Acts about policies.
+    acts: Vec<Entry>,
+    adoptions: Adoptions,
+}
+
+impl History {
+    /// Notes what the next entries say.
+    fn follow(&mut self, entries: &[Entry]) {
+        self.gate.follow(entries);
+        for entry in entries.iter().filter(|entry| entry.subject == audit::POLICY) {
+            self.adoptions.note(entry);
+            self.acts.push(entry.clone());
+        }
+    }
 }
 
 /// What the log says of the gate.
@@ -310,8 +338,9 @@ impl GateHistory {
 
 /// What claims are held against besides their own entries.
 struct Known {
-    policies: HashSet<String>,
-    gate: GateHistory,
+    /// The sound ones: text by hash.
+    policies: HashMap<String, String>,
+    history: History,
     blobs: Blobs,
     /// How often in a row the photos' storage gave no answer.
     unanswered: AtomicU32,
@@ -399,8 +428,12 @@ impl Known {
                     let (kinds, record) = against_decision(decision, &pages, entry, &self.policies);
                     faults.extend(kinds.into_iter().map(|kind| fault(kind).at_entry(entry.seq)));
                     let believed_closed = record.as_ref().map(|r| r.evidence.facts.gate == Gate::Closed);
-                    if believed_closed.is_some_and(|believed| believed != self.gate.is_closed_at(entry.seq)) {
+                    if believed_closed.is_some_and(|believed| believed != self.history.gate.is_closed_at(entry.seq)) {
                         faults.push(fault(FaultKind::GateOverlooked).at_entry(entry.seq));
+                    }
+                    let in_force = self.history.adoptions.in_force(entry.seq, &entry.at);
+                    if record.as_ref().zip(in_force).is_some_and(|(record, policy)| record.versions.policy != policy) {
+                        faults.push(fault(FaultKind::PolicyOverlooked).at_entry(entry.seq));
                     }
                     if record.as_ref().is_some_and(|r| !is_as_of(&r.evidence.facts.now, &acceptance, &entry.at)) {
                         faults.push(fault(FaultKind::TimeAltered).at_entry(entry.seq));
@@ -417,6 +450,7 @@ impl Known {
             let at = |fault: Fault| outcomes.first().map_or(fault.clone(), |e| fault.at_entry(e.seq));
             faults.push(at(fault(FaultKind::OutcomeAltered)));
         }
+        faults.extend(against_reads(claim, said));
         let failed = said.iter().any(|e| e.kind == kind::FAILED);
         let state = match (claim.decisions.is_empty(), failed) {
             (false, _) => "decided",
@@ -451,6 +485,21 @@ fn is_as_of(now: &str, acceptance: &Value, recorded: &str) -> bool {
         Some(_) => recorded,
     };
     as_of.parse::<Timestamp>().is_ok_and(|as_of| whole_seconds(as_of) == now)
+}
+
+/// The readings stored of a claim against those in the log.
+fn against_reads(claim: &RawClaim, said: &[Said]) -> Vec<Fault> {
+    let logged: Vec<&Said> = said.iter().filter(|e| e.kind == kind::READ).collect();
+    let is_same = |(read, entry): (&RawRead, &&Said)| {
+        (read.entry as u64, &read.at, &read.payload()) == (entry.seq, &entry.at, &entry.payload)
+    };
+    if logged.len() == claim.reads.len() && claim.reads.iter().zip(&logged).all(is_same) {
+        return Vec::new();
+    }
+    let fault = |entry: u64| Fault::of(FaultKind::ReadAltered).of_claim(&claim.id).at_entry(entry);
+    let lost = logged.iter().filter(|entry| !claim.reads.iter().any(|read| is_same((read, entry))));
+    let made = claim.reads.iter().filter(|read| !logged.iter().any(|entry| entry.seq == read.entry as u64));
+    lost.map(|entry| fault(entry.seq)).chain(made.map(|read| fault(read.entry as u64))).collect()
 }
 
 /// Whether the outcome stored of a claim is what the log holds of it.
@@ -550,7 +599,7 @@ fn against_decision(
     decision: &RawDecision,
     pages: &[Option<String>],
     entry: &Said,
-    policies: &HashSet<String>,
+    policies: &HashMap<String, String>,
 ) -> (Vec<FaultKind>, Option<Record>) {
     let payload = serde_json::from_str::<Value>(&entry.payload).unwrap_or_default();
     let mut kinds = Vec::new();
@@ -571,7 +620,7 @@ fn against_decision(
         if decision.decision != record.verdict.decision.as_str() || decision.decided_at != entry.at {
             kinds.push(FaultKind::SummaryDiffers);
         }
-        if !policies.contains(&record.versions.policy) {
+        if !policies.contains_key(&record.versions.policy) {
             kinds.push(FaultKind::PolicyAltered);
         }
     } else if kinds.is_empty() {
@@ -600,6 +649,7 @@ mod tests {
             outcome: None,
             keys: Vec::new(),
             fingerprints: Vec::new(),
+            reads: Vec::new(),
         };
         let payload = audit::accepted_payload(AT, &claim.salt, None, &[], Some(None), logged);
         let entry = Said { seq: 1, at: AT.to_owned(), kind: kind::ACCEPTED.to_owned(), payload };

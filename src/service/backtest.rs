@@ -3,12 +3,13 @@
 //! Evidence holds every probability, so a verdict is only judged anew. Not foreseen: what the gate would have done on other
 //! approvals, and what senders would have done on other answers.
 
+use super::policy::codes;
 use super::stats::guarantee;
 use super::{Records, ServiceError, off_thread};
 use crate::decision::Policy;
-use crate::domain::{Decision, Fen, FieldName, Record, Verdict};
+use crate::domain::{Decision, Evidence, Fen, FieldName, Verdict};
 use crate::pipeline::judge;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +17,24 @@ use std::sync::Arc;
 
 /// Decisions judged in one go.
 const PAGE: u32 = 200;
+
+/// What a backtest reads of a record: the sentences of its verdict, which are a third of it, are passed over.
+#[derive(Deserialize)]
+struct Recorded {
+    evidence: Evidence,
+    verdict: Before,
+}
+
+#[derive(Deserialize)]
+struct Before {
+    decision: Decision,
+    reasons: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    code: String,
+}
 
 /// How many, before and after.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -79,7 +98,7 @@ impl BacktestReport {
         }
     }
 
-    fn count(&mut self, record: &Record, now: &Verdict) {
+    fn count(&mut self, record: &Recorded, now: &Verdict) {
         let was = record.verdict.decision == Decision::AutoApprove;
         let is = now.decision == Decision::AutoApprove;
         self.decisions += 1;
@@ -92,11 +111,11 @@ impl BacktestReport {
         if let Some(first) = record.evidence.readings.first() {
             self.approved_by_kind.entry(first.kind.as_str().to_owned()).or_default().count(was, is);
         }
-        let codes =
-            |verdict: &Verdict| -> BTreeSet<String> { verdict.reasons.iter().map(|r| r.code.clone()).collect() };
-        let (before, after) = (codes(&record.verdict), codes(now));
+        let before: BTreeSet<&str> = record.verdict.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        let after = codes(now);
         for code in before.union(&after) {
-            self.reasons.entry(code.clone()).or_default().count(before.contains(code), after.contains(code));
+            let change = self.reasons.entry((*code).to_owned()).or_default();
+            change.count(before.contains(code), after.contains(code));
         }
     }
 }
@@ -143,7 +162,7 @@ async fn ended(part: Option<Part>) -> Result<BacktestReport, ServiceError> {
 fn judged(policy: &Policy, page: &[(i64, String, Vec<u8>)]) -> BacktestReport {
     let mut report = BacktestReport::default();
     for (_, _, bytes) in page {
-        let verdict = serde_json::from_slice::<Record>(bytes).ok().and_then(|record| {
+        let verdict = serde_json::from_slice::<Recorded>(bytes).ok().and_then(|record| {
             let verdict = catch_unwind(AssertUnwindSafe(|| judge(policy, &record.evidence))).ok()?;
             Some((record, verdict))
         });

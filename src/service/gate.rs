@@ -328,7 +328,7 @@ pub(super) mod tests {
     async fn a_rise_of_wrong_approvals_closes_the_gate_and_only_a_person_opens_it() {
         let dir = tempfile::tempdir().unwrap();
         let service = open(dir.path()).await;
-        let (records, policy) = (service.records(), service.policy());
+        let (records, policy) = (service.records(), &*service.policy().await.unwrap());
         let terms = Terms::of(policy).unwrap();
         let foretold = terms.closes_after(50_000).unwrap();
         let mut claims = Vec::new();
@@ -383,7 +383,7 @@ pub(super) mod tests {
     async fn a_claim_counts_once() {
         let dir = tempfile::tempdir().unwrap();
         let service = open(dir.path()).await;
-        let (records, policy) = (service.records(), service.policy());
+        let (records, policy) = (service.records(), &*service.policy().await.unwrap());
         let (id, _) = decide(&service, 1).await;
         let right = said(Audited::Right);
         for _ in 0..2 {
@@ -401,7 +401,7 @@ pub(super) mod tests {
     async fn what_is_stored_of_outcomes_and_gate_is_held_against_the_log() {
         let dir = tempfile::tempdir().unwrap();
         let service = open(dir.path()).await;
-        let (records, policy) = (service.records(), service.policy());
+        let (records, policy) = (service.records(), &*service.policy().await.unwrap());
         let (unaudited, _) = decide(&service, 0).await;
         let mut wrong = Vec::new();
         // How many it takes follows from the certificate.

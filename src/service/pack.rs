@@ -1,10 +1,12 @@
 //! Evidence packs: everything that the log commits to of one claim, with the proofs, in one file to be checked offline.
 //!
-//! A pack is one JSON object, `"format": "claimlens evidence pack v1"`. It holds the claim's words, its photos' hashes, each
-//! record byte for byte as text, the policies they were judged by, every log entry that speaks of the claim with its
-//! inclusion proof, and the signed checkpoint that the proofs lead to. README.md tells how it is checked, and
-//! `tests/verify_pack.py` does it without any code of this program.
+//! A pack is one JSON object, `"format": "claimlens evidence pack v1"`. It holds the claim's words, its photos' hashes,
+//! each record byte for byte as text, the policies they were judged by, every log entry that speaks of the claim with
+//! its inclusion proof, the changes of the log's key likewise if there were any, and the signed checkpoint that the
+//! proofs lead to. README.md tells how it is checked, and `tests/verify_pack.py` does it without any code of this
+//! program.
 
+use super::keys::shown;
 use super::{Records, ServiceError};
 use crate::audit::note::{Proof, base64};
 use crate::domain::{ClaimId, Record};
@@ -40,14 +42,9 @@ impl Records {
                 "pdf_page": p.pdf_page, "page": p.page,
             })
         });
-        let entries = proved.entries.iter().map(|(e, hashes)| {
-            let proof = hashes.iter().map(base64);
-            json!({
-                "seq": e.seq, "at": e.at, "kind": e.kind, "subject": e.subject, "payload": e.payload,
-                "prev_hash": e.prev_hash, "proof": proof.collect::<Vec<_>>(),
-            })
-        });
-        Ok(json!({
+        let keys = snapshot.key_entries().await?;
+        let keys = snapshot.proved(&keys.iter().map(|entry| entry.seq).collect::<Vec<_>>()).await?;
+        let mut pack = json!({
             "format": FORMAT,
             "public_key": proved.key.to_string(),
             "checkpoint": proved.note,
@@ -58,8 +55,13 @@ impl Records {
             "decisions": decisions,
             "outcome": claim.outcome.as_ref().map(|o| json!([o.outcome, o.source, o.reviewer])),
             "policies": policies,
-            "entries": entries.collect::<Vec<_>>(),
-        }))
+            "entries": shown(&proved),
+        });
+        // By which somebody who noted an earlier key is led to the one that signed.
+        if !keys.entries.is_empty() {
+            pack["keys"] = json!(shown(&keys));
+        }
+        Ok(pack)
     }
 
     /// The proof that an entry is in the log, `None` if there is none of that number, from 1.

@@ -1,14 +1,20 @@
 //! Deciding again. From evidence the same verdict must come out, byte for byte; from photos the same reading.
 //!
-//! Each decision is judged by the policy it was made under, whose text is kept with it. Readings made on another
-//! processor may differ in their last digits (inference floats are not bit-equal across processors); every difference
-//! is told by its place in the JSON.
+//! Each decision is judged by the policy it was made under, whose text is kept with it. From photos the same build on
+//! the same class of processor must come to the same bytes. Inference floats are not bit-equal across processors, so
+//! elsewhere a reading may differ within a tolerance: every value equal, every confidence within one hundredth, and the
+//! same decision. What was held and would now be approved is never within it. Every difference is told by its place in
+//! the JSON, with both values.
+
+mod photos;
+pub mod variants;
 
 use super::{Records, ServiceError, off_thread, parse_record};
 use crate::decision::Policy;
-use crate::domain::{ClaimId, Decision, Reading, Record, canonical_json};
+use crate::domain::{ClaimId, Decision, Record, canonical_json};
 use crate::pipeline::judge;
 use crate::service::work::LoadReader;
+use photos::{Likeness, Reread};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
@@ -43,8 +49,16 @@ pub enum ReplayFrom {
 pub struct ReplayReport {
     /// Decisions looked at.
     pub checked: u64,
-    /// Of them the same.
+    /// Of them the same, byte for byte.
     pub identical: u64,
+    /// Of them those read anew by another build or on another class of processor that lie within the tolerance.
+    pub within_tolerance: u64,
+    /// Fields held against those read anew.
+    pub fields: u64,
+    /// Of them those of the same value.
+    pub fields_equal: u64,
+    /// Decisions that were held and would now be approved. They are among those that differ.
+    pub flips_to_approval: u64,
     /// The others.
     pub differing: Vec<Differing>,
     /// Claims asked for that have no decision.
@@ -58,9 +72,9 @@ pub struct Differing {
     pub claim: String,
     /// What was decided.
     pub was: Option<Decision>,
-    /// What comes out now; `None` if nothing did, or if only the reading was compared.
+    /// What comes out now; `None` if nothing did.
     pub now: Option<Decision>,
-    /// Where, as paths into the JSON such as `readings[0].fields.total.value`.
+    /// Where, as paths into the JSON such as `readings[0].fields.total.value`, with both values.
     pub differences: Vec<String>,
 }
 
@@ -112,14 +126,22 @@ impl Records {
                     (ReplayFrom::Photos(_), slot) => match slot.take() {
                         None => (None, vec!["no reader is left".to_owned()]),
                         Some(mut held) => {
-                            let blobs = self.blobs.clone();
-                            let (differences, held) = off_thread(move || {
-                                let differences = read_again(&blobs, held.as_mut(), &record);
-                                (differences, held)
+                            let (blobs, policy) = (self.blobs.clone(), policies.get(&record.versions.policy).cloned());
+                            let (reread, held) = off_thread(move || {
+                                let reread =
+                                    photos::read_again(&blobs, held.as_mut(), &record, policy.flatten().as_deref());
+                                (reread, held)
                             })
                             .await?;
                             *slot = Some(held);
-                            (None, differences)
+                            let Reread { now, likeness, fields: [fields, equal], differences } = reread;
+                            report.fields += fields;
+                            report.fields_equal += equal;
+                            if likeness == Likeness::Within {
+                                report.within_tolerance += 1;
+                                continue;
+                            }
+                            (now, differences)
                         }
                     },
                     (ReplayFrom::Evidence, _) => judge_again(policies.get(&record.versions.policy), &record),
@@ -127,6 +149,8 @@ impl Records {
                 if differences.is_empty() {
                     report.identical += 1;
                 } else {
+                    let is_flip = was == Decision::HumanReview && now == Some(Decision::AutoApprove);
+                    report.flips_to_approval += u64::from(is_flip);
                     report.differing.push(Differing { claim, was: Some(was), now, differences });
                 }
             }
@@ -134,6 +158,29 @@ impl Records {
         report.undecided = wanted.unwrap_or_default().into_iter().collect();
         Ok(report)
     }
+}
+
+/// Decides records out of files again, each by the policy that `policy` gives for its hash: name and bytes in, the name
+/// in the place of the claim out.
+pub fn replay_records(records: &[(String, Vec<u8>)], policy: impl Fn(&str) -> Option<Arc<Policy>>) -> ReplayReport {
+    let mut report = ReplayReport::default();
+    for (name, bytes) in records {
+        report.checked += 1;
+        let record = parse_record(bytes);
+        let (was, (now, differences)) = match &record {
+            Ok(record) => {
+                let policy = policy(&record.versions.policy);
+                (Some(record.verdict.decision), judge_again(Some(&policy), record))
+            }
+            Err(_) => (None, (None, vec!["this is no record".to_owned()])),
+        };
+        if differences.is_empty() {
+            report.identical += 1;
+        } else {
+            report.differing.push(Differing { claim: name.clone(), was, now, differences });
+        }
+    }
+    report
 }
 
 fn judge_again(policy: Option<&Option<Arc<Policy>>>, record: &Record) -> (Option<Decision>, Vec<String>) {
@@ -169,34 +216,6 @@ fn judge_by_other(policy: &Policy, record: &Record) -> (Option<Decision>, Vec<St
     (Some(now), told)
 }
 
-fn read_again(
-    blobs: &crate::store::Blobs,
-    reader: &mut dyn crate::service::work::ReadPhotos,
-    record: &Record,
-) -> Vec<String> {
-    let mut told = Vec::new();
-    if *reader.models() != record.versions.models {
-        told.push("versions.models".to_owned());
-    }
-    if reader.runtime() != record.versions.runtime {
-        told.push("versions.runtime".to_owned());
-    }
-    for (n, before) in record.evidence.readings.iter().enumerate() {
-        let again = |reader: &mut dyn crate::service::work::ReadPhotos| -> Result<Reading, String> {
-            let bytes = blobs.get(&before.sha256).map_err(|e| format!("its bytes could not be had: {e}"))?;
-            let bytes = bytes.ok_or("its stored bytes are missing or altered")?;
-            let read = catch_unwind(AssertUnwindSafe(|| reader.read(&before.source, &bytes, before.pdf_page)));
-            Ok(read.map_err(|_| "the reader panicked")?.map_err(|e| e.to_string())?.reading)
-        };
-        match again(reader) {
-            Ok(after) => told.extend(differences(&format!("readings[{n}]"), &to_value(before), &to_value(&after))),
-            Err(why) => told.push(format!("readings[{n}]: {why}")),
-        }
-    }
-    told.truncate(DIFFERENCES_TOLD);
-    told
-}
-
 fn to_value<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
@@ -226,8 +245,15 @@ fn walk(path: &str, a: &Value, b: &Value, out: &mut Vec<String>) {
             }
         }
         (Value::Array(x), Value::Array(y)) => out.push(format!("{path}: {} elements, now {}", x.len(), y.len())),
-        _ => out.push(path.to_owned()),
+        _ => out.push(format!("{path}: {} → {}", short(a), short(b))),
     }
+}
+
+/// A value as it is told: absent, or JSON of at most so many characters.
+fn short(value: &Value) -> String {
+    const MOST: usize = 60;
+    let text = if value.is_null() { "nothing".to_owned() } else { value.to_string() };
+    if text.chars().count() <= MOST { text } else { text.chars().take(MOST).chain(['…']).collect() }
 }
 
 #[cfg(test)]
@@ -239,7 +265,10 @@ mod tests {
     fn differences_are_told_by_path() {
         let a = json!({ "x": [1, { "y": "a" }], "z": 1, "w": [1] });
         let b = json!({ "x": [1, { "y": "b" }], "w": [1, 2], "v": true });
-        assert_eq!(differences("r", &a, &b), ["r.v", "r.w: 1 elements, now 2", "r.x[1].y", "r.z"]);
+        assert_eq!(
+            differences("r", &a, &b),
+            ["r.v: nothing → true", "r.w: 1 elements, now 2", "r.x[1].y: \"a\" → \"b\"", "r.z: 1 → nothing"]
+        );
         assert!(differences("r", &a, &a).is_empty());
     }
 }

@@ -12,7 +12,7 @@ impl Service {
     /// If the store cannot tell.
     pub async fn stats(&self) -> Result<Value, ServiceError> {
         let [states, decisions] = self.0.records.store.counts().await?;
-        let policy = &self.0.policy;
+        let policy = &*self.policy().await?;
         let gate = self.0.records.gate(policy).await?;
         Ok(json!({ "claims": states, "decisions": decisions, "guarantee": guarantee(policy), "gate": gate }))
     }

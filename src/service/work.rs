@@ -7,6 +7,7 @@
 //! comes; should it come to life again, the store refuses its decision.
 
 use super::intake::{Submission, documents};
+use super::policy::Rules;
 use super::waiting::POLL;
 use super::{Issuers, Service, ServiceError, gate, off_thread, pictures};
 use crate::decision::Policy;
@@ -92,6 +93,23 @@ pub fn build() -> String {
     }
 }
 
+/// The class of this processor: of x86-64 its level, whose vector instructions inference is done with.
+pub fn cpu_class() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let v3 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let v4 = v3 && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl");
+        match (v4, v3, is_x86_feature_detected!("sse4.2")) {
+            (true, ..) => "x86-64-v4",
+            (_, true, _) => "x86-64-v3",
+            (.., true) => "x86-64-v2",
+            _ => "x86-64-v1",
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::env::consts::ARCH
+}
+
 /// The facts of a run that looks nothing up.
 pub fn stateless_facts(now: Timestamp) -> Facts {
     // All of China keeps UTC+8 and has no summer time.
@@ -130,6 +148,7 @@ fn versions(models: &BTreeMap<String, String>, runtime: &str, policy: &Policy) -
         policy: policy.hash.to_string(),
         calibration: Calibration::default().hash.to_string(),
         runtime: runtime.to_owned(),
+        cpu: Some(cpu_class().to_owned()),
     }
 }
 
@@ -466,13 +485,15 @@ impl Service {
         facts.issuers = issuers;
         facts.repeats = decision.repeats(&read.readings).await?;
         facts.failures = std::mem::take(&mut read.failures);
-        let policy = &self.0.policy;
+        let rules = Rules::at(&self.0.policies, &mut decision.policies(), &decided_at).await?;
+        let policy = &*rules.policy;
         facts.gate = gate::settle(&mut decision.gate(), policy, &decided_at).await?.state;
         let evidence = Evidence { claim: job.claim.clone(), readings: read.readings, facts };
         let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &evidence))) else {
             decision.fail(&decided_at, "judging_panicked").await?;
             return Ok(Ended::Failed);
         };
+        rules.compare(&mut decision.policies(), id, &evidence, &verdict).await?;
         let versions = versions(&readers.models, &readers.runtime, policy);
         let record = Record { schema: RECORD_SCHEMA, evidence, verdict, versions };
         read.timing.0.entry("total".to_owned()).or_insert(start.elapsed().as_micros() as u64);

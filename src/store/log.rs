@@ -2,19 +2,22 @@
 
 use super::rows::{Head, Rows};
 use super::{Snapshot, Store, StoreError};
+use crate::audit::keys::rotated_payload;
 use crate::audit::merkle::{self, Nodes};
 use crate::audit::note::{LogKey, PublicKey};
-use crate::audit::{Checkpoint, Entry};
+use crate::audit::{Checkpoint, Entry, KEY, kind};
 use crate::domain::ContentHash;
 use std::io::Write;
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The pen for the log.
 #[derive(Debug)]
 pub(super) struct Log {
-    key: Result<LogKey, &'static str>,
+    key: Mutex<Result<Arc<LogKey>, &'static str>>,
+    file: PathBuf,
 }
 
 /// An entry to be appended.
@@ -33,7 +36,7 @@ impl Log {
     /// If the key cannot be read or is another log's, or a row is damaged.
     pub(super) async fn open(db: &mut dyn Rows, file: &Path) -> Result<Self, StoreError> {
         let unavailable = |e: std::io::Error| StoreError::Unavailable(format!("the log's signing key: {e}"));
-        let Some(head) = db.head().await? else { return Ok(Self::unable("the log has no head")) };
+        let Some(head) = db.head().await? else { return Ok(Self::unable(file, "the log has no head")) };
         let key = match std::fs::read_to_string(file) {
             Ok(text) => LogKey::parse(&text).map_err(|e| StoreError::Unavailable(format!("log.key: {e}")))?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && head.public_key.is_empty() => {
@@ -46,10 +49,10 @@ impl Log {
                 let key = make_key(file).map_err(unavailable)?;
                 db.keep_nodes(&nodes.into_iter().collect::<Vec<_>>()).await?;
                 db.keep_head(&signed(head.checkpoint, &key, size, root)).await?;
-                return Ok(Self { key: Ok(key) });
+                return Ok(Self::new(file, Ok(Arc::new(key))));
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::unable("the log's signing key, log.key, is missing"));
+                return Ok(Self::unable(file, "the log's signing key, log.key, is missing"));
             }
             Err(e) => return Err(unavailable(e)),
         };
@@ -58,25 +61,56 @@ impl Log {
             "" if head.checkpoint.size == 0 => {
                 db.keep_head(&signed(head.checkpoint, &key, 0, merkle::empty_root())).await?;
             }
-            "" => return Ok(Self::unable("the log has a key, log.key, but its signature is gone")),
+            "" => return Ok(Self::unable(file, "the log has a key, log.key, but its signature is gone")),
             public if public != key.public().to_string() => {
-                return Ok(Self::unable("the signing key, log.key, is not the one of this log"));
+                // A change of the key may have been interrupted after the log took it.
+                return Ok(match read_key(&next_of(file), public) {
+                    Some(next) => {
+                        put_in_place(file).map_err(unavailable)?;
+                        Self::new(file, Ok(Arc::new(next)))
+                    }
+                    None => Self::unable(file, "the signing key, log.key, is not the one of this log"),
+                });
             }
             _ => {}
         }
-        Ok(Self { key: Ok(key) })
+        Ok(Self::new(file, Ok(Arc::new(key))))
     }
 
-    fn unable(why: &'static str) -> Self {
-        Self { key: Err(why) }
+    fn new(file: &Path, key: Result<Arc<LogKey>, &'static str>) -> Self {
+        Self { key: Mutex::new(key), file: file.to_owned() }
     }
 
-    /// The key to sign with.
+    fn unable(file: &Path, why: &'static str) -> Self {
+        Self::new(file, Err(why))
+    }
+
+    /// The key to sign with, as far as this process knows.
     ///
     /// # Errors
     /// If it is missing or another log's.
-    pub(super) fn key(&self) -> Result<&LogKey, StoreError> {
-        self.key.as_ref().map_err(|why| StoreError::Unavailable((*why).to_owned()))
+    pub(super) fn key(&self) -> Result<Arc<LogKey>, StoreError> {
+        let key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        key.clone().map_err(|why| StoreError::Unavailable(why.to_owned()))
+    }
+
+    fn set(&self, key: LogKey) -> Arc<LogKey> {
+        let key = Arc::new(key);
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Ok(key.clone());
+        key
+    }
+
+    /// The key that the log's head names; read anew if another process changed it.
+    fn key_of(&self, head: &Head) -> Result<Arc<LogKey>, StoreError> {
+        let key = self.key()?;
+        if key.public().to_string() == head.public_key {
+            return Ok(key);
+        }
+        let files = [self.file.clone(), next_of(&self.file)];
+        let found = files.iter().find_map(|file| read_key(file, &head.public_key));
+        let missing =
+            || StoreError::Unavailable("the log's key was changed, and log.key here is an older one".to_owned());
+        found.map(|key| self.set(key)).ok_or_else(missing)
     }
 
     /// Appends entries to the log, signs its new end once, and gives the place of the last entry.
@@ -84,8 +118,18 @@ impl Log {
     /// # Errors
     /// If they cannot be written or signed.
     pub(super) async fn append(&self, db: &mut dyn Rows, drafts: Vec<Draft<'_>>) -> Result<u64, StoreError> {
-        let key = self.key()?;
-        let mut end = head(db).await?.checkpoint;
+        let head = head(db).await?;
+        let key = self.key_of(&head)?;
+        self.append_signed(db, head.checkpoint, drafts, &key).await
+    }
+
+    async fn append_signed(
+        &self,
+        db: &mut dyn Rows,
+        mut end: Checkpoint,
+        drafts: Vec<Draft<'_>>,
+        key: &LogKey,
+    ) -> Result<u64, StoreError> {
         let mut nodes = db.nodes(&merkle::cover(0..end.size)).await?;
         let (mut entries, mut made) = (Vec::new(), Vec::new());
         for Draft { at, kind, subject, payload } in drafts {
@@ -118,10 +162,32 @@ pub(super) fn node_hash(bytes: &[u8]) -> Result<ContentHash, StoreError> {
     bytes.try_into().map(ContentHash).map_err(|_| incomplete())
 }
 
-/// Makes a key that only this user may read, on the disk before anything is signed with it.
+/// Makes the first key of a log.
 fn make_key(file: &Path) -> std::io::Result<LogKey> {
-    let name = format!("claimlens/{}", hex::encode(rand::random::<[u8; 8]>()));
-    let key = LogKey::of(&name, rand::random()).map_err(std::io::Error::other)?;
+    make_key_of(&format!("claimlens/{}", hex::encode(rand::random::<[u8; 8]>())), file)
+}
+
+/// Where the key that is to follow lies until the log has taken it.
+fn next_of(file: &Path) -> PathBuf {
+    file.with_added_extension("next")
+}
+
+/// The key in a file, if it is this one.
+fn read_key(file: &Path, public: &str) -> Option<LogKey> {
+    let key = LogKey::parse(&std::fs::read_to_string(file).ok()?).ok()?;
+    (key.public().to_string() == public).then_some(key)
+}
+
+/// Puts the key that followed in the place of the one before, which is gone then.
+fn put_in_place(file: &Path) -> std::io::Result<()> {
+    std::fs::rename(next_of(file), file)?;
+    let folder = file.parent().ok_or(std::io::ErrorKind::NotFound)?;
+    std::fs::File::open(folder)?.sync_all()
+}
+
+/// Makes a key that only this user may read, on the disk before anything is signed with it.
+fn make_key_of(name: &str, file: &Path) -> std::io::Result<LogKey> {
+    let key = LogKey::of(name, rand::random()).map_err(std::io::Error::other)?;
     let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     writeln!(out, "{}", key.secret())?;
     out.sync_all()?;
@@ -164,6 +230,32 @@ pub struct Proved {
 }
 
 impl Store {
+    /// Changes the log's key: the old one signs the new one in an entry, and the new one signs from that entry on. The
+    /// old one is then gone from the file. Other processes take the new one up by themselves.
+    ///
+    /// # Errors
+    /// If it cannot be made or recorded; the old one then signs on.
+    pub async fn rotate_key(&self, at: &str) -> Result<PublicKey, StoreError> {
+        let unavailable = |e: std::io::Error| StoreError::Unavailable(format!("the log's signing key: {e}"));
+        let mut db = self.write().await?;
+        let head = head(db.as_mut()).await?;
+        let old = self.log.key_of(&head)?;
+        let next = next_of(&self.log.file);
+        match std::fs::remove_file(&next) {
+            // Of a change that was interrupted before the log took it.
+            Ok(()) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(unavailable(e)),
+        }
+        let new = make_key_of(old.name(), &next).map_err(unavailable)?;
+        let payload = rotated_payload(&old, &new.public());
+        let draft = Draft { at, kind: kind::KEY_ROTATED, subject: KEY, payload };
+        self.log.append_signed(db.as_mut(), head.checkpoint, vec![draft], &new).await?;
+        db.commit().await?;
+        put_in_place(&self.log.file).map_err(unavailable)?;
+        Ok(self.log.set(new).public())
+    }
+
     /// The newest signed checkpoint and the public key that signs.
     ///
     /// # Errors
@@ -206,7 +298,35 @@ impl Snapshot {
         Ok(Proved { note, key, entries })
     }
 
-    /// The numbers of the entries that speak of a claim, in order.
+    /// Those of the stored subtrees of a level that stand from one place to another, both included.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn nodes_between(&mut self, level: u32, from: u64, to: u64) -> Result<Nodes, StoreError> {
+        self.db.nodes_between(level, from as i64, to as i64).await
+    }
+
+    /// The entries from one number to another, both included, as far as there are any.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn entries_between(&mut self, from: u64, to: u64) -> Result<Vec<Entry>, StoreError> {
+        self.db.entries(from as i64, to as i64).await
+    }
+
+    /// The entries that changed the log's key, in order.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn key_entries(&mut self) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        for seq in self.db.entries_of(KEY).await? {
+            entries.extend(self.db.entries(seq, seq).await?);
+        }
+        Ok(entries)
+    }
+
+    /// The numbers of the entries that speak of a claim, in order, but for those that tell who read it.
     ///
     /// # Errors
     /// If they cannot be read.

@@ -5,6 +5,8 @@
 //! the whole transaction would be taken before the wait for the turn, and miss it. So two claims with the same photo can
 //! never both miss each other, and the log grows entry by entry, without retries.
 
+mod policy;
+mod reads;
 mod walk;
 
 use super::gate::{RawMove, RawOutcome};
@@ -481,7 +483,8 @@ impl Rows for PostgresRows {
     }
 
     async fn entries_of(&mut self, subject: &str) -> Result<Vec<i64>, StoreError> {
-        let rows = sqlx::query_scalar("SELECT seq FROM log WHERE subject = $1 ORDER BY seq").bind(subject);
+        let rows = sqlx::query_scalar("SELECT seq FROM log WHERE subject = $1 AND kind <> 'claim_read' ORDER BY seq")
+            .bind(subject);
         Ok(rows.fetch_all(&mut *self.tx).await?)
     }
 

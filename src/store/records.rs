@@ -386,6 +386,11 @@ impl DecisionTransaction {
         super::gate::GateRows { db: self.db.as_mut(), log: &self.log }
     }
 
+    /// The policies, one of which decides.
+    pub fn policies(&mut self) -> super::policy::PolicyActs<'_> {
+        super::policy::PolicyActs { db: self.db.as_mut(), log: &self.log }
+    }
+
     /// Records the decision: record, log entry, fingerprints and the end of the job in one commit.
     ///
     /// `pages` are the normalised pages kept for viewing, in the order of the photos.

@@ -2,6 +2,8 @@
 //! order they are written and what follows from them is told once, above this, for all backends.
 
 use super::gate::{RawMove, RawOutcome};
+use super::policy::PolicyRows;
+use super::reads::ReadRows;
 use super::walk::Walk;
 use super::{DecisionRow, Fingerprint, NewClaim, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
@@ -198,7 +200,7 @@ pub(super) struct AuditableRow {
 
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
 #[async_trait]
-pub(super) trait Rows: Walk {
+pub(super) trait Rows: PolicyRows + ReadRows + Walk {
     /// Ends the transaction; what it wrote then survives a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 
@@ -248,6 +250,7 @@ pub(super) trait Rows: Walk {
     async fn keep_head(&mut self, head: &Head) -> Result<(), StoreError>;
     /// From the first to the last, both included.
     async fn entries(&mut self, from: i64, to: i64) -> Result<Vec<Entry>, StoreError>;
+    /// Without those that tell who read it.
     async fn entries_of(&mut self, subject: &str) -> Result<Vec<i64>, StoreError>;
     async fn keep_entries(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
     /// Those of the subtrees that are stored.

@@ -3,6 +3,8 @@
 //! Writers take turns: within this process by a lock, across processes of this machine by `BEGIN IMMEDIATE`. Text for
 //! verification is read as bytes, so that a damaged byte is seen and not refused.
 
+mod policy;
+mod reads;
 mod walk;
 
 use super::gate::{RawMove, RawOutcome};
@@ -495,7 +497,8 @@ impl Rows for SqliteRows {
     }
 
     async fn entries_of(&mut self, subject: &str) -> Result<Vec<i64>, StoreError> {
-        let rows = sqlx::query_scalar("SELECT seq FROM log WHERE subject = ? ORDER BY seq").bind(subject);
+        let rows = sqlx::query_scalar("SELECT seq FROM log WHERE subject = ? AND kind <> 'claim_read' ORDER BY seq")
+            .bind(subject);
         Ok(rows.fetch_all(&mut *self.tx).await?)
     }
 

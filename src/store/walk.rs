@@ -221,6 +221,7 @@ impl Snapshot {
                 None => claim.fingerprints.push(stray_mark(document, mark)),
             }
         });
+        batch.hang(db.reads_in(names).await?, |claim, read| claim.reads.push(read));
         let Some(names) = names.of_claims() else { return Ok(batch.out) };
         for (name, said) in db.said_in(&names).await? {
             match batch.places.get(&name) {

@@ -301,18 +301,18 @@ fn an_auditor_gets_checkpoints_proofs_and_packs() {
         String::from_utf8(answer.bytes).unwrap()
     };
     let key: PublicKey = text("/v1/audit/key").parse().unwrap();
-    assert_eq!(key.open(&text("/v1/audit/checkpoint")).unwrap().size, 0);
+    assert_eq!(key.open(&text("/v1/audit/checkpoint")).unwrap().size, 1);
     let id = png(&server, 1, "one.png", &[]).json()["id"].as_str().unwrap().to_owned();
     let root = key.open(&text("/v1/audit/checkpoint")).unwrap();
-    assert_eq!(root.size, 2);
+    assert_eq!(root.size, 3);
     let proof: Proof = text("/v1/audit/entries/2/proof").parse().unwrap();
     assert_eq!(proof.check(&key).unwrap(), root);
-    assert_eq!(server.get("/v1/audit/entries/3/proof").status, 404);
+    assert_eq!(server.get("/v1/audit/entries/4/proof").status, 404);
     assert_eq!(server.get("/v1/audit/entries/x/proof").status, 404);
     let grown = server.get("/v1/audit/consistency?old=1&new=2").json();
     assert_eq!((grown["old"].as_u64(), grown["new"].as_u64()), (Some(1), Some(2)));
     assert_eq!(grown["hashes"].as_array().unwrap().len(), 1);
-    assert_eq!(server.get("/v1/audit/consistency?old=2&new=3").problem(), (400, "bad_query".to_owned()));
+    assert_eq!(server.get("/v1/audit/consistency?old=2&new=4").problem(), (400, "bad_query".to_owned()));
     assert_eq!(server.get("/v1/audit/consistency?old=2").problem().0, 400);
     let pack = server.get(&format!("/v1/claims/{id}/evidence")).json();
     assert_eq!((pack["claim"]["id"].as_str(), pack["entries"].as_array().unwrap().len()), (Some(id.as_str()), 2));
@@ -336,6 +336,8 @@ fn the_interface_describes_itself() {
             "/v1/audit/consistency",
             "/v1/audit/entries/{seq}/proof",
             "/v1/audit/key",
+            "/v1/audit/keys",
+            "/v1/audit/tile/{tile}",
             "/v1/claims",
             "/v1/claims/{id}",
             "/v1/claims/{id}/evidence",
@@ -345,6 +347,8 @@ fn the_interface_describes_itself() {
             "/v1/gate",
             "/v1/gate/reopen",
             "/v1/photos:check",
+            "/v1/policy",
+            "/v1/policy/backtest",
             "/v1/stats",
         ]
     );
@@ -432,7 +436,7 @@ fn work_that_a_crash_cut_off_is_taken_up_again_and_given_up_after_three_attempts
     assert_eq!(result["decision"], "human_review");
     assert!(result["documents"][0]["unreadable"].is_string());
     let report = running.wait(running.service.records().audit_verify(&Noted::default())).unwrap();
-    assert_eq!((report.entries, report.faults), (2, vec![]));
+    assert_eq!((report.entries, report.faults), (3, vec![]));
     assert_eq!(running.wait(running.service.start()).unwrap(), 0);
 }
 
@@ -513,6 +517,69 @@ fn readers_that_are_lost_and_cannot_be_loaded_again_send_claims_to_a_person() {
     GONE.store(false, Ordering::SeqCst);
     assert_eq!(server.get("/readyz").status, 200);
     assert_eq!(png(&server, 3, "fine.png", &[]).json()["documents"][0]["unreadable"], Value::Null);
+}
+
+#[test]
+fn whoever_reads_a_claim_is_named_in_the_log() {
+    let mut server = TestServer::start();
+    let id = png(&server, 1, "one.png", &[]).json()["id"].as_str().unwrap().to_owned();
+    for path in ["", "/photos/0/original", "/photos/0/overlay", "/evidence", "/related"] {
+        assert_eq!(server.get_as(&format!("/v1/claims/{id}{path}"), "rv-1").status, 200, "{path}");
+    }
+    assert_eq!(server.get("/v1/claims").status, 200);
+    assert_eq!(server.get(&format!("/v1/claims/{id}/photos/7/page")).status, 404);
+    assert_eq!(server.get_as("/v1/claims", "two words").problem(), (400, "actor_invalid".to_owned()));
+    server.stop();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let records = Records::open_existing(&server.data).await.unwrap();
+        let reads = records.reads_of(&id.parse().unwrap()).await.unwrap();
+        let told: Vec<_> = reads.iter().map(|read| (read.what.as_str(), read.by.as_deref())).collect();
+        let by = Some("rv-1");
+        let wanted =
+            [("claim", by), ("original", by), ("overlay", by), ("evidence", by), ("related", by), ("list", None)];
+        assert_eq!(told, wanted);
+        assert_eq!(records.audit_verify(&Noted::default()).await.unwrap().faults, []);
+    });
+}
+
+#[test]
+fn looks_at_claims_can_be_left_out_of_the_log_and_pictures_cannot() {
+    let mut server = TestServer::start_with(|config| config.log_claim_reads = false);
+    let id = png(&server, 1, "one.png", &[]).json()["id"].as_str().unwrap().to_owned();
+    for path in [format!("/v1/claims/{id}"), "/v1/claims".to_owned(), format!("/v1/claims/{id}/photos/0/page")] {
+        assert_eq!(server.get(&path).status, 200);
+    }
+    server.stop();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let reads = runtime.block_on(async {
+        let records = Records::open_existing(&server.data).await.unwrap();
+        records.reads_of(&id.parse().unwrap()).await.unwrap()
+    });
+    assert_eq!(reads.iter().map(|read| read.what.as_str()).collect::<Vec<_>>(), ["page"]);
+}
+
+#[test]
+fn the_policy_in_force_is_shown_and_another_one_tried() {
+    let server = TestServer::start();
+    png(&server, 1, "one.png", &[]);
+    let shown = server.get("/v1/policy").json();
+    assert_eq!((&shown["text"], &shown["in_force"]["by"]), (&json!(policy()), &json!("first-start")));
+    assert_eq!((&shown["waiting"], &shown["shadow"]), (&json!([]), &Value::Null));
+    let strict = policy().replace("min_text_height = 10", "min_text_height = 30");
+    let try_out = |text: &str, by: &str| {
+        let headers = [("content-type", "application/toml"), ("x-claimlens-actor", by)];
+        server.send_to("/v1/policy/backtest", text.as_bytes(), &headers)
+    };
+    let tried = try_out(&strict, "rv-1").json();
+    assert_eq!((&tried["decisions"], &tried["failed"]), (&json!(1), &json!(0)));
+    assert!(
+        tried["reasons"].as_object().unwrap().values().any(|change| change["before"] != change["after"]),
+        "{tried}"
+    );
+    assert_eq!(try_out("nonsense = 1", "rv-1").problem(), (422, "policy_invalid".to_owned()));
+    assert_eq!(try_out(&"#".repeat(70_000), "rv-1").problem(), (413, "body_too_large".to_owned()));
+    assert_eq!(try_out(&strict, "two words").problem(), (400, "actor_invalid".to_owned()));
 }
 
 #[test]

@@ -14,7 +14,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// Two claims that came with idempotency keys, decided: entries 1 and 2 are of the first, 3 and 4 of the second, which has two photos.
+/// Two claims that came with idempotency keys, decided: entry 1 is of the policy, 2 and 3 are of the
+/// first claim, 4 and 5 of the second, which has two photos.
 fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
     let running = Running::open(config(data));
     running.wait(running.service.start()).unwrap();
@@ -59,7 +60,7 @@ fn untouched_records_hold() {
     let (running, _) = filled(dir.path());
     let report = running.wait(running.service.records().audit_verify(&Noted::default())).unwrap();
     assert_eq!(report.faults, []);
-    assert_eq!((report.entries, report.claims, report.decisions, report.photos), (4, 2, 2, 3));
+    assert_eq!((report.entries, report.claims, report.decisions, report.photos), (5, 2, 2, 3));
 }
 
 #[test]
@@ -97,6 +98,12 @@ fn a_flipped_byte_in_any_column_is_found_and_located() {
         ("decisions", "decided_at", Box::new(|f| f.kind == FaultKind::SummaryDiffers)),
         ("policies", "body", Box::new(|f| f.kind == FaultKind::PolicyAltered)),
         ("policies", "sha256", Box::new(|f| f.kind == FaultKind::PolicyAltered)),
+        ("policy_acts", "at", Box::new(|f| f.kind == FaultKind::PolicyActAltered)),
+        ("policy_acts", "kind", Box::new(|f| f.kind == FaultKind::PolicyActAltered)),
+        ("policy_acts", "policy", Box::new(|f| f.kind == FaultKind::PolicyActAltered)),
+        ("policy_acts", "reviewer", Box::new(|f| f.kind == FaultKind::PolicyActAltered)),
+        ("policy_acts", "why", Box::new(|f| f.kind == FaultKind::PolicyActAltered)),
+        ("policy_acts", "salt", Box::new(|f| f.kind == FaultKind::PolicyActAltered)),
         ("fingerprints", "sha256", Box::new(|f| f.kind == FaultKind::FingerprintsDiffer)),
         ("fingerprints", "picture_hash", Box::new(|f| f.kind == FaultKind::FingerprintsDiffer)),
     ];
@@ -140,13 +147,13 @@ fn cut_added_and_moved_rows_are_found() {
     let pool = running.wait(tamperer(dir.path()));
     let second = ids[1].to_string();
     let table: [(&str, FaultKind); 13] = [
-        ("DELETE FROM log WHERE seq = 4", FaultKind::HeadDiffers),
+        ("DELETE FROM log WHERE seq = 5", FaultKind::HeadDiffers),
         ("DELETE FROM log WHERE seq = 2", FaultKind::Sequence),
-        ("UPDATE log SET seq = 9 WHERE seq = 4", FaultKind::Sequence),
-        ("UPDATE log_head SET size = 5", FaultKind::HeadDiffers),
+        ("UPDATE log SET seq = 9 WHERE seq = 5", FaultKind::Sequence),
+        ("UPDATE log_head SET size = 6", FaultKind::HeadDiffers),
         ("UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 1 AND i = 0", FaultKind::TreeAltered),
         ("DELETE FROM log_nodes WHERE level = 2", FaultKind::TreeAltered),
-        ("INSERT INTO log_nodes VALUES (0, 4, zeroblob(32))", FaultKind::TreeAltered),
+        ("INSERT INTO log_nodes VALUES (0, 5, zeroblob(32))", FaultKind::TreeAltered),
         ("DELETE FROM decisions WHERE id = 2", FaultKind::RecordMissing),
         ("UPDATE decisions SET claim = (SELECT MIN(id) FROM claims) WHERE id = 2", FaultKind::RecordNotLogged),
         ("DELETE FROM claims WHERE id = (SELECT MAX(id) FROM claims)", FaultKind::ClaimMissing),
@@ -181,7 +188,7 @@ fn cut_added_and_moved_rows_are_found() {
 fn a_flipped_byte_in_a_photo_names_claim_and_photo() {
     let dir = tempfile::tempdir().unwrap();
     let (running, ids) = filled(dir.path());
-    for (seed, claim, entry, n) in [(1, 0, 1, 0), (2, 1, 3, 0), (3, 1, 3, 1)] {
+    for (seed, claim, entry, n) in [(1, 0, 2, 0), (2, 1, 4, 0), (3, 1, 4, 1)] {
         let name = claimlens::domain::ContentHash::of(&photo(seed)).to_string();
         let path = dir.path().join("photos").join(&name[..2]).join(&name);
         let before = std::fs::read(&path).unwrap();
@@ -199,10 +206,11 @@ fn a_flipped_byte_in_a_photo_names_claim_and_photo() {
     assert_eq!(faults(&running), []);
 }
 
-/// Payloads and hashes of the log, and the beginnings of records, as a reader of the database sees them.
+/// Payloads of the log but the one that holds a policy, which takes several pages, its hashes, and the beginnings of
+/// records, as a reader of the database sees them.
 async fn texts(data: &Path) -> Vec<Vec<u8>> {
     let pool = tamperer(data).await;
-    let sql = "SELECT CAST(payload AS BLOB) FROM log UNION ALL SELECT CAST(hash AS BLOB) FROM log \
+    let sql = "SELECT CAST(payload AS BLOB) FROM log WHERE kind <> 'policy_adopted' UNION ALL SELECT CAST(hash AS BLOB) FROM log \
                UNION ALL SELECT substr(record, 1, 200) FROM decisions";
     let rows = sqlx::query(sql).fetch_all(&pool).await.unwrap();
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pool).await.unwrap();
@@ -216,7 +224,7 @@ fn a_flipped_byte_in_the_database_file_is_found() {
     let (running, _) = filled(dir.path());
     running.wait(running.service.records().close());
     let original = running.wait(texts(dir.path()));
-    assert_eq!(original.len(), 10);
+    assert_eq!(original.len(), 11);
     let file = dir.path().join("claimlens.sqlite");
     let before = std::fs::read(&file).unwrap();
     for (n, text) in original.iter().enumerate() {
@@ -253,7 +261,7 @@ fn a_log_rewritten_from_its_start_is_found_by_a_checkpoint_kept_elsewhere() {
     let (first, _) = filled(one.path());
     let noted = first.wait(first.service.records().audit_checkpoint()).unwrap();
     let (note, key) = noted;
-    assert_eq!(key.open(&note).unwrap().size, 4);
+    assert_eq!(key.open(&note).unwrap().size, 5);
     let noted = Noted { note: Some(note.clone()), key: Some(key) };
     let verify = |running: &Running| running.wait(running.service.records().audit_verify(&noted)).unwrap().faults;
     assert_eq!(verify(&first), []);
@@ -261,8 +269,8 @@ fn a_log_rewritten_from_its_start_is_found_by_a_checkpoint_kept_elsewhere() {
     let (second, _) = filled(two.path());
     assert_eq!(faults(&second), []);
     // Another key signed it.
-    let at_end = Fault::of(FaultKind::SignatureInvalid).at_entry(4);
-    assert_eq!(verify(&second), [at_end, Fault::of(FaultKind::CheckpointDiffers).at_entry(4)]);
+    let at_end = Fault::of(FaultKind::SignatureInvalid).at_entry(5);
+    assert_eq!(verify(&second), [at_end, Fault::of(FaultKind::CheckpointDiffers).at_entry(5)]);
     // The thief of the key signs that history: found by the checkpoint alone.
     drop(second);
     std::fs::copy(one.path().join("log.key"), two.path().join("log.key")).unwrap();
@@ -272,7 +280,7 @@ fn a_log_rewritten_from_its_start_is_found_by_a_checkpoint_kept_elsewhere() {
     let second = first.wait(Records::open_existing(two.path())).unwrap();
     assert_eq!(first.wait(second.audit_verify(&Noted { note: None, ..noted.clone() })).unwrap().faults, []);
     let found = first.wait(second.audit_verify(&noted)).unwrap().faults;
-    assert_eq!(found, [Fault::of(FaultKind::CheckpointDiffers).at_entry(4)]);
+    assert_eq!(found, [Fault::of(FaultKind::CheckpointDiffers).at_entry(5)]);
 }
 
 /// Signs the log in this file, as it is, by another key.
@@ -283,8 +291,9 @@ async fn resigned(file: &Path, key: &LogKey) {
         .iter()
         .map(|r| ((r.get(0), r.get::<i64, _>(1) as u64), ContentHash(r.get::<Vec<u8>, _>(2).try_into().unwrap())))
         .collect();
+    let size = sqlx::query("SELECT size FROM log_head").fetch_one(&mut db).await.unwrap().get::<i64, _>(0) as u64;
     sqlx::query("UPDATE log_head SET note = ?, public_key = ?")
-        .bind(key.sign(4, merkle::root(4, &nodes).unwrap()))
+        .bind(key.sign(size, merkle::root(size, &nodes).unwrap()))
         .bind(key.public().to_string())
         .execute(&mut db)
         .await
@@ -354,20 +363,62 @@ fn an_evidence_pack_holds_for_a_second_verifier_and_no_change_of_it_does() {
 }
 
 #[test]
+fn an_evidence_pack_holds_for_whoever_noted_an_earlier_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, ids) = filled(dir.path());
+    let records = running.service.records();
+    let mut noted = vec![running.wait(records.audit_checkpoint()).unwrap().1];
+    noted.extend((0..2).map(|_| running.wait(records.rotate_key()).unwrap()));
+    let pack = running.wait(records.evidence_pack(&ids[0])).unwrap();
+    for key in &noted {
+        assert_eq!(second_opinion(dir.path(), &pack, &key.to_string()), Ok(()));
+    }
+    let stranger = LogKey::of(noted[0].name(), [1; 32]).unwrap().public().to_string();
+    assert!(second_opinion(dir.path(), &pack, &stranger).is_err());
+    let first = noted[0].to_string();
+    let mut without = pack.clone();
+    without.as_object_mut().unwrap().remove("keys");
+    assert!(second_opinion(dir.path(), &without, &first).is_err());
+    let mut paths = Vec::new();
+    leaves(&pack["keys"], "/keys".to_owned(), &mut paths);
+    for path in paths {
+        let mut bent = pack.clone();
+        let place = bent.pointer_mut(&path).unwrap();
+        *place = match place.as_str() {
+            Some(text) => Value::from(format!("{text} ")),
+            None => Value::from(place.as_u64().unwrap() + 1),
+        };
+        assert!(second_opinion(dir.path(), &bent, &first).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn a_key_that_no_earlier_one_leads_to_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = filled(dir.path());
+    running.wait(running.service.records().rotate_key()).unwrap();
+    assert_eq!(faults(&running), []);
+    let thief =
+        LogKey::of(running.wait(running.service.records().audit_checkpoint()).unwrap().1.name(), [7; 32]).unwrap();
+    running.wait(resigned(&dir.path().join("claimlens.sqlite"), &thief));
+    assert_eq!(faults(&running), [Fault::of(FaultKind::KeyChainBroken).at_entry(6)]);
+}
+
+#[test]
 fn an_entry_is_proved_and_a_log_shown_to_have_only_grown() {
     let dir = tempfile::tempdir().unwrap();
     let (running, _) = filled(dir.path());
     let records = running.service.records();
     let (note, key) = running.wait(records.audit_checkpoint()).unwrap();
-    for seq in 1..=4 {
+    for seq in 1..=5 {
         let proof = running.wait(records.proof(seq)).unwrap().unwrap();
         let read: Proof = proof.to_string().parse().unwrap();
         assert_eq!(read.check(&key).unwrap(), key.open(&note).unwrap());
     }
-    assert_eq!(running.wait(records.proof(5)).unwrap(), None);
+    assert_eq!(running.wait(records.proof(6)).unwrap(), None);
     assert_eq!(running.wait(records.proof(0)).unwrap(), None);
     assert_eq!(running.wait(records.consistency(1, 4)).unwrap().map(|h| h.len()), Some(2));
-    assert_eq!(running.wait(records.consistency(3, 5)).unwrap(), None);
+    assert_eq!(running.wait(records.consistency(3, 6)).unwrap(), None);
     assert_eq!(running.wait(records.consistency(3, 2)).unwrap(), None);
 }
 

@@ -95,7 +95,7 @@ fn an_altered_or_missing_object_is_found_and_strange_ones_are_counted() {
     becomes(&running, &id, ClaimState::Decided);
     assert_eq!(faults(&running), []);
     let file = object(&s3, &photo(1));
-    let expected = |kind| Fault { entry: Some(1), claim: Some(id.to_string()), photo: Some(0), kind };
+    let expected = |kind| Fault { entry: Some(2), claim: Some(id.to_string()), photo: Some(0), kind };
     std::fs::write(&file, b"another photo").unwrap();
     assert_eq!(faults(&running), [expected(FaultKind::PhotoAltered)]);
     std::fs::remove_file(&file).unwrap();

@@ -62,6 +62,30 @@ fn a_databases_password_is_never_told() {
 }
 
 #[test]
+fn a_policy_is_adopted_and_its_history_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mine.toml");
+    std::fs::write(&file, crate::support::policy().replace("max_documents = 10", "max_documents = 9")).unwrap();
+    let (data, file) = (dir.path().join("data"), file.to_str().unwrap());
+    drop(crate::support::Running::open(crate::support::config(&data)));
+    let data = data.to_str().unwrap();
+    let refused = claimlens(&["policy", "adopt", file, "--data", data, "--by", "two words", "--why", "x"]);
+    assert_eq!((refused.status.code(), stderr(&refused).contains("--by must be")), (Some(2), true));
+    let adopt = ["policy", "adopt", file, "--data", data, "--by", "rv-1", "--why", "at most nine"];
+    let adopted = claimlens(&adopt);
+    assert_eq!(adopted.status.code(), Some(0), "{}", stderr(&adopted));
+    let again = claimlens(&adopt);
+    assert_eq!((again.status.code(), stderr(&again).contains("in force already")), (Some(1), true));
+    let status = stdout(&claimlens(&["policy", "status", "--data", data]));
+    assert!(status.starts_with("in force  ") && status.contains("by rv-1: at most nine"), "{status}");
+    let history = stdout(&claimlens(&["policy", "history", "--data", data]));
+    assert_eq!(history.lines().count(), 2, "{history}");
+    let other = claimlens(&["serve", "--data", data, "--policy", "src/decision/policy.toml", "--role", "api"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(stderr(&other).contains("is not the one in force"), "{}", stderr(&other));
+}
+
+#[test]
 fn help_and_version_end_with_0() {
     for command in ["serve", "verify", "eval", "replay", "audit", "gate", "policy", "specimen", "show", "doctor"] {
         let output = claimlens(&[command, "--help"]);

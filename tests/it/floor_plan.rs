@@ -60,7 +60,11 @@ const FLOORS: &[Floor] = &[
         ],
         pure: false,
     },
-    Floor { name: "audit", crates: &["base64", "ring", "serde", "serde_json", "sha2", "hex", "thiserror"], pure: true },
+    Floor {
+        name: "audit",
+        crates: &["base64", "ring", "serde", "serde_json", "sha2", "hex", "thiserror", "utoipa"],
+        pure: true,
+    },
     Floor {
         name: "store",
         crates: &[

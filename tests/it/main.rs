@@ -2,6 +2,7 @@
 
 mod api;
 mod audit;
+mod backtest;
 mod blobs;
 mod bucket;
 mod cli;
@@ -13,3 +14,4 @@ mod s3;
 mod store;
 mod support;
 mod tamper;
+mod tiles;

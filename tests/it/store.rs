@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "in a test, the panic is the message")]
 
 use crate::postgres::fresh_database;
-use crate::support::{Running, canned, config, photo};
-use claimlens::audit::{self, FaultKind, merkle};
+use crate::support::{Running, canned, config, photo, policy};
+use claimlens::audit::note::LogKey;
+use claimlens::audit::{self, FaultKind, keys, merkle};
+use claimlens::decision::Policy;
 use claimlens::domain::gate::{AuditSource, Audited, Gate, Reviewer, Why};
 use claimlens::domain::pixels::{Device, History, PixelEvidence, Stratum};
 use claimlens::domain::{
@@ -12,7 +14,8 @@ use claimlens::domain::{
     Versions,
 };
 use claimlens::service::{
-    ClaimState, Noted, Place, ReplayFrom, ReplayOf, Role, ServiceConfig, SharedTrait, Submission, Upload,
+    Actor, ClaimState, Noted, Place, PolicyRefusal, ReadOf, ReplayFrom, ReplayOf, Role, Service, ServiceConfig,
+    ServiceError, SharedTrait, Submission, Upload,
 };
 use claimlens::store::walk::{LogBlock, Names};
 use claimlens::store::{Acceptance, AuditedOutcome, Database, Job, KeyedBody, NewClaim, PhotoRow, Store, StoreError};
@@ -107,6 +110,12 @@ on_each_backend! {
     what_is_verified_comes_back_as_it_was_stored
     claims_come_in_pieces_with_what_the_log_says_of_them
     tampering_is_found
+    policies_decide_by_logged_acts_alone
+    decisions_by_a_policy_that_was_not_in_force_are_found
+    a_shadow_is_counted_and_changes_nothing
+    a_changed_key_is_followed_from_any_before_it
+    a_change_of_the_key_that_was_interrupted_is_finished
+    readings_are_logged_together_and_held_against_the_log
 }
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -184,6 +193,7 @@ fn record(readings: Vec<Reading>, repeats: Vec<claimlens::domain::Repeat>, decis
             policy: String::new(),
             calibration: "none".to_owned(),
             runtime: String::new(),
+            cpu: None,
         },
     }
 }
@@ -709,13 +719,13 @@ fn submission(n: u8) -> Submission {
 }
 
 async fn tampering_is_found(bed: Bed) {
-    let service = claimlens::service::Service::open(bed.config(Role::All)).await.unwrap();
+    let service = Service::open(bed.config(Role::All)).await.unwrap();
     for n in 0..3 {
         service.submit_and_wait(submission(n)).await.unwrap();
     }
     let records = service.records();
     let report = records.audit_verify(&Noted::default()).await.unwrap();
-    assert_eq!((report.faults, report.entries, report.claims, report.photos), (vec![], 6, 3, 3));
+    assert_eq!((report.faults, report.entries, report.claims, report.photos), (vec![], 7, 3, 3));
     for from in [ReplayFrom::Evidence, ReplayFrom::Photos(canned(320))] {
         let replayed = records.replay(&ReplayOf::All, &from).await.unwrap();
         assert_eq!((replayed.checked, replayed.identical), (3, 3));
@@ -727,12 +737,213 @@ async fn tampering_is_found(bed: Bed) {
         ("UPDATE fingerprints SET picture_hash = NULL", FaultKind::FingerprintsDiffer),
         ("DELETE FROM log_nodes WHERE level = 1", FaultKind::TreeAltered),
         ("UPDATE log_head SET note = ''", FaultKind::SignatureInvalid),
-        ("DELETE FROM log WHERE seq = 6", FaultKind::HeadDiffers),
+        ("DELETE FROM log WHERE seq = 7", FaultKind::HeadDiffers),
         ("DELETE FROM decisions", FaultKind::RecordMissing),
     ] {
         bed.tamper(sql).await;
         let faults = records.audit_verify(&Noted::default()).await.unwrap().faults;
         assert!(faults.iter().any(|f| f.kind == kind), "{sql}: {faults:?}");
+    }
+}
+
+fn other_policy(from: &str, to: &str) -> Policy {
+    let text = policy().replace(from, to);
+    assert_ne!(text, policy());
+    Policy::parse(&text).unwrap()
+}
+
+async fn policies_decide_by_logged_acts_alone(bed: Bed) {
+    let service = Service::open(bed.config(Role::All)).await.unwrap();
+    let records = service.records();
+    let (strict, wide) = (
+        other_policy("min_text_height = 10", "min_text_height = 30"),
+        other_policy("max_documents = 10", "max_documents = 11"),
+    );
+    let by = Reviewer::try_from("rv-1".to_owned()).unwrap();
+    let why = Why::try_from("张三".to_owned()).unwrap();
+    let refused = |adopted: Result<_, ServiceError>| match adopted {
+        Err(ServiceError::PolicyAct(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    };
+    // A process that is told another policy than the one in force does not start; one that is told none does.
+    let given = |text: Option<&str>| ServiceConfig { policy: text.map(str::to_owned), ..bed.config(Role::All) };
+    match Service::open(given(Some(strict.text()))).await {
+        Err(ServiceError::PolicyAct(refusal @ PolicyRefusal::NotInForce { .. })) => {
+            assert!(refusal.to_string().contains("claimlens policy adopt"), "{refusal}");
+        }
+        other => panic!("{:?}", other.map(|_| "started")),
+    }
+    let another = Service::open(given(None)).await.unwrap();
+    // Nothing was decided yet, so there is nothing to try it on.
+    records.adopt(&strict, &by, &why, None).await.unwrap();
+    assert_eq!(another.policy().await.unwrap().hash, strict.hash);
+    assert_eq!(refused(records.adopt(&strict, &by, &why, None).await), PolicyRefusal::InForce);
+    let first = another.submit_and_wait(submission(1)).await.unwrap();
+    assert_eq!(first.record.versions.policy, strict.hash.to_string());
+    assert_eq!(refused(records.adopt(&wide, &by, &why, None).await), PolicyRefusal::NotBacktested);
+    let (report, logged) = records.backtest_logged(wide.clone(), &Actor::named(by.clone())).await.unwrap();
+    logged.unwrap();
+    assert_eq!((report.decisions, report.failed), (1, 0));
+    let hour = jiff::SignedDuration::from_hours(1);
+    let past = records.adopt(&wide, &by, &why, Some(jiff::Timestamp::now() - hour)).await;
+    assert_eq!(refused(past), PolicyRefusal::Past);
+    records.adopt(&wide, &by, &why, Some(jiff::Timestamp::now() + hour)).await.unwrap();
+    let view = records.policy_view().await.unwrap();
+    assert_eq!(view.in_force.unwrap().policy, strict.hash.to_string());
+    assert_eq!((view.text.as_deref(), view.waiting.len()), (Some(strict.text()), 1));
+    // A time that comes.
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(300);
+    records.adopt(&wide, &by, &why, Some(soon)).await.unwrap();
+    let before = service.submit_and_wait(submission(2)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let after = service.submit_and_wait(submission(3)).await.unwrap();
+    assert_eq!(before.record.versions.policy, strict.hash.to_string());
+    assert_eq!(after.record.versions.policy, wide.hash.to_string());
+    assert!(records.policy_view().await.unwrap().waiting.is_empty());
+
+    let history = records.policy_history().await.unwrap();
+    let acts: Vec<_> = history.iter().map(|event| (event.act.as_str(), event.by.as_deref())).collect();
+    let adopted = ("policy_adopted", Some("rv-1"));
+    let first_start = ("policy_adopted", Some("first-start"));
+    assert_eq!(acts, [first_start, adopted, ("policy_backtested", Some("rv-1")), adopted, adopted]);
+    assert_eq!(records.audit_verify(&Noted::default()).await.unwrap().faults, []);
+    assert_eq!(records.replay(&ReplayOf::All, &ReplayFrom::Evidence).await.unwrap().identical, 3);
+    for sql in [
+        "UPDATE policy_acts SET reviewer = 'rv-2' WHERE reviewer = 'rv-1'",
+        "DELETE FROM policy_acts WHERE entry = (SELECT max(entry) FROM policy_acts)",
+        "INSERT INTO policy_acts (entry, at, kind, salt) \
+         SELECT 99, '2020', 'policy_shadow_ended', salt FROM policy_acts LIMIT 1",
+    ] {
+        bed.tamper(sql).await;
+        let faults = records.audit_verify(&Noted::default()).await.unwrap().faults;
+        assert!(faults.iter().any(|f| f.kind == FaultKind::PolicyActAltered), "{sql}: {faults:?}");
+    }
+}
+
+async fn decisions_by_a_policy_that_was_not_in_force_are_found(bed: Bed) {
+    let service = Service::open(bed.config(Role::Api)).await.unwrap();
+    let store = bed.open().await;
+    decide(&store, 1, vec![reading(b"one", None, None)], Decision::AutoApprove).await;
+    let faults = service.records().audit_verify(&Noted::default()).await.unwrap().faults;
+    assert!(faults.iter().any(|f| f.kind == FaultKind::PolicyOverlooked && f.entry == Some(3)), "{faults:?}");
+}
+
+async fn a_shadow_is_counted_and_changes_nothing(bed: Bed) {
+    let service = Service::open(bed.config(Role::All)).await.unwrap();
+    let records = service.records();
+    let strict = other_policy("min_text_height = 10", "min_text_height = 30");
+    assert!(matches!(
+        records.end_shadow(&Actor::default()).await,
+        Err(ServiceError::PolicyAct(PolicyRefusal::NoShadow))
+    ));
+    let alone = service.submit_and_wait(submission(1)).await.unwrap();
+    records.shadow(&strict, &Actor::default()).await.unwrap();
+    for n in 2..4 {
+        let decided = service.submit_and_wait(submission(n)).await.unwrap();
+        assert_eq!(decided.record.verdict.reasons, alone.record.verdict.reasons);
+        assert_eq!(decided.record.versions, alone.record.versions);
+    }
+    let shadow = records.policy_view().await.unwrap().shadow.unwrap();
+    assert_eq!((shadow.compared, shadow.newly_approved, shadow.newly_held, shadow.failed), (2, 0, 0, 0));
+    assert_eq!(shadow.set.policy, strict.hash.to_string());
+    assert_eq!(shadow.reasons_gained.values().copied().collect::<Vec<_>>(), [2], "{shadow:?}");
+    assert!(shadow.reasons_lost.is_empty() && shadow.flipped.is_empty());
+    records.end_shadow(&Actor::default()).await.unwrap();
+    service.submit_and_wait(submission(4)).await.unwrap();
+    assert_eq!(records.policy_view().await.unwrap().shadow, None);
+    assert_eq!(records.audit_verify(&Noted::default()).await.unwrap().faults, []);
+}
+
+async fn a_changed_key_is_followed_from_any_before_it(bed: Bed) {
+    let service = Service::open(bed.config(Role::All)).await.unwrap();
+    let other = Service::open(bed.config(Role::All)).await.unwrap();
+    let records = service.records();
+    let mut noted = vec![records.audit_checkpoint().await.unwrap()];
+    for n in 0..2 {
+        service.submit_and_wait(submission(n)).await.unwrap();
+        let new = records.rotate_key().await.unwrap();
+        // A process that knows only the key before takes the new one up.
+        other.submit_and_wait(submission(10 + n)).await.unwrap();
+        noted.push(records.audit_checkpoint().await.unwrap());
+        assert_eq!(noted.last().unwrap().1, new);
+    }
+    let verify = async |noted: Noted| records.audit_verify(&noted).await.unwrap().faults;
+    assert_eq!(verify(Noted::default()).await, []);
+    for (note, key) in &noted {
+        for (_, other) in &noted {
+            let noted = Noted { note: Some(note.clone()), key: Some(other.clone()) };
+            assert_eq!(verify(noted).await, [], "{key} {other}");
+        }
+    }
+    let stranger = LogKey::of(noted[0].1.name(), [9; 32]).unwrap().public();
+    let faults = verify(Noted { note: None, key: Some(stranger) }).await;
+    assert!(faults.iter().any(|f| f.kind == FaultKind::SignatureInvalid), "{faults:?}");
+    let rotations = records.key_rotations().await.unwrap();
+    assert_eq!(rotations.iter().map(|r| &r.new).collect::<Vec<_>>(), [&noted[1].1, &noted[2].1]);
+    let shown = records.key_history().await.unwrap();
+    for (_, key) in &noted {
+        let (root, _) = keys::follow(key, &shown.keys, &shown.checkpoint).unwrap();
+        assert_eq!(root, noted[2].1.open(&shown.checkpoint).unwrap());
+    }
+    // The last change taken out of the log, head and all: the key that signs follows from nothing.
+    bed.tamper("UPDATE log SET kind = 'claim_failed' WHERE kind = 'key_rotated'").await;
+    assert!(!verify(Noted::default()).await.is_empty());
+}
+
+async fn a_change_of_the_key_that_was_interrupted_is_finished(bed: Bed) {
+    let (key, next) = (bed.dir.path().join("log.key"), bed.dir.path().join("log.key.next"));
+    let store = bed.open().await;
+    let old = std::fs::read(&key).unwrap();
+    // Before the log took it: a leftover that nobody uses.
+    std::fs::write(&next, "left over").unwrap();
+    store.accept(new_claim(1)).await.unwrap();
+    let new = store.rotate_key(AT).await.unwrap();
+    assert!(!next.exists() && std::fs::read(&key).unwrap() != old);
+    // After it did, and before the file was put in place.
+    std::fs::rename(&key, &next).unwrap();
+    std::fs::write(&key, old).unwrap();
+    let again = bed.open().await;
+    assert!(!next.exists());
+    for (n, store) in [(2, &store), (3, &again)] {
+        store.accept(new_claim(n)).await.unwrap();
+        assert_eq!(store.signed_head().await.unwrap().1, new);
+    }
+    assert_eq!(assert_log_holds(&again).await, 4);
+}
+
+async fn readings_are_logged_together_and_held_against_the_log(bed: Bed) {
+    let service = Service::open(bed.config(Role::All)).await.unwrap();
+    let records = service.records();
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(service.submit_and_wait(submission(n)).await.unwrap().id);
+    }
+    let by = Actor::named(Reviewer::try_from("rv-1".to_owned()).unwrap());
+    let start = Instant::now();
+    for _ in 0..500 {
+        service.note_read(&by, ReadOf::Page, &ids).unwrap();
+    }
+    service.note_read(&Actor::default(), ReadOf::Claim, [&ids[0]]).unwrap();
+    assert!(start.elapsed() < Duration::from_millis(200), "nobody waits for a commit: {:?}", start.elapsed());
+    while records.reads_of(&ids[0]).await.unwrap().len() < 501 {
+        assert!(start.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let reads = records.reads_of(&ids[0]).await.unwrap();
+    assert_eq!((reads[0].what.as_str(), reads[0].by.as_deref()), ("page", Some("rv-1")));
+    assert_eq!((reads[500].what.as_str(), &reads[500].by), ("claim", &None));
+    assert_eq!(records.evidence_pack(&ids[0]).await.unwrap()["entries"].as_array().unwrap().len(), 2);
+    let report = records.audit_verify(&Noted::default()).await.unwrap();
+    assert_eq!((report.faults, report.entries), (vec![], 7 + 1501));
+    for sql in [
+        "UPDATE reads SET reader = 'rv-2' WHERE entry = 9",
+        "DELETE FROM reads WHERE entry = 10",
+        "UPDATE reads SET what = 'list' WHERE entry = 11",
+    ] {
+        bed.tamper(sql).await;
+        let faults = records.audit_verify(&Noted::default()).await.unwrap().faults;
+        let seq = sql[sql.len() - 2..].trim().parse().unwrap();
+        assert!(faults.iter().any(|f| f.kind == FaultKind::ReadAltered && f.entry == Some(seq)), "{sql}: {faults:?}");
     }
 }
 
@@ -766,7 +977,7 @@ fn processes_share_the_work(bed: &Bed) {
     other.wait(other.service.wait(&id, Duration::from_secs(20)));
     assert_eq!(other.wait(other.service.get(&id)).unwrap().state, ClaimState::Decided);
     let report = api.wait(api.service.records().audit_verify(&Noted::default())).unwrap();
-    assert_eq!((report.faults, report.entries, report.decisions), (vec![], 26, 13));
+    assert_eq!((report.faults, report.entries, report.decisions), (vec![], 27, 13));
     // All places in the queue were given back.
     for n in 0..api.service.intake_limits().queue {
         assert!(api.wait(api.service.admit(Some(&format!("place-{n}")))).is_ok());
@@ -812,6 +1023,44 @@ async fn claims_accepted_a_second() {
             }
             let rate = accepted as f64 / start.elapsed().as_secs_f64();
             println!("{name}, {senders} senders: {rate:.0} claims accepted a second");
+        }
+        assert_log_holds(&store).await;
+    }
+}
+
+/// How many decisions a second are recorded when so many workers have them ready;
+/// `cargo test --release recorded_a_second -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it measures"]
+#[expect(clippy::print_stdout, reason = "it measures")]
+async fn decisions_recorded_a_second() {
+    const EACH: u64 = 1000;
+    for (name, bed) in [("SQLite", Bed::sqlite()), ("PostgreSQL", Bed::postgres())] {
+        let store = bed.open().await;
+        for workers in [1, 8, 32] {
+            let first = workers << 20;
+            for n in 0..EACH {
+                let taken = Some(("me".to_owned(), Duration::from_secs(3600)));
+                store.accept(NewClaim { taken, ..new_claim(first + n) }).await.unwrap();
+            }
+            let start = Instant::now();
+            let under_way: Vec<_> = (0..workers)
+                .map(|worker| {
+                    let store = store.clone();
+                    tokio::spawn(async move {
+                        for n in (worker..EACH).step_by(workers as usize) {
+                            let job = store.taken_job(&id(first + n), None).await.unwrap();
+                            let read = vec![reading(&n.to_le_bytes(), None, None)];
+                            decide_job(&store, &job, read, Decision::HumanReview).await.unwrap();
+                        }
+                    })
+                })
+                .collect();
+            for one in under_way {
+                one.await.unwrap();
+            }
+            let rate = EACH as f64 / start.elapsed().as_secs_f64();
+            println!("{name}, {workers} workers: {rate:.0} decisions recorded a second");
         }
         assert_log_holds(&store).await;
     }

@@ -215,6 +215,13 @@ impl TestServer {
         answer(agent.get(format!("http://127.0.0.1:{}{path}", self.port)).call())
     }
 
+    /// The same by somebody who says who it is.
+    pub fn get_as(&self, path: &str, who: &str) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = agent.get(format!("http://127.0.0.1:{}{path}", self.port)).header("x-claimlens-actor", who);
+        answer(request.call())
+    }
+
     pub fn send(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
         self.send_to("/v1/claims", body, headers)
     }

@@ -7,14 +7,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::postgres::fresh_database;
-use crate::support::{Running, canned, config, pdf, photo};
+use crate::support::{Running, canned, config, pdf, photo, policy};
 use claimlens::audit::note::{LogKey, PublicKey};
 use claimlens::audit::{Checkpoint, Entry, Fault, FaultKind, merkle};
+use claimlens::decision::Policy;
 use claimlens::domain::gate::{AuditSource, Audited, Reviewer, Why};
 use claimlens::domain::{Bp, Claim, ClaimId, ContentHash, DocumentKind, Field, FieldName, Quad};
 use claimlens::pipeline::{ReadError, ReadOutcome};
-use claimlens::service::{Noted, Place, ReadPhotos, Records, ServiceConfig, Submission, Upload};
-use claimlens::store::{AuditedOutcome, ClaimState, Database, NewClaim, PhotoRow, Store};
+use claimlens::service::{Actor, Noted, Place, ReadOf, ReadPhotos, Records, ServiceConfig, Submission, Upload};
+use claimlens::store::{AuditedOutcome, Database, NewClaim, PhotoRow, Store};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
@@ -54,6 +55,13 @@ const TABLES: &[Table] = &[
         "entry",
         &["entry", "at", "state", "audited", "wrong", "bound_ppm", "limit_ppm", "reviewer", "why", "salt"],
     ),
+    table(
+        "policy_acts",
+        "entry",
+        "entry",
+        &["entry", "at", "kind", "policy", "begins", "figures", "reviewer", "why", "salt"],
+    ),
+    table("reads", "entry", "claim", &["entry", "claim", "at", "what", "reader", "salt"]),
     table("log", "seq", "seq", &["seq", "at", "kind", "subject", "payload", "payload_sha256", "prev_hash", "hash"]),
     table("log_nodes", "level, i", "(i << CAST(level AS INTEGER)) + 1", &["level", "i", "hash"]),
     table("log_head", "id", "NULL", &["id", "size", "hash", "note", "public_key"]),
@@ -68,6 +76,12 @@ const UNCOVERED: &[(&str, &[&str], &str)] = &[
     ),
     ("decisions", &["id"], "a number given by the database; only the order counts, and that is covered"),
     ("fingerprints", &["id"], "a number given by the database; only the order counts, and that is covered"),
+    (
+        "shadow_counts",
+        &["entry", "what", "n"],
+        "what a shadow policy would have done, which decides nothing and can be derived anew",
+    ),
+    ("shadow_flips", &["entry", "claim", "now"], "the same"),
     ("sqlite_sequence", &["name", "seq"], "SQLite's own counters for these numbers"),
 ];
 
@@ -238,6 +252,7 @@ fn fill(place: &Place, old: Option<&Path>) -> (Running, Vec<String>, PublicKey) 
         steps.decide(Some("k-3"), vec![photo(5)]).await;
         steps.gate(true).await;
         steps.decide(Some("k-4"), vec![photo(6)]).await;
+        steps.tried_and_read().await;
         steps.undecided(photo(7), true).await;
         steps.undecided(photo(8), false).await;
         let (_, public) = steps.store.signed_head().await.unwrap();
@@ -279,8 +294,7 @@ impl Steps<'_> {
         let service = &self.running.service;
         let ticket = service.admit(key).await.unwrap();
         let id = service.submit(ticket, Submission { claim: Some(claim), photos, now: None }).await.unwrap();
-        service.wait(&id, Duration::from_secs(300)).await;
-        assert_eq!(self.store.claim(&id).await.unwrap().unwrap().state, ClaimState::Decided);
+        service.wait(&id, Duration::from_secs(20)).await;
         self.decided.push(id);
         self.noted().await;
     }
@@ -305,6 +319,18 @@ impl Steps<'_> {
             tx.gate().close([100, 3, 12_000, 10_000], AT).await.unwrap();
         }
         tx.commit().await.unwrap();
+        self.noted().await;
+    }
+
+    /// A policy tried, and claims read.
+    async fn tried_and_read(&mut self) {
+        let records = self.running.service.records();
+        let other = Policy::parse(&policy().replace("max_documents = 10", "max_documents = 9")).unwrap();
+        let actor = Actor::named(Reviewer::try_from("rv-019".to_owned()).unwrap());
+        records.backtest_logged(other.clone(), &actor).await.unwrap().1.unwrap();
+        records.shadow(&other, &actor).await.unwrap();
+        records.log_read(&actor, ReadOf::Page, &self.decided).await.unwrap();
+        records.log_read(&Actor::default(), ReadOf::Evidence, &self.decided[..1]).await.unwrap();
         self.noted().await;
     }
 
@@ -434,7 +460,7 @@ impl Change {
     fn place(&mut self, table: &str, place: Option<String>) {
         match (place, table) {
             (None, _) => self.anywhere = true,
-            (Some(seq), "log" | "log_nodes" | "gate") => {
+            (Some(seq), "log" | "log_nodes" | "gate" | "policy_acts") => {
                 // A gap is told where the log goes on, a lost end where it ends.
                 let seq = seq.parse::<i64>().unwrap() as u64;
                 self.entries.extend([seq.wrapping_sub(1), seq, seq.wrapping_add(1)]);

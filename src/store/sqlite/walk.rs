@@ -14,7 +14,7 @@ use std::ops::Bound;
 
 impl SqliteRows {
     /// The rows that name a claim of a range; the first column is that name. `order` are columns to sort by.
-    async fn named<T>(
+    pub(super) async fn named<T>(
         &mut self,
         select: &'static str,
         column: &'static str,
