@@ -135,6 +135,7 @@ fn judging(c: &mut Criterion) {
         policy: policy.hash.to_string(),
         calibration: "none".to_owned(),
         runtime: "none".to_owned(),
+        cpu: None,
     };
     let record = Record { schema: RECORD_SCHEMA, evidence, verdict, versions };
     assert_eq!(canonical_json(&record), canonical_json(&record.clone()));

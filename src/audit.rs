@@ -31,6 +31,7 @@ pub mod acts;
 pub mod keys;
 pub mod merkle;
 pub mod note;
+pub mod sealed;
 pub mod tiles;
 
 use self::merkle::Nodes;
@@ -69,6 +70,8 @@ pub mod kind {
     pub const KEY_ROTATED: &str = "key_rotated";
     /// Somebody read what a claim holds.
     pub const READ: &str = "claim_read";
+    /// A claim's content was erased.
+    pub const ERASED: &str = "claim_erased";
 }
 
 /// The subject of entries that speak of no claim but of the approval gate.
@@ -364,6 +367,18 @@ pub enum FaultKind {
     /// The decision was made as if the gate were open while it was closed, or the other way round.
     #[error("the decision took the approval gate for what it was not")]
     GateOverlooked,
+    /// The claim's data key is gone or altered, or does not open what it is for, though no erasure is logged.
+    #[error("the claim's data key is missing or altered, so its content cannot be read")]
+    DataKeyAltered,
+    /// The key-encryption key is not the one that the records are sealed with, or what tells so was altered.
+    #[error("the key-encryption key does not open these records: it is another's, or what is kept with it was altered")]
+    VaultAltered,
+    /// The log says that the claim was erased, and not all of its content is gone.
+    #[error("the claim was erased by the log, but some of its content is still stored")]
+    NotErased,
+    /// What is stored about an erasure is missing, added, or not what was logged.
+    #[error("what is stored about the claim's erasure is not what was logged")]
+    ErasureAltered,
     /// A stored policy does not match its hash, or one that a record names is gone.
     #[error("the policy decided by is altered or missing")]
     PolicyAltered,

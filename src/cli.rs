@@ -6,6 +6,7 @@
 mod audit;
 mod check;
 mod doctor;
+mod erase;
 mod eval;
 mod gate;
 mod places;
@@ -23,6 +24,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -57,11 +59,22 @@ enum Command {
     Replay(replay::ReplayArgs),
     Audit(audit::AuditArgs),
     Gate(gate::GateArgs),
+    Erase(erase::EraseArgs),
     Policy(policy::PolicyArgs),
     Specimen(specimen::SpecimenArgs),
     Show(show::ShowArgs),
     Doctor(doctor::DoctorArgs),
 }
+
+/// What is logged at a level such as `info`, or by directives like those of `RUST_LOG`. Libraries that would quote what was
+/// sent, or name where it is kept, are not heard.
+pub fn log_filter(level: &str) -> EnvFilter {
+    let silent = SILENT.iter().map(|name| format!("{name}=off").parse().expect("this is a directive"));
+    silent.fold(EnvFilter::new(level), EnvFilter::add_directive)
+}
+
+/// `object_store` names buckets and keys; `ureq` quotes what is asked of an issuer verifier and answered.
+const SILENT: [&str; 3] = ["object_store", "ureq", "ureq_proto"];
 
 impl Cli {
     /// What to log when `RUST_LOG` is not set.
@@ -117,6 +130,17 @@ struct StorageArgs {
     database: Option<SecretText>,
     #[command(flatten)]
     photos: PhotosArgs,
+    #[command(flatten)]
+    kek: KekArgs,
+}
+
+/// What the records are sealed with. Every command that opens records needs the same.
+#[derive(Debug, Clone, Args)]
+struct KekArgs {
+    /// The file with the key-encryption key, 32 bytes in base64, made for new records [default: kek.key under --data].
+    /// CLAIMLENS_KEK may hold the key itself instead
+    #[arg(long, value_name = "FILE", env = "CLAIMLENS_KEK_FILE")]
+    kek_file: Option<PathBuf>,
 }
 
 /// An argument that may hold a password, and so is not printed.
@@ -230,6 +254,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Erase(args) => erase::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Specimen(args) => specimen::run(&args),
         Command::Show(args) => show::run(&args),

@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod claims;
 mod documents;
+mod erase;
 mod error;
 mod form;
 mod gate;
@@ -48,6 +49,7 @@ use utoipa::OpenApi;
         audit::tile,
         audit::evidence,
         documents::picture,
+        erase::erase,
         check::check,
         ops::root,
         ops::healthz,
@@ -68,6 +70,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/claims").get(claims::list).post(claims::submit))
         .service(resource("/v1/claims/{id}").get(claims::get))
         .service(resource("/v1/claims/{id}/outcome").post(gate::outcome))
+        .service(resource("/v1/claims/{id}/erase").post(erase::erase))
         .service(resource("/v1/claims/{id}/related").get(claims::related))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
         .service(resource("/v1/photos:check").post(check::check))

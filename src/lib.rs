@@ -31,7 +31,7 @@
 //! | [`models`] | the model files and their pinned hashes; the calibration table | domain |
 //! | [`pipeline`] | read and judge: the only file that knows the order | domain, vision, ocr, extract, forensics, checks, decision, models |
 //! | [`audit`] | hash chain and Merkle tree over log entries, signed checkpoints, proofs, and their verification | domain |
-//! | [`store`] | verbs over SQLite or PostgreSQL; leases on work; content-addressed photos in a folder or on S3-compatible storage | domain, audit |
+//! | [`store`] | verbs over SQLite or PostgreSQL; leases on work; content-addressed photos in a folder or on S3-compatible storage; what is known of people sealed under a key of each claim | domain, audit |
 //! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
 //! | [`http`] | routes, problem answers, OpenAPI | domain, decision, service |
 //! | [`cli`] | the commands: puts the product together | domain, vision, forensics, decision, models, pipeline, audit, service, http, specimen |

@@ -17,10 +17,8 @@ fn main() -> ExitCode {
     start_again_with_settings();
     let cli = claimlens::cli::Cli::parse();
     // Standard output belongs to results; the log goes to standard error. RUST_LOG says how much of it.
-    let level = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(cli.default_log()))
-        // It names buckets and keys.
-        .add_directive("object_store=off".parse().expect("this is a directive"));
+    let level = std::env::var("RUST_LOG").ok().filter(|level| !level.is_empty());
+    let level = claimlens::cli::log_filter(level.as_deref().unwrap_or(cli.default_log()));
     tracing_subscriber::fmt()
         .with_env_filter(level)
         .with_ansi(std::io::stderr().is_terminal())

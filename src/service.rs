@@ -12,6 +12,7 @@ pub mod actor;
 mod audit;
 mod backtest;
 pub mod check;
+mod erase;
 pub mod evaluate;
 mod gate;
 pub mod intake;
@@ -25,6 +26,8 @@ pub mod policy;
 mod reads;
 mod related;
 pub mod replay;
+pub mod retention;
+mod sealed;
 mod stats;
 mod tiles;
 mod waiting;
@@ -33,6 +36,7 @@ pub mod work;
 pub use actor::Actor;
 pub use audit::{AuditReport, Noted};
 pub use backtest::{BacktestReport, Change};
+pub use erase::{EraseRefusal, ErasedView};
 pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
 pub use issuers::{Issuers, Registry, Verifier};
@@ -48,8 +52,9 @@ use crate::decision::{Policy, policy::PolicyError};
 use crate::domain::result::{Timing, result_json};
 use crate::domain::{ClaimId, Record};
 use crate::pipeline::ReadError;
-pub use crate::store::{AuditedOutcome, BucketPlace, ClaimState, DatabaseUrl, PhotoPlace, SharedTrait};
-use crate::store::{Blobs, ClaimRow, Database, Store, StoreError};
+pub use crate::store::{AuditedOutcome, BucketPlace, ClaimState, DatabaseUrl, Kek, KekPlace, PhotoPlace, SharedTrait};
+use crate::store::{Blobs, ClaimRow, Database, PhotoRow, Store, StoreError};
+pub use retention::Retention;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -84,6 +89,12 @@ pub enum ServiceError {
     /// There is no such claim, photo or picture.
     #[error("there is no such thing")]
     NotFound,
+    /// The claim's content was erased.
+    #[error("the claim's content was erased")]
+    Erased,
+    /// The claim cannot be erased.
+    #[error(transparent)]
+    Erase(#[from] EraseRefusal),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -138,11 +149,13 @@ pub struct Place {
     pub database: Option<DatabaseUrl>,
     /// The photos; beside everything else by default.
     pub photos: PhotoPlace,
+    /// The key-encryption key; without, the file `kek.key` in the folder.
+    pub kek: Option<KekPlace>,
 }
 
 impl<P: AsRef<Path> + ?Sized> From<&P> for Place {
     fn from(data: &P) -> Self {
-        Self { data: data.as_ref().to_owned(), database: None, photos: PhotoPlace::default() }
+        Self { data: data.as_ref().to_owned(), database: None, photos: PhotoPlace::default(), kek: None }
     }
 }
 
@@ -152,6 +165,10 @@ impl Place {
             Some(url) => Database::Postgres(Box::new(url.clone())),
             None => Database::Sqlite(self.data.join("claimlens.sqlite")),
         }
+    }
+
+    fn kek(&self) -> KekPlace {
+        self.kek.clone().unwrap_or_else(|| KekPlace::File(self.data.join("kek.key")))
     }
 }
 
@@ -185,6 +202,8 @@ pub struct ServiceConfig {
     /// Whether the audit log tells of every look at a claim and at the list of claims. On by default. Pictures,
     /// evidence and related claims are always logged.
     pub log_claim_reads: bool,
+    /// How long claims are kept. For ever by default.
+    pub retention: Retention,
 }
 
 impl ServiceConfig {
@@ -193,11 +212,14 @@ impl ServiceConfig {
         let policy = policy.into();
         let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
         let (place, role) = (place.into(), Role::default());
-        Self { place, role, policy, load_reader, issuers: Arc::default(), intake, work, log_claim_reads: true }
+        let retention = Retention::default();
+        let log_claim_reads = true;
+        Self { place, role, policy, load_reader, issuers: Arc::default(), intake, work, log_claim_reads, retention }
     }
 }
 
-/// What is kept: the database, the log's private key `log.key`, and the photos, under `photos/` or in a bucket.
+/// What is kept: the database, the log's private key `log.key`, and the photos, under `photos/` or in a bucket. What it
+/// holds of people is sealed under the key-encryption key.
 #[derive(Debug, Clone)]
 pub struct Records {
     store: Store,
@@ -213,8 +235,27 @@ impl Records {
         let place = place.into();
         make_folder(&place.data)?;
         let blobs = blobs(&place)?;
-        let store = Store::open(&place.database(), &place.data.join("log.key")).await?;
+        let store = Store::open(&place.database(), &place.data.join("log.key"), &place.kek()).await?;
         Ok(Self { store, blobs })
+    }
+
+    /// Whether what is sealed can be opened, and claims be accepted.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] says why not.
+    pub fn unlocked(&self) -> Result<(), ServiceError> {
+        Ok(self.store.unlocked()?)
+    }
+
+    /// The photos of a claim.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`], [`ServiceError::Erased`], or the store's.
+    async fn photos(&self, id: &ClaimId) -> Result<Vec<PhotoRow>, ServiceError> {
+        match self.store.claim(id).await?.ok_or(ServiceError::NotFound)?.state {
+            ClaimState::Erased => Err(ServiceError::Erased),
+            _ => Ok(self.store.photos(id).await?),
+        }
     }
 
     /// Opens records that exist.
@@ -236,6 +277,15 @@ impl Records {
     /// If it cannot be read or is damaged.
     pub async fn inspect(place: impl Into<Place>) -> Result<bool, ServiceError> {
         Ok(Store::inspect(&place.into().database()).await?)
+    }
+
+    /// Whether the key-encryption key of a place opens its records, changing nothing; `false` if there are none that are sealed.
+    ///
+    /// # Errors
+    /// If it does not, is missing while it is needed, or the database cannot be read.
+    pub async fn inspect_seal(place: impl Into<Place>) -> Result<bool, ServiceError> {
+        let place = place.into();
+        Ok(Store::inspect_seal(&place.database(), &place.kek()).await?)
     }
 
     /// Tries out the place of the photos by a write and a read.
@@ -321,6 +371,7 @@ struct Inner {
     active: watch::Sender<usize>,
     known: known::Known,
     metrics: metrics::Metrics,
+    retention: Retention,
     started: AtomicBool,
     closing: AtomicBool,
 }
@@ -357,6 +408,9 @@ impl Service {
             Role::Worker | Role::All => Some(ReaderPool::load(config.load_reader, config.work.readers).await?),
         };
         let records = Records::open(config.place).await?;
+        if let Err(error) = records.unlocked() {
+            tracing::error!(%error, "no claims are accepted or decided, and none can be read");
+        }
         records.take_up(policy.as_ref()).await?;
         Ok(Self(Arc::new(Inner {
             records,
@@ -380,6 +434,7 @@ impl Service {
             active: watch::Sender::new(0),
             known: known::Known::default(),
             metrics: metrics::Metrics::default(),
+            retention: config.retention,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))
@@ -395,6 +450,7 @@ impl Service {
         if !self.0.started.swap(true, Ordering::AcqRel) {
             if self.0.role != Role::Api {
                 self.0.runtime.spawn(self.clone().work());
+                self.0.runtime.spawn(self.clone().retain());
             }
             self.0.runtime.spawn(self.clone().look_after());
         }
@@ -419,10 +475,13 @@ impl Service {
     /// A claim as it stands.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`], or the store's.
+    /// [`ServiceError::NotFound`], [`ServiceError::Erased`], or the store's.
     pub async fn get(&self, id: &ClaimId) -> Result<ClaimView, ServiceError> {
         let row = self.0.records.store.claim(id).await?.ok_or(ServiceError::NotFound)?;
-        Ok(view(row)?)
+        match row.state {
+            ClaimState::Erased => Err(ServiceError::Erased),
+            _ => Ok(view(row)?),
+        }
     }
 
     /// Claims, newest first, older than `before`; and the name to go on from, if there are more.

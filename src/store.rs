@@ -8,6 +8,8 @@
 //! Work is handed out by leases: whoever takes a job holds it for a while, renews that while working, and shows the
 //! number of its take when it records the decision. Takes are numbered upwards, so that of two who believe they hold a
 //! job only the later one can end it.
+//!
+//! What the rows hold of people is sealed under a key of each claim, which erasing destroys: see [`vault`].
 
 pub mod blobs;
 pub mod gate;
@@ -19,6 +21,7 @@ pub mod records;
 pub mod repeats;
 mod rows;
 mod sqlite;
+pub mod vault;
 pub mod walk;
 
 use crate::audit::Fault;
@@ -32,6 +35,7 @@ pub use log::Proved;
 pub use postgres::DatabaseUrl;
 pub use records::{DecisionTransaction, Snapshot, Store};
 pub use repeats::fingerprints;
+pub use vault::{Cell, ClaimKey, Erasure, Kek, KekPlace, Sealing, Undone};
 
 /// Where the rows are.
 #[derive(Debug, Clone)]
@@ -54,6 +58,9 @@ pub enum StoreError {
     /// What is stored cannot be right.
     #[error("the records are damaged: {0}")]
     Corrupt(String),
+    /// What is sealed cannot be opened, nor anything sealed: there is no key-encryption key, or it is another's.
+    #[error("the records are sealed: {0}")]
+    Locked(String),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -96,6 +103,8 @@ pub enum ClaimState {
     Decided,
     /// No decision could be made; it waits for a person.
     Failed,
+    /// Its content was erased.
+    Erased,
 }
 
 impl ClaimState {
@@ -105,6 +114,7 @@ impl ClaimState {
             Self::Processing => "processing",
             Self::Decided => "decided",
             Self::Failed => "failed",
+            Self::Erased => "erased",
         }
     }
 
@@ -123,13 +133,17 @@ pub struct PhotoRow {
     pub source: String,
     /// SHA-256 of its bytes.
     pub sha256: ContentHash,
+    /// The name of the stored bytes: of sealed ones their own hash.
+    pub blob: ContentHash,
+    /// What they are sealed with; `None` where they are kept as they are, from before content was sealed.
+    pub seal: Option<ClaimKey>,
     /// How many bytes.
     pub bytes: u64,
     /// Media type by its first bytes.
     pub media_type: String,
     /// Which page of a PDF, from 1; `None` for a picture.
     pub pdf_page: Option<u32>,
-    /// The normalised page, if one was made.
+    /// The name of the normalised page as stored, if one was made.
     pub page: Option<ContentHash>,
 }
 
@@ -144,6 +158,8 @@ pub struct NewClaim {
     pub claim: Option<Claim>,
     /// Random bytes for the log's commitments.
     pub salt: [u8; 16],
+    /// What its content is sealed with, and its photos' bytes are already.
+    pub seal: ClaimKey,
     /// At least one.
     pub photos: Vec<PhotoRow>,
     /// Idempotency key and body.
@@ -187,6 +203,8 @@ pub struct Job {
     pub claim: Option<Claim>,
     /// Its photos, in order.
     pub photos: Vec<PhotoRow>,
+    /// What its content is sealed with, and the salt of the log's commitments; `None` from before content was sealed.
+    pub seal: Option<(ClaimKey, Vec<u8>)>,
 }
 
 /// A claim as listed.
@@ -240,10 +258,20 @@ pub struct RawClaim {
     pub outcome: Option<gate::RawOutcome>,
     /// Hashes of the idempotency keys that stand for it, each with that of its body.
     pub keys: Vec<[String; 2]>,
-    /// Fingerprints, sorted by document.
+    /// Fingerprints, sorted by document, as stored.
     pub fingerprints: Vec<Fingerprint>,
     /// Who read it, in order.
     pub reads: Vec<reads::RawRead>,
+    /// How its content is kept. What is not opened is empty above, and records are as stored.
+    pub sealing: Sealing,
+    /// Its sealed row, as stored.
+    pub sealed: Option<Vec<u8>>,
+    /// Its data key, as stored.
+    pub wrapped: Option<Vec<u8>>,
+    /// When it was erased, as stored.
+    pub erased_at: Option<String>,
+    /// Its erasure.
+    pub erasure: Option<vault::RawErasure>,
 }
 
 impl RawClaim {
@@ -263,7 +291,17 @@ impl RawClaim {
             keys: Vec::new(),
             fingerprints: Vec::new(),
             reads: Vec::new(),
+            sealing: Sealing::Plain,
+            sealed: None,
+            wrapped: None,
+            erased_at: None,
+            erasure: None,
         }
+    }
+
+    /// SHA-256 of its sealed row.
+    pub fn cell(&self) -> Option<ContentHash> {
+        self.sealed.as_deref().map(ContentHash::of)
     }
 }
 
@@ -284,6 +322,8 @@ pub struct RawPhoto {
     pub pdf_page: Option<i64>,
     /// As stored.
     pub page: Option<String>,
+    /// As stored.
+    pub blob: String,
 }
 
 /// A decision as stored.
@@ -293,10 +333,14 @@ pub struct RawDecision {
     pub decided_at: String,
     /// As stored.
     pub decision: String,
-    /// As stored.
+    /// Opened if it was sealed and could be opened; else as stored.
     pub record: Vec<u8>,
     /// As stored.
     pub timing: String,
+    /// As stored.
+    pub kind: Option<String>,
+    /// SHA-256 of the sealed record; `None` if it was not sealed.
+    pub cell: Option<ContentHash>,
 }
 
 /// What an earlier approval has in common with a claim.

@@ -174,13 +174,18 @@ def faults(pack, vkey, photos):
         yield "this is no evidence pack of version 1"
         return
     changes = " keys" if "keys" in pack else ""  # only where the log's key was changed
-    of(pack, "format public_key checkpoint claim decisions outcome policies entries" + changes)
-    claim = of(pack["claim"], "id created_at claim_json salt key photos")
+    if "erased" in pack:
+        of(pack, "format public_key checkpoint claim erased decisions outcome entries" + changes)
+        claim = of(pack["claim"], "id created_at key")
+        salt = unhex(of(pack["erased"], "at by why salt")["salt"])
+    else:
+        of(pack, "format public_key checkpoint claim decisions outcome policies entries" + changes)
+        claim = of(pack["claim"], "id created_at claim_json salt key photos sealed")
+        salt = unhex(claim["salt"])
     vkey = vkey.strip()
     if changes:
         vkey = in_force(vkey, pack["keys"]) or vkey
     size, root = open_note(pack["checkpoint"], vkey)
-    salt = unhex(claim["salt"])
     if pack["public_key"] != vkey:
         yield "the pack names another key"
     last = 0
@@ -200,6 +205,10 @@ def faults(pack, vkey, photos):
         last = e["seq"]
         by_kind.setdefault(e["kind"], []).append(e["payload"])
         times.setdefault(e["kind"], []).append(e["at"])
+    if "erased" in pack:
+        yield from remains(pack, claim, salt, by_kind, times)
+        return
+    sealed = claim["sealed"] is not None
     want = {
         "claim": None if claim["claim_json"] is None else salted(salt, claim["claim_json"]),
         "created_at": claim["created_at"],
@@ -207,12 +216,22 @@ def faults(pack, vkey, photos):
             {"source": salted(salt, p["source"])}
             | {member: p[member] for member in ("bytes", "media_type", "sha256")}
             | ({"pdf_page": p["pdf_page"]} if p["pdf_page"] is not None else {})
-            for p in (of(p, "source sha256 bytes media_type pdf_page page") for p in claim["photos"])
+            for p in (of(p, "source sha256 bytes media_type pdf_page page blob") for p in claim["photos"])
         ],
     }
+    if sealed:
+        # Of what is sealed the log holds salted hashes, and plain ones of the sealed bytes.
+        want["sealed"] = claim["sealed"]
+        for photo, p in zip(want["photos"], claim["photos"]):
+            photo["blob"], photo["photo"] = p["blob"], salted(salt, photo.pop("sha256"))
+    elif any(p["blob"] != p["sha256"] for p in claim["photos"]):
+        yield "a photo is stored under another name than its hash"
     accepted = by_kind.pop("claim_accepted", ["{}"])
     if "key" in json.loads(accepted[0]):  # not logged at first
         want["key"] = claim["key"]
+        if sealed and claim["key"] is not None:
+            key, body = claim["key"]
+            want["key"] = salted(salt, f"{key}\n{body}")
     as_of = times.get("decision", [])
     if "now" in json.loads(accepted[0]):  # the time to decide as of: not kept, but the record tells it
         want["now"] = json.loads(accepted[0])["now"]
@@ -223,8 +242,12 @@ def faults(pack, vkey, photos):
     if not pack["decisions"] and any(pages):
         yield "the claim has a page and no decision that it was made for"
     for n, d in enumerate(pack["decisions"]):
-        of(d, "record timing")
+        of(d, "record timing sealed")
         made.append({k: sha256(d[k].encode()).hex() for k in ("record", "timing")} | {"pages": pages})
+        if sealed:
+            made[-1] |= {"record": salted(salt, d["record"]), "sealed": d["sealed"]}
+        elif d["sealed"] is not None:
+            yield "a record is sealed and its claim is not"
         record = json.loads(d["record"])
         if "now" in want and record["evidence"]["facts"]["now"] != as_of[n][:19] + "Z":
             yield "a decision is as of another time than was logged"
@@ -247,8 +270,34 @@ def faults(pack, vkey, photos):
     if photos is not None:
         there = {sha256(f.read_bytes()).hex() for f in photos.rglob("*") if f.is_file()}
         for n, photo in enumerate(claim["photos"]):
-            if photo["sha256"] not in there:
+            if photo["blob"] not in there and photo["sha256"] not in there:
                 yield f"photo {n} is not in the folder as it was logged"
+
+
+def remains(pack, claim, salt, by_kind, times):
+    """What is left of an erased claim."""
+    erased, accepted = pack["erased"], by_kind.pop("claim_accepted", [])
+    if len(accepted) != 1 or json.loads(accepted[0])["created_at"] != claim["created_at"]:
+        yield "the claim is not the one that was logged"
+    said = pack["outcome"]
+    want = {
+        "by": salted(salt, erased["by"]),
+        "decisions": [of(d, "decision timing")["decision"] for d in pack["decisions"]],
+        "key": claim["key"],
+        "reviewer": None if said is None else salted(salt, said[2]),
+        "why": salted(salt, erased["why"]),
+    }
+    if by_kind.pop("claim_erased", []) != [canonical(want)] or times["claim_erased"] != [erased["at"]]:
+        yield "the erasure is not the one that was logged"
+    timings = [sha256(d["timing"].encode()).hex() for d in pack["decisions"]]
+    if [json.loads(p)["timing"] for p in by_kind.pop("decision", [])] != timings:
+        yield "a decision is not the one that was logged"
+    logged = [json.loads(p) for p in by_kind.pop("outcome", [])]
+    if [[o["outcome"], o["source"]] for o in logged] != ([] if said is None else [said[:2]]) or said and len(said) != 3:
+        yield "the audited outcome is not the one that was logged"
+    by_kind.pop("claim_failed", None)
+    for kind in by_kind:
+        yield f"entries of the unknown kind {kind}"
 
 
 def checked(text, vkey, photos=None):

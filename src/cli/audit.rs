@@ -144,7 +144,7 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
                 Format::Json => writeln!(out, "{}", serde_json::to_string(&report)?)?,
                 Format::Text => out.write_all(text(&report, Paint::for_stdout()).as_bytes())?,
             }
-            Ok(if report.faults.is_empty() { Ending::Done } else { Ending::NotAll })
+            Ok(if report.faults.is_empty() && report.locked == 0 { Ending::Done } else { Ending::NotAll })
         }
         AuditCommand::Related { place, claim, limit, before, by } => {
             let actor = actor(by.as_deref())?;
@@ -260,6 +260,17 @@ fn text(report: &AuditReport, paint: Paint) -> String {
         "{} log entries, {} claims, {} decisions, {} photos checked\n",
         report.entries, report.claims, report.decisions, report.photos
     );
+    for (n, what) in [
+        (report.erased, "were erased: of them what is left was checked"),
+        (
+            report.locked,
+            "could not be opened without the key-encryption key: of them the sealed bytes were checked alone",
+        ),
+    ] {
+        if n > 0 {
+            out += &format!("{n} of the claims {what}\n");
+        }
+    }
     match report.unreferenced {
         Some(0) => {}
         Some(1) => out += "1 file among the photos is named by no record\n",
@@ -270,6 +281,7 @@ fn text(report: &AuditReport, paint: Paint) -> String {
         out += &paint.dim(&format!("head {} at {}\n", head.hash, head.size));
     }
     out + &match report.faults.len() {
+        0 if report.locked > 0 => paint.yellow("what could be checked holds\n"),
         0 => paint.green("everything holds\n"),
         1 => paint.red("1 fault\n"),
         n => paint.red(&format!("{n} faults\n")),

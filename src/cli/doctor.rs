@@ -73,6 +73,7 @@ pub fn run(args: &DoctorArgs) -> Result<Ending> {
     findings.push(policy());
     let place = args.place.place()?;
     findings.push(data(&place));
+    findings.push(seal(&place));
     findings.push(photos(&place));
     findings.push(fonts());
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
@@ -227,6 +228,20 @@ fn data(place: &Place) -> Finding {
         Err(e) => {
             Finding::missing("records", format!("{}: {e}", home.display()), "choose a folder you may write with --data")
         }
+    }
+}
+
+fn seal(place: &Place) -> Finding {
+    let what = "key-encryption key";
+    match on_runtime(async { Ok(Records::inspect_seal(place.clone()).await?) }) {
+        Ok(true) => Finding::ok(what, "it opens what the records hold of people"),
+        Ok(false) => Finding::ok(what, "it is made with the records, or used if it is there"),
+        Err(e) => Finding::missing(
+            what,
+            e.to_string(),
+            "put the key back, or name it with --kek-file, CLAIMLENS_KEK_FILE or CLAIMLENS_KEK; without it no claim can be \
+             read, and none is accepted",
+        ),
     }
 }
 

@@ -1,13 +1,13 @@
 //! Where things are: models, the inference library, the photos that a path stands for.
 
-use super::{DecisionArgs, EngineArgs, IssuerArgs, PhotosArgs, PlaceArgs, PrecisionArg, StorageArgs, usage};
+use super::{DecisionArgs, EngineArgs, IssuerArgs, KekArgs, PhotosArgs, PlaceArgs, PrecisionArg, StorageArgs, usage};
 use crate::decision::Policy;
 use crate::domain::Claim;
 use crate::domain::gate::Reviewer;
 use crate::models::Manifest;
 use crate::pipeline::{Inference, ReaderConfig};
 use crate::service::work::cores;
-use crate::service::{Actor, BucketPlace, Issuers, PhotoPlace, Place, Registry, Verifier};
+use crate::service::{Actor, BucketPlace, Issuers, Kek, KekPlace, PhotoPlace, Place, Registry, Verifier};
 use crate::vision::Limits;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -81,7 +81,28 @@ impl StorageArgs {
     pub fn place(&self, data: &Path) -> Result<Place> {
         let database = self.database.as_ref().map(|url| url.0.parse()).transpose();
         let database = database.map_err(|why: &str| usage(why))?;
-        Ok(Place { data: data.to_owned(), database, photos: self.photos.place()? })
+        Ok(Place { data: data.to_owned(), database, photos: self.photos.place()?, kek: self.kek.place()? })
+    }
+}
+
+/// The environment variable that may hold the key-encryption key itself.
+const KEK: &str = "CLAIMLENS_KEK";
+
+impl KekArgs {
+    /// Where the key-encryption key is, if not in the folder of the records.
+    pub fn place(&self) -> Result<Option<KekPlace>> {
+        let given = std::env::var(KEK).ok().filter(|text| !text.is_empty());
+        match (&self.kek_file, given) {
+            (Some(_), Some(_)) => {
+                Err(usage(format!("give the key-encryption key by {KEK} or by --kek-file, not both")))
+            }
+            (Some(file), None) => Ok(Some(KekPlace::File(file.clone()))),
+            (None, Some(text)) => match Kek::parse(&text) {
+                Ok(kek) => Ok(Some(KekPlace::Given(kek))),
+                Err(why) => Err(usage(format!("{KEK}: {why}"))),
+            },
+            (None, None) => Ok(None),
+        }
     }
 }
 

@@ -99,7 +99,7 @@ pub fn run(args: &ReplayArgs) -> Result<Ending> {
     }
     // What another policy would do is no fault, whatever it is.
     let same = args.policy.is_some() || report.differing.is_empty();
-    Ok(if same && report.undecided.is_empty() { Ending::Done } else { Ending::NotAll })
+    Ok(if same && report.undecided.is_empty() && report.erased.is_empty() { Ending::Done } else { Ending::NotAll })
 }
 
 /// Records out of a folder, decided again or in variants.
@@ -157,6 +157,9 @@ fn text(report: &ReplayReport, paint: Paint) -> String {
             out += &format!("    {difference}\n");
         }
     }
+    for claim in &report.erased {
+        out += &format!("{} {claim}: erased; nothing is left to decide again\n", paint.yellow("?"));
+    }
     for claim in &report.undecided {
         out += &format!("{} {claim}: no decision is recorded\n", paint.yellow("?"));
     }
@@ -191,12 +194,14 @@ mod tests {
                 differences: vec!["verdict.reasons[0].code".to_owned()],
             }],
             undecided: vec!["clm_2".to_owned()],
+            erased: vec!["clm_3".to_owned()],
             ..ReplayReport::default()
         };
         let text = text(&report, Paint(false));
         assert_eq!(
             text,
-            "≠ clm_1: auto_approve → human_review\n    verdict.reasons[0].code\n? clm_2: no decision is recorded\n\
+            "≠ clm_1: auto_approve → human_review\n    verdict.reasons[0].code\n? clm_3: erased; nothing is left to \
+             decide again\n? clm_2: no decision is recorded\n\
              1 of 2 decisions came out identical\n"
         );
     }

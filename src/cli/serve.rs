@@ -6,6 +6,7 @@ use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, usage};
 use crate::http::server::bind;
 use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
+use crate::service::retention::Rule;
 use crate::service::work::{LoadReader, ReadPhotos};
 use crate::service::{Place, Records, Role, Service, ServiceConfig, ServiceError};
 use anyhow::{Context, Result};
@@ -46,6 +47,10 @@ pub struct ServeArgs {
     /// again and again. Looks at pictures and evidence are always told
     #[arg(long)]
     skip_claim_reads: bool,
+    /// Erase claims of a kind and decision so many days after the decision; `*` stands for any, `keep` for ever, and the rule
+    /// that names most holds [default: keep all]
+    #[arg(long, value_name = "KIND:DECISION=DAYS", value_delimiter = ',', env = "CLAIMLENS_RETAIN")]
+    retain: Vec<Rule>,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -80,11 +85,15 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     };
     config.issuers = args.issuers.issuers()?;
     config.log_claim_reads = !args.skip_claim_reads;
+    config.retention.rules = args.retain.clone();
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }
     on_runtime(async {
         let service = open(config).await?;
+        if let Err(error) = service.records().unlocked() {
+            complain(&format!("no claims are accepted, decided or shown: {error}"));
+        }
         let waiting = service.start().await?;
         if waiting > 0 {
             complain(&format!("{waiting} claims wait that were not decided before"));

@@ -27,6 +27,17 @@ pub enum DocumentKind {
 }
 
 impl DocumentKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::MedicalOutpatientBill,
+        Self::MedicalInpatientBill,
+        Self::VatInvoice,
+        Self::TillReceipt,
+        Self::ExpenseList,
+        Self::DischargeRecord,
+        Self::Unknown,
+    ];
+
     /// The name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -150,7 +150,7 @@ pub async fn submit(request: HttpRequest, payload: web::Payload, service: Shared
     let location = format!("/v1/claims/{id}");
     let mut response = match view.state {
         ClaimState::Processing => HttpResponse::Accepted(),
-        ClaimState::Decided | ClaimState::Failed => HttpResponse::Ok(),
+        ClaimState::Decided | ClaimState::Failed | ClaimState::Erased => HttpResponse::Ok(),
     };
     Ok(response.insert_header((header::LOCATION, location)).json(ClaimAnswer::of(view, |_| true)))
 }
@@ -162,6 +162,8 @@ pub async fn submit(request: HttpRequest, payload: web::Payload, service: Shared
     responses(
         (status = 200, description = "the claim as it stands", body = ClaimAnswer),
         (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`: its content was erased", body = Problem,
+            content_type = "application/problem+json"),
     )
 )]
 pub async fn get(path: web::Path<String>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {

@@ -4,7 +4,7 @@
 use super::request;
 use crate::decision::policy::PolicyError;
 use crate::domain::{RetakeAdvice, result};
-use crate::service::{GateRefusal, Refusal, ServiceError};
+use crate::service::{EraseRefusal, GateRefusal, Refusal, ServiceError};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -73,6 +73,8 @@ fn told(error: &ServiceError) -> String {
     match error {
         ServiceError::Refused(refusal) => return refusal.to_string(),
         ServiceError::Gate(refusal) => return refusal.to_string(),
+        ServiceError::Erase(refusal) => return refusal.to_string(),
+        ServiceError::Erased => "the claim's content was erased",
         ServiceError::NotFound => "there is no such claim, photo or picture",
         ServiceError::Busy => "too much work is waiting; try again later",
         ServiceError::Closing => "the service is shutting down",
@@ -163,6 +165,8 @@ impl ApiError {
                 GateRefusal::OutcomeRecorded => (409, "outcome_recorded"),
                 GateRefusal::Open => (409, "gate_open"),
             },
+            Self::Service(ServiceError::Erased) => (410, "claim_erased"),
+            Self::Service(ServiceError::Erase(EraseRefusal::Undecided)) => (409, "claim_undecided"),
             Self::Service(ServiceError::Busy) => (503, "busy"),
             Self::Service(ServiceError::Closing) => (503, "closing"),
             Self::Service(ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::PhotosElsewhere) => {

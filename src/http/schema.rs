@@ -237,7 +237,8 @@ struct SignalBody {
     applicable: bool,
     /// Why it is not.
     because: Option<String>,
-    alarm: bool,
+    /// `null` where it does not apply.
+    alarm: Option<bool>,
     score: Option<f64>,
     /// From where on it is an alarm.
     limit: f64,
@@ -284,4 +285,7 @@ struct VersionsBody {
     policy: String,
     calibration: String,
     runtime: String,
+    /// Class of the processor that the photos were read on.
+    #[schema(required = false)]
+    cpu: String,
 }

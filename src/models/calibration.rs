@@ -80,7 +80,9 @@ impl Calibration {
                 let part = u32::from(score.0 - x0.0) * u32::from(y1.0 - y0.0) / u32::from(x1.0 - x0.0);
                 Bp(y0.0 + part as u16)
             }
-            (Some((_, end)), None) | (None, Some(&(_, end))) => end,
+            (Some((_, end)), None) => end,
+            // So low a score was not among the values it was fitted to: down to nothing at 0, by a straight line.
+            (None, Some(&(x1, y1))) => Bp((u32::from(y1.0) * u32::from(score.0) / u32::from(x1.0.max(1))) as u16),
             (None, None) => Bp(0),
         }
     }

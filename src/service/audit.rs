@@ -12,7 +12,7 @@
 mod policy;
 
 use super::work::whole_seconds;
-use super::{Records, ServiceError, off_thread};
+use super::{Records, ServiceError, off_thread, sealed};
 use crate::audit::acts::Adoptions;
 use crate::audit::keys::Keys;
 use crate::audit::note::PublicKey;
@@ -21,7 +21,7 @@ use crate::domain::{ContentHash, Gate, Record};
 use crate::store::gate::RawMove;
 use crate::store::reads::RawRead;
 use crate::store::walk::{ClaimBatch, LogBlock, Names, Said};
-use crate::store::{BlobState, Blobs, RawClaim, RawDecision, Snapshot, StoreError, fingerprints};
+use crate::store::{BlobState, Blobs, RawClaim, RawDecision, Sealing, Snapshot, Store, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -54,6 +54,11 @@ pub struct AuditReport {
     /// its claim leaves, or somebody put there; and photos of a claim that is just being taken in. `None` if the storage
     /// cannot be listed.
     pub unreferenced: Option<u64>,
+    /// Claims whose content was erased: of them what is left was checked.
+    pub erased: u64,
+    /// Claims that could not be opened for want of the key-encryption key: of them the log and the sealed bytes were checked,
+    /// and not what these say.
+    pub locked: u64,
     /// The head, as stored.
     pub head: Option<Checkpoint>,
     /// Everything that does not hold; empty if all does.
@@ -80,6 +85,8 @@ impl Records {
             decisions: 0,
             photos: 0,
             unreferenced: None,
+            erased: 0,
+            locked: 0,
             head: None,
             faults: Vec::new(),
         };
@@ -107,6 +114,9 @@ impl Records {
         snapshot.take_time().await?;
         let history = walk_log(&mut snapshot, report, noted).await?;
         report.faults.extend(against_moves(&snapshot.gate().await?, &history.gate.entries));
+        if snapshot.has_wrong_key().await? {
+            report.faults.push(Fault::of(FaultKind::VaultAltered));
+        }
         let mut policies = HashMap::new();
         for (hash, text) in self.store.policies().await? {
             if ContentHash::of(text.as_bytes()).to_string() == hash {
@@ -116,7 +126,8 @@ impl Records {
             }
         }
         report.faults.extend(policy::against_acts(&snapshot.policy_acts().await?, &history.acts, &policies));
-        let known = Known { policies, history, blobs: self.blobs.clone(), unanswered: AtomicU32::new(0) };
+        let (store, blobs) = (self.store.clone(), self.blobs.clone());
+        let known = Known { policies, history, store, blobs, unanswered: AtomicU32::new(0) };
         self.walk_claims(&mut snapshot, report, known).await
     }
 
@@ -132,7 +143,7 @@ impl Records {
         let mut batch = claims_in(snapshot, &names, &mut report.faults).await?;
         loop {
             let known = known.clone();
-            let work = off_thread(move || (known.check(&batch.claims), batch));
+            let work = off_thread(move || (known.check(&mut batch.claims), batch));
             let ahead = async {
                 let Bound::Included(last) = names.to.clone() else { return Ok::<_, ServiceError>(None) };
                 let names = snapshot.next_names(Bound::Excluded(last), CLAIMS_AT_ONCE).await?;
@@ -146,6 +157,8 @@ impl Records {
                 report.claims += 1;
                 report.decisions += claim.decisions.len() as u64;
                 report.photos += claim.photos.len() as u64;
+                report.erased += u64::from(claim.sealing == Sealing::Erased);
+                report.locked += u64::from(claim.sealing == Sealing::Locked);
             }
             report.photos -= faults.iter().filter(|f| f.kind == FaultKind::PhotoUnreachable).count() as u64;
             report.faults.extend(faults);
@@ -341,6 +354,7 @@ struct Known {
     /// The sound ones: text by hash.
     policies: HashMap<String, String>,
     history: History,
+    store: Store,
     blobs: Blobs,
     /// How often in a row the photos' storage gave no answer.
     unanswered: AtomicU32,
@@ -350,18 +364,19 @@ struct Known {
 const ASKED_IN_VAIN: u32 = 3;
 
 impl Known {
-    /// Everything wrong with these claims, in their order.
-    fn check(&self, claims: &[(RawClaim, Vec<Said>)]) -> Vec<Fault> {
+    /// Opens these claims and gives everything wrong with them, in their order.
+    fn check(&self, claims: &mut [(RawClaim, Vec<Said>)]) -> Vec<Fault> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let parts = claims.chunks(claims.len().div_ceil(cores).max(1));
+        let parts = claims.chunks_mut(claims.len().div_ceil(cores).max(1));
         std::thread::scope(|scope| {
-            let of_one = |(claim, said): &(RawClaim, Vec<Said>)| {
+            let of_one = |(claim, said): &mut (RawClaim, Vec<Said>)| {
+                self.store.open_raw(claim);
                 let mut faults = self.against_log(claim, said);
                 faults.extend(self.against_files(claim, said));
                 faults
             };
             let parts: Vec<_> =
-                parts.map(|part| scope.spawn(move || part.iter().flat_map(of_one).collect::<Vec<_>>())).collect();
+                parts.map(|part| scope.spawn(move || part.iter_mut().flat_map(of_one).collect::<Vec<_>>())).collect();
             let checked = parts.into_iter().map(|part| match part.join() {
                 Ok(faults) => faults,
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -388,7 +403,8 @@ impl Known {
         let payload = accepted.and_then(|e| serde_json::from_str::<Value>(&e.payload).ok()).unwrap_or_default();
         let mut found = Vec::new();
         for (n, photo) in claim.photos.iter().enumerate() {
-            let bytes = self.state(payload["photos"][n]["sha256"].as_str().unwrap_or(&photo.sha256));
+            let logged = &payload["photos"][n];
+            let bytes = self.state(logged["blob"].as_str().or(logged["sha256"].as_str()).unwrap_or(&photo.blob));
             let page = photo.page.as_ref().map(|page| self.state(page));
             match bytes {
                 Some(BlobState::Altered) => found.push((n, FaultKind::PhotoAltered)),
@@ -409,10 +425,14 @@ impl Known {
 
     /// One claim's rows against what the log says of it.
     fn against_log(&self, claim: &RawClaim, said: &[Said]) -> Vec<Fault> {
-        let mut faults = Vec::new();
+        let (mut faults, is_all) = sealed::against_sealing(claim, said);
+        if is_all {
+            return faults;
+        }
         let fault = |kind| Fault::of(kind).of_claim(&claim.id);
         let accepted: Vec<_> = said.iter().filter(|e| e.kind == kind::ACCEPTED).collect();
         match accepted.as_slice() {
+            [entry] if claim.sealing == Sealing::Open => faults.extend(sealed::against_acceptance(claim, entry)),
             [entry] => faults.extend(against_acceptance(claim, entry)),
             _ => faults.push(fault(FaultKind::ClaimNotLogged)),
         }
@@ -425,7 +445,7 @@ impl Known {
             match decided.get(n) {
                 None => faults.push(fault(FaultKind::RecordNotLogged)),
                 Some(entry) => {
-                    let (kinds, record) = against_decision(decision, &pages, entry, &self.policies);
+                    let (kinds, record) = against_decision(claim, decision, &pages, entry, &self.policies);
                     faults.extend(kinds.into_iter().map(|kind| fault(kind).at_entry(entry.seq)));
                     let believed_closed = record.as_ref().map(|r| r.evidence.facts.gate == Gate::Closed);
                     if believed_closed.is_some_and(|believed| believed != self.history.gate.is_closed_at(entry.seq)) {
@@ -467,7 +487,8 @@ impl Known {
                 faults.push(fault(FaultKind::FingerprintsDiffer));
             }
         } else if let Some(record) = last
-            && fingerprints(&record.evidence.readings) != claim.fingerprints
+            // Without the key nothing can be told of those of claims that are not sealed.
+            && self.store.keyed_fingerprints(&record.evidence.readings).is_ok_and(|prints| prints != claim.fingerprints)
         {
             faults.push(fault(FaultKind::FingerprintsDiffer));
         }
@@ -596,6 +617,7 @@ fn against_acceptance(claim: &RawClaim, entry: &Said) -> Vec<Fault> {
 }
 
 fn against_decision(
+    claim: &RawClaim,
     decision: &RawDecision,
     pages: &[Option<String>],
     entry: &Said,
@@ -609,7 +631,7 @@ fn against_decision(
     {
         kinds.push(FaultKind::PageAltered);
     }
-    if payload["record"].as_str() != Some(&ContentHash::of(&decision.record).to_string()) {
+    if !sealed::is_record(claim, decision, &payload) {
         kinds.push(FaultKind::RecordAltered);
     }
     if payload["timing"].as_str() != Some(&ContentHash::of(decision.timing.as_bytes()).to_string()) {
@@ -617,7 +639,11 @@ fn against_decision(
     }
     let record = super::parse_record(&decision.record).ok();
     if let Some(record) = &record {
-        if decision.decision != record.verdict.decision.as_str() || decision.decided_at != entry.at {
+        let kind = record.evidence.readings.first().map(|reading| reading.kind.as_str());
+        if decision.decision != record.verdict.decision.as_str()
+            || decision.decided_at != entry.at
+            || decision.kind.as_deref() != kind
+        {
             kinds.push(FaultKind::SummaryDiffers);
         }
         if !policies.contains_key(&record.versions.policy) {
@@ -650,6 +676,11 @@ mod tests {
             keys: Vec::new(),
             fingerprints: Vec::new(),
             reads: Vec::new(),
+            sealing: Sealing::Plain,
+            sealed: None,
+            wrapped: None,
+            erased_at: None,
+            erasure: None,
         };
         let payload = audit::accepted_payload(AT, &claim.salt, None, &[], Some(None), logged);
         let entry = Said { seq: 1, at: AT.to_owned(), kind: kind::ACCEPTED.to_owned(), payload };

@@ -189,6 +189,9 @@ impl Records {
         let at = stamp(Timestamp::now());
         let mut gate = tx.gate();
         let claim = gate.auditable(id).await?.ok_or(ServiceError::NotFound)?;
+        if claim.erased {
+            return Err(ServiceError::Erased);
+        }
         match &claim.outcome {
             Some(before) if *before == [said.outcome.as_str(), said.source.as_str(), said.by.as_str()] => {}
             Some(_) => return Err(GateRefusal::OutcomeRecorded.into()),
@@ -414,7 +417,7 @@ pub(super) mod tests {
             }
             assert!(n < 50, "{gate:?}");
         }
-        let (held, _) = decide(&service, 99).await;
+        decide(&service, 99).await;
         records.reopen_gate(&reviewer(), &why(), policy).await.unwrap();
         let faults = async || records.audit_verify(&Noted::default()).await.unwrap().faults;
         assert_eq!(faults().await, []);
@@ -423,7 +426,6 @@ pub(super) mod tests {
         assert!(log.iter().all(|payload| !payload.contains("rv-1") && !payload.contains("张三")));
 
         let (a, d) = (wrong[0].as_str(), unaudited.as_str());
-        let unseen = r#"REPLACE(CAST(record AS TEXT), '"gate":"closed",', '')"#;
         let pairs = [
             ("UPDATE outcomes SET outcome = 'right' WHERE claim = 'A'", FaultKind::OutcomeAltered),
             ("UPDATE outcomes SET source = 'appeal' WHERE claim = 'A'", FaultKind::OutcomeAltered),
@@ -438,16 +440,16 @@ pub(super) mod tests {
             ("UPDATE gate SET reviewer = 'x' WHERE state = 'open'", FaultKind::GateAltered),
             ("DELETE FROM gate WHERE state = 'open'", FaultKind::GateAltered),
             ("INSERT INTO gate (entry, at, state) VALUES (999, '2020', 'open')", FaultKind::GateAltered),
-            ("UPDATE decisions SET record = CAST(UNSEEN AS BLOB) WHERE claim = 'HELD'", FaultKind::GateOverlooked),
+            ("DELETE FROM log WHERE kind = 'gate_closed'", FaultKind::GateOverlooked),
         ];
         for (sql, kind) in pairs {
             let sql = sql.replace("'A'", &format!("'{a}'")).replace("'D'", &format!("'{d}'"));
-            let sql = sql.replace("'HELD'", &format!("'{held}'")).replace("UNSEEN", unseen);
             let copy = dir.path().join("copy");
             std::fs::create_dir(&copy).unwrap();
             let into = format!("VACUUM INTO '{}'", copy.join("claimlens.sqlite").display());
             sqlx::query(sqlx::AssertSqlSafe(into)).execute(&original).await.unwrap();
             std::os::unix::fs::symlink(dir.path().join("photos"), copy.join("photos")).unwrap();
+            std::fs::copy(dir.path().join("kek.key"), copy.join("kek.key")).unwrap();
             let tampered = database(&copy).await;
             let done = sqlx::query(sqlx::AssertSqlSafe(sql.clone())).execute(&tampered).await.unwrap();
             assert_eq!(done.rows_affected(), 1, "{sql}");

@@ -5,7 +5,7 @@
 use super::work::stamp;
 use super::{Role, Service, ServiceError, off_thread};
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, canonical_json};
-use crate::store::{Acceptance, KeyedBody, NewClaim, PhotoRow, StoreError};
+use crate::store::{Acceptance, Cell, ClaimKey, KeyedBody, NewClaim, PhotoRow, StoreError};
 use crate::vision::{self, DecodeError, Limits, PdfPage, media_type};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -279,30 +279,49 @@ impl Service {
         key: Option<KeyedBody>,
         taken: bool,
     ) -> Result<(ClaimId, Option<String>, Acceptance), ServiceError> {
+        // Before photos are stored that no claim would name.
+        self.0.records.store.unlocked()?;
         let blobs = self.0.records.blobs.clone();
         let Submission { claim, photos, now } = submission;
         let limits = self.0.intake.decode;
+        let created = Timestamp::now();
+        let id = ClaimId::new(created.as_millisecond() as u64, rand::random());
+        let seal = ClaimKey::new(&id);
+        let key_of_photos = seal.clone();
         let photos = off_thread(move || {
             let mut rows = Vec::new();
             for photo in photos {
-                let sha256 = blobs.put(&photo.bytes)?;
-                let media_type = media_type(&photo.bytes).unwrap_or("application/octet-stream");
-                let bytes = photo.bytes.len() as u64;
-                rows.extend(documents(&photo.name, &photo.bytes, &limits).into_iter().map(|(source, pdf_page)| {
-                    PhotoRow { source, sha256, bytes, media_type: media_type.to_owned(), pdf_page, page: None }
+                let seal = Some(key_of_photos.clone());
+                let sha256 = ContentHash::of(&photo.bytes);
+                let blob = blobs.put(&key_of_photos.seal(Cell::Photo, &photo.bytes))?;
+                let media_type = media_type(&photo.bytes).unwrap_or("application/octet-stream").to_owned();
+                let row = PhotoRow {
+                    source: photo.name.clone(),
+                    sha256,
+                    blob,
+                    seal,
+                    bytes: photo.bytes.len() as u64,
+                    media_type,
+                    pdf_page: None,
+                    page: None,
+                };
+                let documents = documents(&photo.name, &photo.bytes, &limits);
+                rows.extend(documents.into_iter().map(|(source, pdf_page)| PhotoRow {
+                    source,
+                    pdf_page,
+                    ..row.clone()
                 }));
             }
             Ok::<_, std::io::Error>(rows)
         })
         .await??;
-        let created = Timestamp::now();
-        let id = ClaimId::new(created.as_millisecond() as u64, rand::random());
         let now = now.map(|t| t.to_string());
         let new = NewClaim {
             id: id.clone(),
             created_at: stamp(created),
             claim,
             salt: rand::random(),
+            seal,
             photos,
             key,
             now: now.clone(),

@@ -172,8 +172,8 @@ impl Service {
         metrics.queued.set(count(inner.intake.queue.saturating_sub(inner.queue.available_permits())));
         metrics.queue_limit.set(count(inner.intake.queue));
         metrics.working.set(count(*inner.active.borrow()));
-        let gate = tokio::time::timeout(PATIENCE, inner.records.gate(&inner.policy)).await;
-        let gate = gate.ok().and_then(Result::ok).map(|gate| gate.state);
+        let gate = async { Ok::<_, ServiceError>(inner.records.gate(&*self.policy().await?).await?.state) };
+        let gate = tokio::time::timeout(PATIENCE, gate).await.ok().and_then(Result::ok);
         metrics.store.set(i64::from(gate.is_some()));
         if let Some(gate) = gate {
             metrics.gate.set(i64::from(gate == ApprovalGate::Open));

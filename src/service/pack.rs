@@ -3,14 +3,14 @@
 //! A pack is one JSON object, `"format": "claimlens evidence pack v1"`. It holds the claim's words, its photos' hashes,
 //! each record byte for byte as text, the policies they were judged by, every log entry that speaks of the claim with
 //! its inclusion proof, the changes of the log's key likewise if there were any, and the signed checkpoint that the
-//! proofs lead to. README.md tells how it is checked, and `tests/verify_pack.py` does it without any code of this
-//! program.
+//! proofs lead to. Of an erased claim it holds the log's entries, and who erased it when and why. README.md tells how it
+//! is checked, and `tests/verify_pack.py` does it without any code of this program.
 
 use super::keys::shown;
-use super::{Records, ServiceError};
+use super::{Records, ServiceError, sealed};
 use crate::audit::note::{Proof, base64};
 use crate::domain::{ClaimId, Record};
-use crate::store::StoreError;
+use crate::store::{Sealing, StoreError};
 use serde_json::{Map, Value, json};
 
 /// The first value of every pack.
@@ -24,8 +24,45 @@ impl Records {
     pub async fn evidence_pack(&self, id: &ClaimId) -> Result<Value, ServiceError> {
         let mut snapshot = self.store.snapshot().await?;
         let claim = snapshot.claim(id.as_str()).await?.ok_or(ServiceError::NotFound)?;
+        if claim.sealing == Sealing::Locked {
+            self.store.unlocked()?;
+        }
+        if claim.sealing == Sealing::Broken {
+            return Err(StoreError::Corrupt("the claim's data key does not open its content".to_owned()).into());
+        }
         let seqs = snapshot.entries_of(id.as_str()).await?;
         let proved = snapshot.proved(&seqs).await?;
+        let entries = shown(&proved);
+        let keys = snapshot.key_entries().await?;
+        let keys = snapshot.proved(&keys.iter().map(|entry| entry.seq).collect::<Vec<_>>()).await?;
+        let with_keys = |mut pack: Value| {
+            // By which somebody who noted an earlier key is led to the one that signed.
+            if !keys.entries.is_empty() {
+                pack["keys"] = json!(shown(&keys));
+            }
+            pack
+        };
+        let outcome = claim.outcome.as_ref().map(|o| json!([o.outcome, o.source, o.reviewer]));
+        if let Some(erasure) = &claim.erasure {
+            if !sealed::is_bare(&claim) {
+                return Err(StoreError::Corrupt("the claim is not wholly erased".to_owned()).into());
+            }
+            let decisions = claim.decisions.iter().map(|d| json!({ "decision": d.decision, "timing": d.timing }));
+            return Ok(with_keys(json!({
+                "format": FORMAT,
+                "public_key": proved.key.to_string(),
+                "checkpoint": proved.note,
+                "claim": {
+                    "id": claim.id, "created_at": claim.created_at, "key": claim.keys.first().map(|[key, _]| key),
+                },
+                "erased": {
+                    "at": erasure.at, "by": erasure.reviewer, "why": erasure.why, "salt": hex::encode(&erasure.salt),
+                },
+                "decisions": decisions.collect::<Vec<_>>(),
+                "outcome": outcome,
+                "entries": entries,
+            })));
+        }
         let stored = self.store.policies().await?;
         let damaged = |_| StoreError::Corrupt("a stored record is malformed".to_owned());
         let (mut decisions, mut policies) = (Vec::new(), Map::new());
@@ -34,34 +71,30 @@ impl Records {
             if let Some((hash, text)) = stored.iter().find(|(hash, _)| *hash == record.versions.policy) {
                 policies.insert(hash.clone(), json!(text));
             }
-            decisions.push(json!({ "record": String::from_utf8_lossy(&decision.record), "timing": decision.timing }));
+            decisions.push(json!({
+                "record": String::from_utf8_lossy(&decision.record), "timing": decision.timing, "sealed": decision.cell,
+            }));
         }
         let photos = claim.photos.iter().map(|p| {
             json!({
                 "source": p.source, "sha256": p.sha256, "bytes": p.bytes, "media_type": p.media_type,
-                "pdf_page": p.pdf_page, "page": p.page,
+                "pdf_page": p.pdf_page, "page": p.page, "blob": p.blob,
             })
         });
-        let keys = snapshot.key_entries().await?;
-        let keys = snapshot.proved(&keys.iter().map(|entry| entry.seq).collect::<Vec<_>>()).await?;
-        let mut pack = json!({
+        Ok(with_keys(json!({
             "format": FORMAT,
             "public_key": proved.key.to_string(),
             "checkpoint": proved.note,
             "claim": {
                 "id": claim.id, "created_at": claim.created_at, "claim_json": claim.claim_json,
                 "salt": hex::encode(&claim.salt), "key": claim.keys.first(), "photos": photos.collect::<Vec<_>>(),
+                "sealed": claim.cell(),
             },
             "decisions": decisions,
-            "outcome": claim.outcome.as_ref().map(|o| json!([o.outcome, o.source, o.reviewer])),
+            "outcome": outcome,
             "policies": policies,
-            "entries": shown(&proved),
-        });
-        // By which somebody who noted an earlier key is led to the one that signed.
-        if !keys.entries.is_empty() {
-            pack["keys"] = json!(shown(&keys));
-        }
-        Ok(pack)
+            "entries": entries,
+        })))
     }
 
     /// The proof that an entry is in the log, `None` if there is none of that number, from 1.

@@ -29,7 +29,8 @@ pub struct Picture {
     pub bytes: Vec<u8>,
 }
 
-/// JPEG at quality 85, where print stays sharp at a tenth of the size of PNG; `None` if the picture is too large for it.
+/// JPEG at quality 85, where print stays sharp at a tenth of the size of PNG; `None` if the picture is too large for
+/// it.
 pub(super) fn jpeg(image: &RgbImage) -> Option<Vec<u8>> {
     let (width, height) = (u16::try_from(image.width()).ok()?, u16::try_from(image.height()).ok()?);
     let mut out = Vec::new();
@@ -44,18 +45,23 @@ impl Service {
     /// A picture of a claim's photo `n`, counted from 0.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`] if there is no such claim, photo, or no such picture of it: an undecodable photo has
-    /// no page, an undecided claim neither page nor overlay nor heat map, a decision from before pixels were looked at no
-    /// heat map.
+    /// [`ServiceError::Erased`], or [`ServiceError::NotFound`] if there is no such claim, photo, or no such picture of
+    /// it: an undecodable photo has no page, an undecided claim neither page nor overlay nor heat map, a decision from
+    /// before pixels were looked at no heat map.
     pub async fn picture(&self, id: &ClaimId, n: usize, kind: PictureKind) -> Result<Picture, ServiceError> {
         let records = &self.0.records;
-        let photo = records.store.photos(id).await?.into_iter().nth(n).ok_or(ServiceError::NotFound)?;
-        let (hash, media_type) = match kind {
-            PictureKind::Page => (photo.page.ok_or(ServiceError::NotFound)?, "image/jpeg".to_owned()),
-            PictureKind::Original | PictureKind::Overlay | PictureKind::Heatmap => (photo.sha256, photo.media_type),
+        let photo = records.photos(id).await?.into_iter().nth(n).ok_or(ServiceError::NotFound)?;
+        let (media_type, pdf_page) = match kind {
+            PictureKind::Page => ("image/jpeg".to_owned(), None),
+            _ => (photo.media_type.clone(), photo.pdf_page),
         };
         let blobs = records.blobs.clone();
-        let bytes = off_thread(move || blobs.get(&hash)).await??.ok_or(ServiceError::NotFound)?;
+        let bytes = off_thread(move || match (kind, photo.page) {
+            (PictureKind::Page, Some(page)) => blobs.page(&page, photo.seal.as_ref()),
+            (PictureKind::Page, None) => Ok(None),
+            _ => blobs.photo(&photo),
+        });
+        let bytes = bytes.await??.ok_or(ServiceError::NotFound)?;
         if !matches!(kind, PictureKind::Overlay | PictureKind::Heatmap) {
             return Ok(Picture { media_type, bytes });
         }
@@ -67,7 +73,7 @@ impl Service {
         let drawn = off_thread(move || {
             let _permit = permit;
             let draw = || {
-                let photo = vision::decode(&bytes, photo.pdf_page, &limits).ok()?;
+                let photo = vision::decode(&bytes, pdf_page, &limits).ok()?;
                 match (kind, &reading.pixels) {
                     (PictureKind::Heatmap, Some(pixels)) => jpeg(&pipeline::heatmap(&photo.image, pixels)),
                     (PictureKind::Heatmap, None) => None,

@@ -2,7 +2,7 @@
 
 use super::{Records, ServiceError};
 use crate::domain::ClaimId;
-use crate::store::SharedTrait;
+use crate::store::{ClaimState, SharedTrait};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -22,13 +22,16 @@ impl Records {
     /// newest first and older than `before`; and the name to go on from, if there are more.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`] if there is no such claim, or the store's.
+    /// [`ServiceError::NotFound`] if there is no such claim, [`ServiceError::Erased`], or the store's.
     pub async fn related(
         &self,
         id: &ClaimId,
         before: Option<&ClaimId>,
         limit: u32,
     ) -> Result<(Vec<Related>, Option<ClaimId>), ServiceError> {
+        if self.store.claim(id).await?.ok_or(ServiceError::NotFound)?.state == ClaimState::Erased {
+            return Err(ServiceError::Erased);
+        }
         let found = self.store.related(id, before, limit + 1).await?.ok_or(ServiceError::NotFound)?;
         let more = found.len() > limit as usize;
         let related = found.into_iter().take(limit as usize).map(|(claim, shared)| Related { claim, shared });

@@ -14,6 +14,7 @@ use crate::decision::Policy;
 use crate::domain::{ClaimId, Decision, Record, canonical_json};
 use crate::pipeline::judge;
 use crate::service::work::LoadReader;
+use crate::store::ClaimState;
 use photos::{Likeness, Reread};
 use serde::Serialize;
 use serde_json::Value;
@@ -63,6 +64,8 @@ pub struct ReplayReport {
     pub differing: Vec<Differing>,
     /// Claims asked for that have no decision.
     pub undecided: Vec<String>,
+    /// Claims asked for that were erased; of all claims asked for together, none is named.
+    pub erased: Vec<String>,
 }
 
 /// A decision that came out otherwise.
@@ -127,9 +130,14 @@ impl Records {
                         None => (None, vec!["no reader is left".to_owned()]),
                         Some(mut held) => {
                             let (blobs, policy) = (self.blobs.clone(), policies.get(&record.versions.policy).cloned());
+                            let photos = match claim.parse() {
+                                Ok(id) => self.store.photos(&id).await?,
+                                Err(_) => Vec::new(),
+                            };
                             let (reread, held) = off_thread(move || {
+                                let policy = policy.flatten();
                                 let reread =
-                                    photos::read_again(&blobs, held.as_mut(), &record, policy.flatten().as_deref());
+                                    photos::read_again(&blobs, held.as_mut(), &record, &photos, policy.as_deref());
                                 (reread, held)
                             })
                             .await?;
@@ -155,7 +163,16 @@ impl Records {
                 }
             }
         }
-        report.undecided = wanted.unwrap_or_default().into_iter().collect();
+        for claim in wanted.unwrap_or_default() {
+            let row = match claim.parse() {
+                Ok(id) => self.store.claim(&id).await?,
+                Err(_) => None,
+            };
+            match row.map(|row| row.state) {
+                Some(ClaimState::Erased) => report.erased.push(claim),
+                _ => report.undecided.push(claim),
+            }
+        }
         Ok(report)
     }
 }

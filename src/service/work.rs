@@ -428,7 +428,7 @@ impl Service {
         let Some(readers) = &self.0.readers else { return Err(ServiceError::Internal("this process has no readers")) };
         // What was read before needs no reader, and so no turn.
         let photos = if keep_pictures { Vec::new() } else { job.photos.clone() };
-        let first = photos.first().map(|photo| photo.sha256);
+        let first = photos.first().map(|photo| photo.blob);
         let known = self.known(photos).await?;
         let reader = match known.is_empty() || known.iter().any(Option::is_none) {
             false => Ok(None),
@@ -511,7 +511,7 @@ impl Service {
     }
 
     fn read_before(&self, photo: &PhotoRow) -> Option<PhotoRead> {
-        let (reading, page) = self.0.known.of(&self.0.records.blobs, photo.sha256, photo.pdf_page)?;
+        let (reading, page) = self.0.known.of(&self.0.records.blobs, photo)?;
         let reading = Reading { source: photo.source.clone(), ..(*reading).clone() };
         Some(PhotoRead { reading, timing: Timing::default(), pictures: None, page: Some(page) })
     }
@@ -567,7 +567,7 @@ impl Service {
             match outcome {
                 Ok(one) => {
                     if let Some(page) = one.page.filter(|_| one.reading.unreadable.is_none()) {
-                        self.0.known.keep(&one.reading, page);
+                        self.0.known.keep(&one.reading, page, photo.seal.clone());
                     }
                     read.add(one);
                 }
@@ -660,7 +660,7 @@ fn read_photo(
     photo: &PhotoRow,
     keep_pictures: bool,
 ) -> Result<PhotoRead, Unread> {
-    let bytes = blobs.get(&photo.sha256).map_err(Unread::Unreachable)?;
+    let bytes = blobs.photo(photo).map_err(Unread::Unreachable)?;
     let bytes = bytes.ok_or_else(|| "its stored bytes are missing or altered".to_owned())?;
     let outcome = lease.read(&photo.source, &bytes, photo.pdf_page)?;
     if outcome.reading.sha256 != photo.sha256 {
@@ -668,7 +668,7 @@ fn read_photo(
     }
     // Only for viewing: a decision does not wait on it, so a full disk here costs the picture and no more.
     let page = outcome.pictures.as_ref().and_then(|p| {
-        let stored = pictures::jpeg(&p.page).and_then(|jpeg| blobs.put(&jpeg).ok());
+        let stored = pictures::jpeg(&p.page).and_then(|jpeg| blobs.put_page(&jpeg, photo.seal.as_ref()).ok());
         if stored.is_none() {
             tracing::warn!("a normalised page could not be kept for viewing");
         }

@@ -8,6 +8,7 @@
 mod bucket;
 mod folder;
 
+use super::{Cell, ClaimKey, PhotoRow};
 use crate::domain::ContentHash;
 use bucket::Bucket;
 pub use bucket::BucketPlace;
@@ -85,6 +86,43 @@ impl Blobs {
         Ok(self.read(hash)?.filter(|bytes| ContentHash::of(bytes) == *hash))
     }
 
+    /// A photo's bytes as they were uploaded, opened if they are sealed and held against their own hash; `None` if they are
+    /// missing or altered.
+    ///
+    /// # Errors
+    /// If the storage does not give them though it may have them.
+    pub fn photo(&self, row: &PhotoRow) -> io::Result<Option<Vec<u8>>> {
+        let bytes = self.opened(&row.blob, row.seal.as_ref(), Cell::Photo)?;
+        Ok(bytes.filter(|bytes| ContentHash::of(bytes) == row.sha256))
+    }
+
+    /// A normalised page, opened if it is sealed; `None` if it is missing or altered.
+    ///
+    /// # Errors
+    /// If the storage does not give it though it may have it.
+    pub fn page(&self, name: &ContentHash, seal: Option<&ClaimKey>) -> io::Result<Option<Vec<u8>>> {
+        self.opened(name, seal, Cell::Page)
+    }
+
+    /// Stores a normalised page durably, sealed if there is a key, and gives its name.
+    ///
+    /// # Errors
+    /// If the storage refuses or does not answer.
+    pub fn put_page(&self, page: &[u8], seal: Option<&ClaimKey>) -> io::Result<ContentHash> {
+        match seal {
+            None => self.put(page),
+            Some(key) => self.put(&key.seal(Cell::Page, page)),
+        }
+    }
+
+    fn opened(&self, name: &ContentHash, seal: Option<&ClaimKey>, cell: Cell) -> io::Result<Option<Vec<u8>>> {
+        let stored = self.get(name)?;
+        Ok(match seal {
+            None => stored,
+            Some(key) => stored.and_then(|sealed| key.open(cell, &sealed)),
+        })
+    }
+
     /// How a blob stands.
     ///
     /// # Errors
@@ -101,6 +139,17 @@ impl Blobs {
         match &self.0 {
             Kind::Folder(folder) => folder.read(hash),
             Kind::Bucket(bucket) => bucket.read(hash),
+        }
+    }
+
+    /// Deletes a blob, if there is one.
+    ///
+    /// # Errors
+    /// If it may still be there.
+    pub fn delete(&self, hash: &ContentHash) -> io::Result<()> {
+        match &self.0 {
+            Kind::Folder(folder) => folder.delete(hash),
+            Kind::Bucket(bucket) => bucket.delete(hash),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::log::{Draft, Log};
 use super::rows::{Rows, Session};
+use super::vault::Vault;
 use super::{Snapshot, Store, StoreError};
 use crate::audit;
 use crate::domain::gate::{AuditSource, Audited, Gate, Reviewer, Why};
@@ -35,6 +36,8 @@ pub struct AuditedOutcome {
 /// What is stored of a claim that an outcome may be recorded of.
 #[derive(Debug)]
 pub struct Auditable {
+    /// Whether its content was erased; then there is no record.
+    pub erased: bool,
     /// The last decision.
     pub record: Option<Record>,
     /// The outcome recorded before, as its words.
@@ -80,12 +83,14 @@ pub struct RawMove {
 pub struct GateRows<'a> {
     pub(super) db: &'a mut dyn Rows,
     pub(super) log: &'a Log,
+    pub(super) vault: &'a Vault,
 }
 
 /// A transaction on the gate alone. Dropped without commit, nothing happened.
 pub struct GateTransaction {
     db: Session,
     log: Arc<Log>,
+    vault: Arc<Vault>,
 }
 
 impl Store {
@@ -102,14 +107,14 @@ impl Store {
     /// # Errors
     /// If it cannot begin.
     pub async fn begin_gate(&self) -> Result<GateTransaction, StoreError> {
-        Ok(GateTransaction { db: self.write().await?, log: self.log.clone() })
+        Ok(GateTransaction { db: self.write().await?, log: self.log.clone(), vault: self.vault.clone() })
     }
 }
 
 impl GateTransaction {
     /// The gate.
     pub fn gate(&mut self) -> GateRows<'_> {
-        GateRows { db: self.db.as_mut(), log: &self.log }
+        GateRows { db: self.db.as_mut(), log: &self.log, vault: &self.vault }
     }
 
     /// Records what was done.
@@ -136,11 +141,19 @@ impl GateRows<'_> {
     /// If it cannot be read.
     pub async fn auditable(&mut self, id: &ClaimId) -> Result<Option<Auditable>, StoreError> {
         let Some(row) = self.db.auditable(id.as_str()).await? else { return Ok(None) };
-        let record = row.record.map(|bytes| serde_json::from_slice(&bytes)).transpose();
-        let record = record.map_err(|_| StoreError::Corrupt("a stored record is malformed".to_owned()))?;
         let said = self.db.outcome(id.as_str()).await?;
         let outcome = said.map(|said| [said.outcome, said.source, said.reviewer]);
-        Ok(Some(Auditable { record, outcome, salt: row.salt }))
+        if row.erased_at.is_some() {
+            return Ok(Some(Auditable { erased: true, record: None, outcome, salt: Vec::new() }));
+        }
+        let salt = match self.vault.secrets(id.as_str(), row.sealed.as_deref(), row.wrapped.as_deref())? {
+            Some((secrets, _)) => secrets.salt()?,
+            None => row.salt,
+        };
+        let open = |stored| self.vault.record(id.as_str(), row.wrapped.as_deref(), stored);
+        let record = row.record.map(open).transpose()?.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+        let record = record.map_err(|_| StoreError::Corrupt("a stored record is malformed".to_owned()))?;
+        Ok(Some(Auditable { erased: false, record, outcome, salt }))
     }
 
     /// Records and logs an outcome of a claim.

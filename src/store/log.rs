@@ -188,13 +188,23 @@ fn put_in_place(file: &Path) -> std::io::Result<()> {
 /// Makes a key that only this user may read, on the disk before anything is signed with it.
 fn make_key_of(name: &str, file: &Path) -> std::io::Result<LogKey> {
     let key = LogKey::of(name, rand::random()).map_err(std::io::Error::other)?;
-    let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    writeln!(out, "{}", key.secret())?;
-    out.sync_all()?;
-    if let Some(folder) = file.parent() {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
+    write_secret(file, &key.secret())?;
     Ok(key)
+}
+
+/// Writes a new file that only this user may read; it is there whole or not at all, and on the disk when this returns.
+/// Called with the turn to write, so that no other process makes it meanwhile.
+pub(super) fn write_secret(file: &Path, text: &str) -> std::io::Result<()> {
+    let half = file.with_extension(format!("{}.new", std::process::id()));
+    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
+    writeln!(out, "{text}")?;
+    out.sync_all()?;
+    std::fs::rename(&half, file)?;
+    match file.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => std::fs::File::open(".")?.sync_all(),
+        Some(folder) => std::fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// The end of the log.

@@ -11,8 +11,10 @@ mod walk;
 
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{
-    Alike, AuditableRow, Backend, ClaimRecord, ClaimText, Head, JobRow, PrintRow, Rows, Session, Sought, millis,
+    Aged, Alike, AuditableRow, Backend, ClaimFacts, ClaimRecord, DecidedRow, Head, JobRow, PrintRow, Rows, SealedClaim,
+    Session, Sought, millis,
 };
+use super::vault::RawErasure;
 use super::{Fingerprint, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
@@ -109,12 +111,27 @@ impl PostgresDatabase {
         Ok(Self { pool, turn: Arc::default() })
     }
 
-    /// Whether the database answers, and has our tables.
-    pub(super) async fn inspect(url: &DatabaseUrl) -> Result<bool, StoreError> {
+    async fn connect(url: &DatabaseUrl) -> Result<PgConnection, StoreError> {
         let connect = async { url.options().connect().await };
         let connection = tokio::time::timeout(PATIENCE, connect).await;
-        let mut connection: PgConnection =
-            connection.map_err(|_| StoreError::Unavailable("it does not answer".to_owned()))??;
+        Ok(connection.map_err(|_| StoreError::Unavailable("it does not answer".to_owned()))??)
+    }
+
+    /// The wrapped index key, if there is one.
+    pub(super) async fn inspect_vault(url: &DatabaseUrl) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut connection = Self::connect(url).await?;
+        let is_there = sqlx::query_scalar("SELECT to_regclass('vault') IS NOT NULL");
+        let vault = match is_there.fetch_one(&mut connection).await? {
+            false => None,
+            true => sqlx::query_scalar("SELECT index_key FROM vault").fetch_optional(&mut connection).await?,
+        };
+        connection.close().await?;
+        Ok(vault)
+    }
+
+    /// Whether the database answers, and has our tables.
+    pub(super) async fn inspect(url: &DatabaseUrl) -> Result<bool, StoreError> {
+        let mut connection = Self::connect(url).await?;
         let found: bool =
             sqlx::query_scalar("SELECT to_regclass('log_head') IS NOT NULL").fetch_one(&mut connection).await?;
         connection.close().await?;
@@ -177,12 +194,18 @@ impl Backend for PostgresDatabase {
         Ok(())
     }
 
+    /// The server's own affair: it takes deleted rows out of its files by and by.
+    async fn scrub(&self, _wholly: bool) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing FROM claims c \
+const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing, c.sealed, \
+     k.wrapped, c.erased_at FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
      LEFT JOIN LATERAL (SELECT decided_at, record, timing FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) d \
      ON true ";
 
@@ -232,29 +255,34 @@ impl Rows for PostgresRows {
         rows.iter().map(|r| Ok([r.try_get(0)?, r.try_get(1)?, r.try_get(2)?])).collect()
     }
 
-    async fn keep_claims(&mut self, claims: &[ClaimText<'_>]) -> Result<(), StoreError> {
+    async fn keep_claims(&mut self, claims: &[SealedClaim<'_>]) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO claims (id, created_at, claim_json, salt, state) \
-             SELECT c.*, 'processing' FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bytea[]) c",
+            "INSERT INTO claims (id, created_at, sealed, salt, state) \
+             SELECT c.*, '', 'processing' FROM UNNEST($1::text[], $2::text[], $3::bytea[]) c",
         )
         .bind(column(claims, |c| c.new.id.as_str()))
         .bind(column(claims, |c| c.new.created_at.as_str()))
-        .bind(column(claims, |c| c.claim_json.as_deref()))
-        .bind(column(claims, |c| c.new.salt.as_slice()))
+        .bind(column(claims, |c| c.sealed.as_slice()))
         .execute(&mut *self.tx)
         .await?;
+        sqlx::query("INSERT INTO claim_keys (claim, wrapped) SELECT * FROM UNNEST($1::text[], $2::bytea[])")
+            .bind(column(claims, |c| c.new.id.as_str()))
+            .bind(column(claims, |c| c.wrapped.as_slice()))
+            .execute(&mut *self.tx)
+            .await?;
         let photos: Vec<_> = claims
             .iter()
             .flat_map(|c| c.new.photos.iter().enumerate().map(|(n, photo)| (c.new.id.as_str(), n as i64, photo)))
             .collect();
         sqlx::query(
-            "INSERT INTO photos (claim, n, source, sha256, bytes, media_type, pdf_page) SELECT * FROM \
-             UNNEST($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])",
+            "INSERT INTO photos (claim, n, source, sha256, blob, bytes, media_type, pdf_page) \
+             SELECT p.claim, p.n, '', '', p.blob, p.bytes, p.media_type, p.pdf_page FROM \
+             UNNEST($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bigint[]) \
+             AS p (claim, n, blob, bytes, media_type, pdf_page)",
         )
         .bind(column(&photos, |(claim, ..)| *claim))
         .bind(column(&photos, |(_, n, _)| *n))
-        .bind(column(&photos, |(.., photo)| photo.source.as_str()))
-        .bind(column(&photos, |(.., photo)| photo.sha256.to_string()))
+        .bind(column(&photos, |(.., photo)| photo.blob.to_string()))
         .bind(column(&photos, |(.., photo)| photo.bytes as i64))
         .bind(column(&photos, |(.., photo)| photo.media_type.as_str()))
         .bind(column(&photos, |(.., photo)| photo.pdf_page.map(i64::from)))
@@ -274,13 +302,13 @@ impl Rows for PostgresRows {
         .bind(column(claims, |c| c.new.taken.as_ref().map(|(_, lease)| millis(*lease))))
         .execute(&mut *self.tx)
         .await?;
-        let keyed: Vec<_> = claims.iter().filter_map(|c| Some((c.new.key.as_ref()?, c.new.id.as_str()))).collect();
+        let keyed: Vec<_> = claims.iter().filter_map(|c| Some((c.keyed.as_ref()?, c.new.id.as_str()))).collect();
         sqlx::query(
             "INSERT INTO idempotency (key_sha256, body_sha256, claim) \
              SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[])",
         )
-        .bind(column(&keyed, |(keyed, _)| keyed.key.to_string()))
-        .bind(column(&keyed, |(keyed, _)| keyed.body.to_string()))
+        .bind(column(&keyed, |([key, _], _)| key.as_str()))
+        .bind(column(&keyed, |([_, body], _)| body.as_str()))
         .bind(column(&keyed, |(_, claim)| *claim))
         .execute(&mut *self.tx)
         .await?;
@@ -292,6 +320,23 @@ impl Rows for PostgresRows {
         row.fetch_optional(&mut *self.tx).await?.as_ref().map(ClaimRecord::of).transpose()
     }
 
+    async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError> {
+        let row = sqlx::query(
+            "SELECT state, EXISTS (SELECT 1 FROM jobs WHERE claim = c.id), sealed, k.wrapped, erased_at FROM claims c \
+             LEFT JOIN claim_keys k ON k.claim = c.id WHERE id = $1",
+        );
+        let facts = |r: &PgRow| {
+            Ok(ClaimFacts {
+                state: r.try_get(0)?,
+                job: r.try_get(1)?,
+                sealed: r.try_get(2)?,
+                wrapped: r.try_get(3)?,
+                erased_at: r.try_get(4)?,
+            })
+        };
+        row.bind(id).fetch_optional(&mut *self.tx).await?.as_ref().map(facts).transpose()
+    }
+
     async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id < $1 ORDER BY c.id DESC LIMIT $2")));
         let rows = rows.bind(before).bind(i64::from(limit)).fetch_all(&mut *self.tx).await?;
@@ -300,7 +345,8 @@ impl Rows for PostgresRows {
 
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
         let rows = sqlx::query(
-            "SELECT n, source, sha256, bytes, media_type, page_sha256, pdf_page FROM photos WHERE claim = $1 ORDER BY n",
+            "SELECT n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256) FROM photos \
+             WHERE claim = $1 ORDER BY n",
         );
         let photo = |r: &PgRow| {
             Ok(RawPhoto {
@@ -311,6 +357,7 @@ impl Rows for PostgresRows {
                 media_type: r.try_get(4)?,
                 page: r.try_get(5)?,
                 pdf_page: r.try_get(6)?,
+                blob: r.try_get(7)?,
             })
         };
         rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(photo).collect()
@@ -339,30 +386,47 @@ impl Rows for PostgresRows {
     }
 
     async fn keep_decision(&mut self, claim: &str, made: &RawDecision) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO decisions (claim, decided_at, decision, record, timing) VALUES ($1, $2, $3, $4, $5)")
-            .bind(claim)
-            .bind(&made.decided_at)
-            .bind(&made.decision)
-            .bind(&made.record)
-            .bind(&made.timing)
-            .execute(&mut *self.tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO decisions (claim, decided_at, decision, record, timing, kind) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(claim)
+        .bind(&made.decided_at)
+        .bind(&made.decision)
+        .bind(&made.record)
+        .bind(&made.timing)
+        .bind(&made.kind)
+        .execute(&mut *self.tx)
+        .await?;
         Ok(())
     }
 
-    async fn decided(&mut self, after: i64, limit: u32) -> Result<Vec<(i64, String, Vec<u8>)>, StoreError> {
-        let rows = sqlx::query_as("SELECT id, claim, record FROM decisions WHERE id > $1 ORDER BY id LIMIT $2");
-        Ok(rows.bind(after).bind(i64::from(limit)).fetch_all(&mut *self.tx).await?)
+    async fn decided(&mut self, after: i64, limit: u32) -> Result<Vec<DecidedRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT d.id, d.claim, d.record, k.wrapped FROM decisions d LEFT JOIN claim_keys k ON k.claim = d.claim \
+             WHERE d.id > $1 AND d.kind IS DISTINCT FROM '' ORDER BY d.id LIMIT $2",
+        );
+        let decided = |r: &PgRow| {
+            let (id, claim, record, wrapped) = (r.try_get(0)?, r.try_get(1)?, r.try_get(2)?, r.try_get(3)?);
+            Ok(DecidedRow { id, claim, record, wrapped })
+        };
+        rows.bind(after).bind(i64::from(limit)).fetch_all(&mut *self.tx).await?.iter().map(decided).collect()
     }
 
-    async fn last_record(&mut self, claim: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = sqlx::query_scalar("SELECT record FROM decisions WHERE claim = $1 ORDER BY id DESC LIMIT 1");
+    async fn last_record(&mut self, claim: &str) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, StoreError> {
+        let row = sqlx::query_as(
+            "SELECT d.record, k.wrapped FROM decisions d LEFT JOIN claim_keys k ON k.claim = d.claim \
+             WHERE d.claim = $1 ORDER BY d.id DESC LIMIT 1",
+        );
         Ok(row.bind(claim).fetch_optional(&mut *self.tx).await?)
     }
 
     async fn counts(&mut self) -> Result<[BTreeMap<String, i64>; 2], StoreError> {
-        let states: Vec<(String, i64)> =
-            sqlx::query_as("SELECT state, count(*) FROM claims GROUP BY state").fetch_all(&mut *self.tx).await?;
+        let states: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT CASE WHEN erased_at IS NULL THEN state ELSE 'erased' END AS stands, count(*) FROM claims \
+             GROUP BY stands",
+        )
+        .fetch_all(&mut *self.tx)
+        .await?;
         let latest: Vec<(String, i64)> = sqlx::query_as(
             "SELECT decision, count(*) FROM (SELECT DISTINCT ON (claim) decision FROM decisions \
              ORDER BY claim, id DESC) latest GROUP BY decision",
@@ -529,11 +593,19 @@ impl Rows for PostgresRows {
 
     async fn auditable(&mut self, claim: &str) -> Result<Option<AuditableRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT salt, (SELECT record FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) FROM claims c \
-             WHERE id = $1",
+            "SELECT salt, (SELECT record FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1), sealed, \
+             (SELECT wrapped FROM claim_keys WHERE claim = c.id), erased_at FROM claims c WHERE id = $1",
         );
-        let row = row.bind(claim).fetch_optional(&mut *self.tx).await?;
-        row.map(|row| Ok(AuditableRow { salt: row.try_get(0)?, record: row.try_get(1)? })).transpose()
+        let auditable = |row: PgRow| {
+            Ok(AuditableRow {
+                salt: row.try_get(0)?,
+                record: row.try_get(1)?,
+                sealed: row.try_get(2)?,
+                wrapped: row.try_get(3)?,
+                erased_at: row.try_get(4)?,
+            })
+        };
+        row.bind(claim).fetch_optional(&mut *self.tx).await?.map(auditable).transpose()
     }
 
     async fn outcome(&mut self, claim: &str) -> Result<Option<RawOutcome>, StoreError> {
@@ -604,6 +676,92 @@ impl Rows for PostgresRows {
         let insert = moved.figures.into_iter().fold(insert, sqlx::query::Query::bind);
         insert.bind(&moved.reviewer).bind(&moved.why).bind(&moved.salt).execute(&mut *self.tx).await?;
         Ok(())
+    }
+
+    async fn vault(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(sqlx::query_scalar("SELECT index_key FROM vault WHERE id = 1").fetch_optional(&mut *self.tx).await?)
+    }
+
+    async fn any_keys(&mut self) -> Result<bool, StoreError> {
+        Ok(sqlx::query("SELECT 1 FROM claim_keys LIMIT 1").fetch_optional(&mut *self.tx).await?.is_some())
+    }
+
+    async fn keep_vault(&mut self, index_key: &[u8]) -> Result<(), StoreError> {
+        let insert = sqlx::query("INSERT INTO vault (id, index_key) VALUES (1, $1)");
+        insert.bind(index_key).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn keep_kind(&mut self, decision: i64, kind: &str) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE decisions SET kind = $1 WHERE id = $2");
+        update.bind(kind).bind(decision).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn erase(&mut self, claim: &str, at: &str) -> Result<(), StoreError> {
+        for sql in [
+            "DELETE FROM claim_keys WHERE claim = $1",
+            "DELETE FROM photos WHERE claim = $1",
+            "DELETE FROM fingerprints WHERE claim = $1",
+            "DELETE FROM marks WHERE claim = $1",
+            "UPDATE decisions SET record = '', kind = '' WHERE claim = $1",
+            "UPDATE idempotency SET body_sha256 = '' WHERE claim = $1",
+        ] {
+            sqlx::query(sql).bind(claim).execute(&mut *self.tx).await?;
+        }
+        let update =
+            sqlx::query("UPDATE claims SET claim_json = NULL, salt = '', sealed = NULL, erased_at = $1 WHERE id = $2");
+        update.bind(at).bind(claim).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn keep_erasure(&mut self, claim: &str, erasure: &RawErasure, pending: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO erasures (claim, entry, at, reviewer, why, salt, pending) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(claim)
+        .bind(erasure.entry)
+        .bind(&erasure.at)
+        .bind(&erasure.reviewer)
+        .bind(&erasure.why)
+        .bind(&erasure.salt)
+        .bind(pending)
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn named_elsewhere(&mut self, names: &[String], not_claim: &str) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query_scalar(
+            "SELECT blob FROM photos WHERE blob = ANY($1) AND claim <> $2 \
+             UNION SELECT page_sha256 FROM photos WHERE page_sha256 = ANY($1) AND claim <> $2",
+        );
+        Ok(rows.bind(names).bind(not_claim).fetch_all(&mut *self.tx).await?)
+    }
+
+    async fn pending_erasures(&mut self, limit: u32) -> Result<Vec<[String; 2]>, StoreError> {
+        let rows = sqlx::query("SELECT claim, pending FROM erasures WHERE pending IS NOT NULL ORDER BY claim LIMIT $1");
+        let rows = rows.bind(i64::from(limit)).fetch_all(&mut *self.tx).await?;
+        rows.iter().map(|r| Ok([r.try_get(0)?, r.try_get(1)?])).collect()
+    }
+
+    async fn end_erasure(&mut self, claim: &str) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE erasures SET pending = NULL WHERE claim = $1");
+        update.bind(claim).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn aged(&mut self, of: &Aged<'_>) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query_scalar(
+            "SELECT d.claim FROM decisions d WHERE d.kind = $1 AND d.decision = $2 AND d.decided_at < $3 \
+             AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.claim = d.claim AND later.id > d.id) \
+             AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.claim = d.claim) \
+             AND (d.decision = 'auto_approve' OR EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim)) \
+             ORDER BY d.decided_at, d.claim LIMIT $4",
+        );
+        let rows = rows.bind(of.kind).bind(of.decision).bind(of.before).bind(i64::from(of.limit));
+        Ok(rows.fetch_all(&mut *self.tx).await?)
     }
 
     /// None: the server checks the pages it reads, if it was told to, and `pg_amcheck` all of them.

@@ -2,13 +2,15 @@
 
 use super::log::{Draft, Log};
 use super::postgres::PostgresDatabase;
-use super::repeats::{self, AFTER_ALL, fingerprints};
-use super::rows::{Backend, ClaimRecord, ClaimText, JobRow, Rows, Session};
+use super::repeats::{self, AFTER_ALL};
+use super::rows::{Backend, ClaimRecord, JobRow, Rows, SealedClaim, Session};
 use super::sqlite::SqliteFile;
+use super::vault::{self, Cell, ClaimKey, KekPlace, Secrets, Vault};
 use super::{
-    Acceptance, ClaimRow, ClaimState, Database, Job, KeyedBody, NewClaim, PhotoRow, RawDecision, RawPhoto, StoreError,
-    claim_id,
+    Acceptance, ClaimRow, ClaimState, Database, DecisionRow, Fingerprint, Job, KeyedBody, NewClaim, PhotoRow, RawClaim,
+    RawDecision, RawPhoto, StoreError, claim_id,
 };
+use crate::audit::sealed::{self, SealedPhoto};
 use crate::audit::{self, PhotoCommitment};
 use crate::domain::{Claim, ClaimId, ContentHash, Reading, Record, Repeat, canonical_json};
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ use tokio::sync::oneshot;
 pub struct Store {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) log: Arc<Log>,
+    pub(super) vault: Arc<Vault>,
     intake: Arc<Intake>,
 }
 
@@ -36,23 +39,46 @@ type Waiting = (NewClaim, oneshot::Sender<Result<Acceptance, StoreError>>);
 
 impl Store {
     /// Opens the database, made and migrated as needed. `key` is the file with the log's private key, made for a new log.
-    /// Without the key of a log that has one, all can be read and nothing written.
+    /// Without the key of a log that has one, all can be read and nothing written. `kek` is the place of the key-encryption
+    /// key, made likewise; without it, or with another's, nothing sealed can be read and no claim accepted or decided.
     ///
     /// # Errors
     /// If the database cannot be opened or was made by a newer version, or if the key is not this log's.
-    pub async fn open(database: &Database, key: &Path) -> Result<Self, StoreError> {
+    pub async fn open(database: &Database, key: &Path, kek: &KekPlace) -> Result<Self, StoreError> {
         let backend: Arc<dyn Backend> = match database {
             Database::Sqlite(file) => Arc::new(SqliteFile::open(file).await?),
             Database::Postgres(url) => Arc::new(PostgresDatabase::open(url).await?),
         };
-        Self::over(backend, key).await
+        Self::over(backend, key, kek).await
     }
 
-    pub(super) async fn over(backend: Arc<dyn Backend>, key: &Path) -> Result<Self, StoreError> {
+    pub(super) async fn over(backend: Arc<dyn Backend>, key: &Path, kek: &KekPlace) -> Result<Self, StoreError> {
         let mut db = backend.write().await?;
         let log = Arc::new(Log::open(db.as_mut(), key).await?);
+        let vault = Arc::new(Vault::open(db.as_mut(), kek).await?);
         db.commit().await?;
-        Ok(Self { backend, log, intake: Arc::default() })
+        Ok(Self { backend, log, vault, intake: Arc::default() })
+    }
+
+    /// Whether content can be sealed and opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] says why not.
+    pub fn unlocked(&self) -> Result<(), StoreError> {
+        self.vault.ready()
+    }
+
+    /// Opens what is sealed of a claim read for verification, as far as it opens, and notes how it is kept.
+    pub fn open_raw(&self, raw: &mut RawClaim) {
+        self.vault.open_raw(raw);
+    }
+
+    /// What each photo of a claim is found again by, as it is stored: texts keyed.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub fn keyed_fingerprints(&self, readings: &[Reading]) -> Result<Vec<Fingerprint>, StoreError> {
+        self.vault.prints(readings)
     }
 
     /// Looks at a database, changing nothing in it; says whether there is one. A file is read through; a server is asked.
@@ -70,6 +96,19 @@ impl Store {
         }
     }
 
+    /// Whether a key-encryption key opens a database, changing nothing in either; `false` if nothing in it is sealed.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] says why it does not open it.
+    pub async fn inspect_seal(database: &Database, kek: &KekPlace) -> Result<bool, StoreError> {
+        let wrapped = match database {
+            Database::Postgres(url) => PostgresDatabase::inspect_vault(url).await?,
+            Database::Sqlite(file) if file.exists() => SqliteFile::inspect_vault(file).await?,
+            Database::Sqlite(_) => None,
+        };
+        kek.opens(wrapped.as_deref())
+    }
+
     pub(super) async fn read(&self) -> Result<Session, StoreError> {
         self.backend.read().await
     }
@@ -84,7 +123,8 @@ impl Store {
     /// If not.
     pub async fn probe(&self) -> Result<(), StoreError> {
         self.write().await?;
-        self.log.key().map(|_| ())
+        self.log.key()?;
+        self.vault.ready()
     }
 
     /// Waits for everything under way and closes the database.
@@ -115,10 +155,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::KeyTaken`] if it came with another body.
     pub async fn by_key(&self, keyed: &KeyedBody) -> Result<Option<ClaimId>, StoreError> {
-        let found = self.read().await?.keys(&[keyed.key.to_string()]).await?;
+        let forms = key_forms(&self.vault, keyed)?;
+        let found = self.read().await?.keys(&forms.map(|[key, _]| key)).await?;
         match found.as_slice() {
             [] => Ok(None),
-            [[_, body, claim], ..] if *body == keyed.body.to_string() => Ok(Some(claim_id(claim)?)),
+            [[_, body, claim], ..] if is_body(&self.vault, keyed, body)? => Ok(Some(claim_id(claim)?)),
             _ => Err(StoreError::KeyTaken),
         }
     }
@@ -206,19 +247,24 @@ impl Store {
         db: &mut dyn Rows,
         claims: &[NewClaim],
     ) -> Result<Vec<Result<Acceptance, StoreError>>, StoreError> {
-        let keys: Vec<String> = claims.iter().filter_map(|c| Some(c.key.as_ref()?.key.to_string())).collect();
+        self.vault.ready()?;
+        let mut keys = Vec::new();
+        for keyed in claims.iter().filter_map(|c| c.key.as_ref()) {
+            keys.extend(key_forms(&self.vault, keyed)?.map(|[key, _]| key));
+        }
         let mut used = BTreeMap::new();
         if !keys.is_empty() {
             for [key, body, claim] in db.keys(&keys).await? {
                 used.insert(key, (body, claim_id(&claim)?));
             }
         }
-        let (mut told, mut fresh) = (Vec::new(), Vec::new());
+        let (mut told, mut fresh, mut drafts) = (Vec::new(), Vec::new(), Vec::new());
         for new in claims {
+            let mut stored = None;
             if let Some(keyed) = &new.key {
-                let body = keyed.body.to_string();
-                match used.get(&keyed.key.to_string()) {
-                    Some((first, _)) if *first != body => {
+                let [form, plain] = key_forms(&self.vault, keyed)?;
+                match used.get(&form[0]).or_else(|| used.get(&plain[0])) {
+                    Some((first, _)) if !is_body(&self.vault, keyed, first)? => {
                         told.push(Err(StoreError::KeyTaken));
                         continue;
                     }
@@ -226,15 +272,21 @@ impl Store {
                         told.push(Ok(Acceptance::Repeated(claim.clone())));
                         continue;
                     }
-                    None => used.insert(keyed.key.to_string(), (body, new.id.clone())),
+                    None => used.insert(form[0].clone(), (form[1].clone(), new.id.clone())),
                 };
+                stored = Some(form);
             }
             told.push(Ok(Acceptance::Accepted));
-            fresh.push(ClaimText { new, claim_json: new.claim.as_ref().map(claim_text) });
+            let claim_json = new.claim.as_ref().map(claim_text);
+            let secrets = Secrets::of(new, claim_json);
+            let sealed = new.seal.seal(Cell::Claim, &canonical_json(&secrets));
+            let wrapped = self.vault.wrap(&new.seal)?;
+            drafts.push(accepted(new, &secrets, stored.as_ref(), ContentHash::of(&sealed)));
+            fresh.push(SealedClaim { new, sealed, wrapped, keyed: stored });
         }
         if !fresh.is_empty() {
             db.keep_claims(&fresh).await?;
-            self.log.append(db, fresh.iter().map(accepted).collect()).await?;
+            self.log.append(db, drafts).await?;
         }
         Ok(told)
     }
@@ -253,6 +305,7 @@ impl Store {
     /// # Errors
     /// If it cannot be noted, or what it needs cannot be read; the job is then free again when the lease has ended.
     pub async fn take_job(&self, holder: &str, lease: Duration) -> Result<Option<Job>, StoreError> {
+        self.vault.ready()?;
         match self.backend.take(holder, lease).await? {
             None => Ok(None),
             Some(row) => self.job(row).await.map(Some),
@@ -271,13 +324,20 @@ impl Store {
         let mut db = self.read().await?;
         let damaged = || StoreError::Corrupt("a job waits for a claim that is not stored".to_owned());
         let claim = db.claim(&row.claim).await?.ok_or_else(damaged)?;
+        let secrets = self.vault.secrets(&row.claim, claim.sealed.as_deref(), claim.wrapped.as_deref())?;
+        let photos = photo_rows(db.photos(&row.claim).await?, secrets.as_ref())?;
+        let (claim_json, seal) = match secrets {
+            Some((secrets, key)) => (secrets.claim.clone(), Some((key, secrets.salt()?))),
+            None => (claim.claim_json, None),
+        };
         Ok(Job {
             id: claim_id(&row.claim)?,
             fence: row.fence,
             attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
             now: row.now,
-            claim: claim.claim_json.as_deref().map(parse_claim).transpose()?,
-            photos: photo_rows(db.photos(&row.claim).await?)?,
+            claim: claim_json.as_deref().map(parse_claim).transpose()?,
+            photos,
+            seal,
         })
     }
 
@@ -306,7 +366,8 @@ impl Store {
     pub async fn begin_decision(&self, job: &Job) -> Result<Option<DecisionTransaction>, StoreError> {
         let mut db = self.write().await?;
         let held = db.holds(job.id.as_str(), job.fence).await?;
-        Ok(held.then(|| DecisionTransaction { db, log: self.log.clone(), id: job.id.clone() }))
+        let (log, vault, seal) = (self.log.clone(), self.vault.clone(), job.seal.clone());
+        Ok(held.then(|| DecisionTransaction { db, log, vault, id: job.id.clone(), seal }))
     }
 
     /// One claim; `None` if there is none of that name.
@@ -314,7 +375,7 @@ impl Store {
     /// # Errors
     /// If it cannot be read.
     pub async fn claim(&self, id: &ClaimId) -> Result<Option<ClaimRow>, StoreError> {
-        self.read().await?.claim(id.as_str()).await?.map(claim_row).transpose()
+        self.read().await?.claim(id.as_str()).await?.map(|row| claim_row(&self.vault, row)).transpose()
     }
 
     /// Claims, newest first, that are older than `before`.
@@ -323,7 +384,8 @@ impl Store {
     /// If they cannot be read.
     pub async fn claims(&self, before: Option<&ClaimId>, limit: u32) -> Result<Vec<ClaimRow>, StoreError> {
         let before = before.map_or(AFTER_ALL, ClaimId::as_str);
-        self.read().await?.claims(before, limit).await?.into_iter().map(claim_row).collect()
+        let rows = self.read().await?.claims(before, limit).await?;
+        rows.into_iter().map(|row| claim_row(&self.vault, row)).collect()
     }
 
     /// The photos of a claim, in order; empty if there is no such claim.
@@ -331,15 +393,31 @@ impl Store {
     /// # Errors
     /// If they cannot be read.
     pub async fn photos(&self, id: &ClaimId) -> Result<Vec<PhotoRow>, StoreError> {
-        photo_rows(self.read().await?.photos(id.as_str()).await?)
+        let mut db = self.read().await?;
+        let Some(claim) = db.claim_facts(id.as_str()).await? else { return Ok(Vec::new()) };
+        let secrets = self.vault.secrets(id.as_str(), claim.sealed.as_deref(), claim.wrapped.as_deref())?;
+        photo_rows(db.photos(id.as_str()).await?, secrets.as_ref())
     }
 
-    /// Decisions recorded after a place among them, in the order they were made: place, claim and record.
+    /// Decisions recorded after a place among them, in the order they were made, but for those of erased claims: place,
+    /// claim and record. One whose record does not open comes with the bytes as stored, which are no record.
     ///
     /// # Errors
     /// If they cannot be read.
     pub async fn decided(&self, after: i64, limit: u32) -> Result<Vec<(i64, String, Vec<u8>)>, StoreError> {
-        self.read().await?.decided(after, limit).await
+        let rows = self.read().await?.decided(after, limit).await?;
+        let mut decided = Vec::with_capacity(rows.len());
+        for row in rows {
+            let opened = match row.wrapped {
+                None => None,
+                Some(wrapped) => {
+                    let key = self.vault.unwrap_key(&row.claim, &wrapped)?;
+                    key.and_then(|key| key.open(Cell::Record, &row.record))
+                }
+            };
+            decided.push((row.id, row.claim, opened.unwrap_or(row.record)));
+        }
+        Ok(decided)
     }
 
     /// How many claims are in each state, and how many were last decided each way.
@@ -355,7 +433,7 @@ impl Store {
     /// # Errors
     /// If it cannot begin.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        Ok(Snapshot { db: self.read().await? })
+        Ok(Snapshot { db: self.read().await?, vault: self.vault.clone() })
     }
 }
 
@@ -364,7 +442,9 @@ impl Store {
 pub struct DecisionTransaction {
     db: Session,
     log: Arc<Log>,
+    vault: Arc<Vault>,
     id: ClaimId,
+    seal: Option<(ClaimKey, Vec<u8>)>,
 }
 
 impl DecisionTransaction {
@@ -378,12 +458,12 @@ impl DecisionTransaction {
     /// # Errors
     /// If they cannot be read.
     pub async fn repeats(&mut self, readings: &[Reading]) -> Result<Vec<Repeat>, StoreError> {
-        repeats::repeats(self.db.as_mut(), self.id.as_str(), readings).await
+        repeats::repeats(self.db.as_mut(), &self.vault, self.id.as_str(), readings).await
     }
 
     /// The approval gate, to be looked at and closed together with this decision.
     pub fn gate(&mut self) -> super::gate::GateRows<'_> {
-        super::gate::GateRows { db: self.db.as_mut(), log: &self.log }
+        super::gate::GateRows { db: self.db.as_mut(), log: &self.log, vault: &self.vault }
     }
 
     /// The policies, one of which decides.
@@ -393,7 +473,7 @@ impl DecisionTransaction {
 
     /// Records the decision: record, log entry, fingerprints and the end of the job in one commit.
     ///
-    /// `pages` are the normalised pages kept for viewing, in the order of the photos.
+    /// `pages` are the names of the normalised pages kept for viewing, in the order of the photos.
     ///
     /// # Errors
     /// If it cannot be committed; then nothing is recorded and the job remains.
@@ -404,18 +484,33 @@ impl DecisionTransaction {
         timing: &str,
         pages: &[Option<ContentHash>],
     ) -> Result<(), StoreError> {
+        let bytes = record.canonical();
+        let (stored, payload) = match &self.seal {
+            None => {
+                let payload = audit::decided_payload(&bytes, timing, pages);
+                (bytes, payload)
+            }
+            Some((key, salt)) => {
+                let sealed = key.seal(Cell::Record, &bytes);
+                let text = std::str::from_utf8(&bytes).expect("JSON is UTF-8");
+                let payload = sealed::decided_payload(salt, text, ContentHash::of(&sealed), timing, pages);
+                (sealed, payload)
+            }
+        };
         let made = RawDecision {
             decided_at: decided_at.to_owned(),
             decision: record.verdict.decision.as_str().to_owned(),
-            record: record.canonical(),
+            record: stored,
             timing: timing.to_owned(),
+            kind: vault::kind(record).map(str::to_owned),
+            cell: None,
         };
         self.db.keep_decision(self.id.as_str(), &made).await?;
-        self.db.keep_fingerprints(self.id.as_str(), &fingerprints(&record.evidence.readings)).await?;
+        let prints = self.vault.prints(&record.evidence.readings)?;
+        self.db.keep_fingerprints(self.id.as_str(), &prints).await?;
         for (n, page) in pages.iter().enumerate().filter_map(|(n, p)| p.map(|p| (n, p))) {
             self.db.keep_page(self.id.as_str(), n as i64, &page.to_string()).await?;
         }
-        let payload = audit::decided_payload(&made.record, timing, pages);
         self.finish(ClaimState::Decided, decided_at, audit::kind::DECIDED, payload).await
     }
 
@@ -438,6 +533,7 @@ impl DecisionTransaction {
 /// One moment of the database, for verification: all as stored, none of it trusted.
 pub struct Snapshot {
     pub(super) db: Session,
+    pub(super) vault: Arc<Vault>,
 }
 
 impl Snapshot {
@@ -448,35 +544,46 @@ impl Snapshot {
     pub async fn damage(&mut self) -> Result<Vec<String>, StoreError> {
         self.db.damage().await
     }
+
+    /// Whether there is a key-encryption key, and it does not open these records.
+    ///
+    /// # Errors
+    /// If it cannot be told.
+    pub async fn has_wrong_key(&mut self) -> Result<bool, StoreError> {
+        let stored = self.db.vault().await?;
+        Ok(self.vault.is_wrong(stored.as_deref()))
+    }
 }
 
 fn cut_off() -> StoreError {
     StoreError::Unavailable("the claim's acceptance was cut off".to_owned())
 }
 
+/// An idempotency key and its body as they are stored, and as they were before texts were keyed.
+fn key_forms(vault: &Vault, keyed: &KeyedBody) -> Result<[[String; 2]; 2], StoreError> {
+    let plain = [keyed.key.to_string(), keyed.body.to_string()];
+    Ok([[vault.keyed("key", &plain[0])?, vault.keyed("body", &plain[1])?], plain])
+}
+
+/// Whether a stored body is the one that came with this key. Of an erased claim nothing is known any more; its key stands
+/// for it all the same.
+fn is_body(vault: &Vault, keyed: &KeyedBody, stored: &str) -> Result<bool, StoreError> {
+    Ok(stored.is_empty() || key_forms(vault, keyed)?.iter().any(|[_, body]| body == stored))
+}
+
 /// The log's entry of an accepted claim.
-fn accepted<'a>(text: &ClaimText<'a>) -> Draft<'a> {
-    let new = text.new;
-    let hashes: Vec<String> = new.photos.iter().map(|p| p.sha256.to_string()).collect();
-    let commitment = |(p, sha256): (&'a PhotoRow, _)| PhotoCommitment {
-        sha256,
-        bytes: p.bytes,
-        media_type: &p.media_type,
-        pdf_page: p.pdf_page.map(i64::from),
-        source: &p.source,
-    };
-    let photos: Vec<PhotoCommitment<'_>> =
-        new.photos.iter().zip(hashes.iter().map(String::as_str)).map(commitment).collect();
-    let key = new.key.as_ref().map(|k| [k.key.to_string(), k.body.to_string()]);
-    let key = key.as_ref().map(|[key, body]| [key.as_str(), body]);
-    let payload = audit::accepted_payload(
-        &new.created_at,
-        &new.salt,
-        text.claim_json.as_deref(),
-        &photos,
-        Some(key),
-        Some(new.now.as_deref()),
-    );
+fn accepted<'a>(new: &'a NewClaim, secrets: &Secrets, key: Option<&[String; 2]>, cell: ContentHash) -> Draft<'a> {
+    let blobs: Vec<String> = new.photos.iter().map(|p| p.blob.to_string()).collect();
+    let mut photos = Vec::new();
+    for ((p, [source, sha256]), blob) in new.photos.iter().zip(&secrets.photos).zip(&blobs) {
+        let (media_type, pdf_page) = (p.media_type.as_str(), p.pdf_page.map(i64::from));
+        let photo = PhotoCommitment { sha256, bytes: p.bytes, media_type, pdf_page, source };
+        photos.push(SealedPhoto { photo, blob });
+    }
+    let key = key.map(|[key, body]| [key.as_str(), body.as_str()]);
+    let claim_json = secrets.claim.as_deref();
+    let now = new.now.as_deref();
+    let payload = sealed::accepted_payload(&new.created_at, &new.salt, claim_json, &photos, key, now, cell);
     Draft { at: &new.created_at, kind: audit::kind::ACCEPTED, subject: new.id.as_str(), payload }
 }
 
@@ -488,22 +595,36 @@ fn parse_claim(text: &str) -> Result<Claim, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Corrupt("a stored claim is not a claim".to_owned()))
 }
 
-fn claim_row(row: ClaimRecord) -> Result<ClaimRow, StoreError> {
-    Ok(ClaimRow {
-        id: claim_id(&row.id)?,
-        created_at: row.created_at,
-        claim: row.claim_json.as_deref().map(parse_claim).transpose()?,
-        state: ClaimState::parse(&row.state)?,
-        decision: row.decision,
-    })
+fn claim_row(vault: &Vault, row: ClaimRecord) -> Result<ClaimRow, StoreError> {
+    let (id, created_at) = (claim_id(&row.id)?, row.created_at);
+    if row.erased_at.is_some() {
+        return Ok(ClaimRow { id, created_at, claim: None, state: ClaimState::Erased, decision: None });
+    }
+    let (claim_json, decision) = match vault.secrets(&row.id, row.sealed.as_deref(), row.wrapped.as_deref())? {
+        None => (row.claim_json, row.decision),
+        Some((secrets, key)) => {
+            let open = |decision: DecisionRow| {
+                let record = key.open(Cell::Record, &decision.record).ok_or_else(vault::altered)?;
+                Ok::<_, StoreError>(DecisionRow { record, ..decision })
+            };
+            (secrets.claim, row.decision.map(open).transpose()?)
+        }
+    };
+    let claim = claim_json.as_deref().map(parse_claim).transpose()?;
+    Ok(ClaimRow { id, created_at, claim, state: ClaimState::parse(&row.state)?, decision })
 }
 
-fn photo_rows(photos: Vec<RawPhoto>) -> Result<Vec<PhotoRow>, StoreError> {
+fn photo_rows(mut photos: Vec<RawPhoto>, secrets: Option<&(Secrets, ClaimKey)>) -> Result<Vec<PhotoRow>, StoreError> {
+    if let Some((secrets, _)) = secrets {
+        secrets.fill(&mut photos);
+    }
     let hash = |text: &str| text.parse().map_err(|_| StoreError::Corrupt("a photo's hash is malformed".to_owned()));
     let page = |n: i64| u32::try_from(n).map_err(|_| StoreError::Corrupt("a photo's page is no number".to_owned()));
     let row = |photo: RawPhoto| {
         Ok(PhotoRow {
             sha256: hash(&photo.sha256)?,
+            blob: hash(&photo.blob)?,
+            seal: secrets.map(|(_, key)| key.clone()),
             source: photo.source,
             bytes: photo.bytes as u64,
             media_type: photo.media_type,

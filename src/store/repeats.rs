@@ -1,6 +1,7 @@
 //! What papers are found again by, and what earlier papers have in common with one.
 
 use super::rows::{Alike, PrintRow, Rows, Sought};
+use super::vault::Vault;
 use super::{Fingerprint, SharedTrait, Store, StoreError, claim_id};
 use crate::domain::likeness::{BUILD, SERIAL, device_marks, electronic_original, issuer, marks, proofs};
 use crate::domain::{ClaimId, FieldName, PrintMatch, Reading, Record, Repeat, RepeatKind};
@@ -71,11 +72,13 @@ fn parse_picture_hash(text: &str) -> Option<u64> {
     (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
-/// The numbers ten below and ten above, as long as this one; `None` if it is not all digits.
-fn neighbours(number: &str) -> Option<[String; 2]> {
-    let (value, digits) = (number.parse::<u128>().ok()?, number.len());
-    let most = 10_u128.checked_pow(u32::try_from(digits).ok()?)? - 1;
-    Some([value.saturating_sub(10), (value + 10).min(most)].map(|value| format!("{value:0digits$}")))
+/// The numbers up to ten below and ten above, as long as this one and without it; none if it is not all digits.
+fn neighbours(number: &str) -> Vec<String> {
+    let digits = number.len();
+    let most = u32::try_from(digits).ok().and_then(|digits| 10_u128.checked_pow(digits));
+    let (Ok(value), Some(most)) = (number.parse::<u128>(), most) else { return Vec::new() };
+    let near = value.saturating_sub(10)..=(value + 10).min(most - 1);
+    near.filter(|other| *other != value).map(|other| format!("{other:0digits$}")).collect()
 }
 
 /// A part of a hash in hex digits, and those that differ from it in one bit.
@@ -132,12 +135,17 @@ fn strongest(mut found: Vec<Repeat>) -> Vec<Repeat> {
 }
 
 /// Earlier photos like these in other claims: see [`super::DecisionTransaction::repeats`].
-pub(super) async fn repeats(db: &mut dyn Rows, claim: &str, readings: &[Reading]) -> Result<Vec<Repeat>, StoreError> {
+pub(super) async fn repeats(
+    db: &mut dyn Rows,
+    vault: &Vault,
+    claim: &str,
+    readings: &[Reading],
+) -> Result<Vec<Repeat>, StoreError> {
     let most = REPEATS_TOLD as i64;
     let mut found = Vec::new();
     let mut proven = BTreeSet::new();
     for (document, reading) in readings.iter().enumerate() {
-        let print = fingerprint(document, reading);
+        let print = vault.print(&fingerprint(document, reading))?;
         for row in db.prints(&Sought::Bytes(&print.sha256), claim, most).await? {
             found.push(repeat(document, RepeatKind::SameBytes, row, 0)?);
         }
@@ -154,7 +162,7 @@ pub(super) async fn repeats(db: &mut dyn Rows, claim: &str, readings: &[Reading]
         }
         let proofs = proofs(reading);
         for mark in &marks(reading) {
-            for row in db.prints(&Sought::Mark(mark), claim, most).await? {
+            for row in db.prints(&Sought::Mark(&vault.keyed("mark", mark)?), claim, most).await? {
                 let repeat = repeat(document, RepeatKind::SameContent, row, 0)?;
                 if proofs.contains(mark) {
                     proven.insert((document, repeat.claim.clone(), repeat.other_document));
@@ -176,7 +184,8 @@ pub(super) async fn repeats(db: &mut dyn Rows, claim: &str, readings: &[Reading]
         if by_chance {
             if !records.contains_key(&repeat.claim) {
                 // One that cannot be read is the audit's to tell; nothing is compared with it.
-                let bytes = db.last_record(&repeat.claim).await?;
+                let stored = db.last_record(&repeat.claim).await?;
+                let bytes = stored.and_then(|(stored, key)| vault.record(&repeat.claim, key.as_deref(), stored).ok());
                 let record = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
                 records.insert(repeat.claim.clone(), record);
             }
@@ -203,28 +212,39 @@ impl Store {
         let mut db = self.read().await?;
         let Some(claim) = db.claim(id.as_str()).await? else { return Ok(None) };
         let before = before.map_or(AFTER_ALL, ClaimId::as_str);
-        let record: Option<Record> = claim
-            .decision
-            .map(|decision| serde_json::from_slice(&decision.record))
+        let vault = &self.vault;
+        let open = |stored| vault.record(id.as_str(), claim.wrapped.as_deref(), stored);
+        let stored = claim.decision.map(|decision| decision.record).filter(|_| claim.erased_at.is_none());
+        let record: Option<Record> = stored
+            .map(open)
+            .transpose()?
+            .map(|bytes| serde_json::from_slice(&bytes))
             .transpose()
             .map_err(|_| StoreError::Corrupt("a stored record is not a record".to_owned()))?;
         let mut shared: BTreeMap<String, BTreeSet<SharedTrait>> = BTreeMap::new();
-        for print in fingerprints(record.as_ref().map_or(&[][..], |record| &record.evidence.readings)) {
+        for plain in fingerprints(record.as_ref().map_or(&[][..], |record| &record.evidence.readings)) {
+            let print = vault.print(&plain)?;
             let mut searches = vec![(SharedTrait::Bytes, Sought::Bytes(&print.sha256))];
             let code = print.code.as_deref().unwrap_or_default();
-            let near = print.number.as_deref().and_then(neighbours);
+            let near = plain.number.as_deref().map(neighbours).unwrap_or_default();
+            let near: Vec<String> =
+                near.iter().map(|number| vault.keyed("number", number)).collect::<Result<_, _>>()?;
             if let (Some(family), Some(number)) = (&print.family, &print.number) {
                 searches.push((SharedTrait::Number, Sought::Number { family, number, code }));
-                if let Some([from, to]) = &near {
-                    let near = Sought::Near { family, range: [from, to], number, code };
-                    searches.push((SharedTrait::NeighbouringNumber, near));
+                if !near.is_empty() {
+                    searches.push((SharedTrait::NeighbouringNumber, Sought::Near { family, numbers: &near, code }));
                 }
             }
             searches.extend(print.issuer.as_deref().map(|issuer| (SharedTrait::Issuer, Sought::Issuer(issuer))));
-            searches.extend(print.marks.iter().map(|mark| match mark {
-                mark if mark.starts_with(BUILD) => (SharedTrait::Device, Sought::RareMark(mark, MOST_OF_A_BUILD)),
-                mark if mark.starts_with(SERIAL) => (SharedTrait::Device, Sought::Mark(mark)),
-                mark => (SharedTrait::Content, Sought::Mark(mark)),
+            let marks: Vec<(&String, String)> = plain
+                .marks
+                .iter()
+                .map(|mark| Ok((mark, vault.keyed("mark", mark)?)))
+                .collect::<Result<_, StoreError>>()?;
+            searches.extend(marks.iter().map(|(plain, mark)| match plain {
+                plain if plain.starts_with(BUILD) => (SharedTrait::Device, Sought::RareMark(mark, MOST_OF_A_BUILD)),
+                plain if plain.starts_with(SERIAL) => (SharedTrait::Device, Sought::Mark(mark)),
+                _ => (SharedTrait::Content, Sought::Mark(mark)),
             }));
             let pictures = same_pictures(db.as_mut(), id.as_str(), &print).await?;
             searches.extend(pictures.into_iter().map(|(_, row)| (SharedTrait::Picture, Sought::Row(row))));

@@ -4,6 +4,7 @@
 use super::gate::{RawMove, RawOutcome};
 use super::policy::PolicyRows;
 use super::reads::ReadRows;
+use super::vault::RawErasure;
 use super::walk::Walk;
 use super::{DecisionRow, Fingerprint, NewClaim, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
@@ -37,6 +38,10 @@ pub(super) trait Backend: Debug + Send + Sync {
     /// Lets go of a job, not to be taken before the pause is over. Nothing happens if somebody else took it.
     async fn release(&self, claim: &str, fence: i64, pause: Duration, counts: bool) -> Result<(), StoreError>;
 
+    /// Takes what was deleted out of the database's own files, as far as that can be done without keeping others waiting;
+    /// `false` if it has to be tried again. `wholly` writes them anew, which takes long and as much room again.
+    async fn scrub(&self, wholly: bool) -> Result<bool, StoreError>;
+
     /// Waits for everything under way and closes.
     async fn close(&self);
 }
@@ -50,10 +55,13 @@ pub(super) struct JobRow {
     pub(super) now: Option<String>,
 }
 
-/// A claim to be kept, with its words as they are stored.
-pub(super) struct ClaimText<'a> {
+/// A claim to be kept, with its content as it is stored.
+pub(super) struct SealedClaim<'a> {
     pub(super) new: &'a NewClaim,
-    pub(super) claim_json: Option<String>,
+    pub(super) sealed: Vec<u8>,
+    pub(super) wrapped: Vec<u8>,
+    /// The idempotency key and its body, keyed.
+    pub(super) keyed: Option<[String; 2]>,
 }
 
 /// A claim as stored, with its last decision.
@@ -64,10 +72,13 @@ pub(super) struct ClaimRecord {
     pub(super) claim_json: Option<String>,
     pub(super) state: String,
     pub(super) decision: Option<DecisionRow>,
+    pub(super) sealed: Option<Vec<u8>>,
+    pub(super) wrapped: Option<Vec<u8>>,
+    pub(super) erased_at: Option<String>,
 }
 
 impl ClaimRecord {
-    /// From the columns id, created_at, claim_json, state, decided_at, record and timing.
+    /// From the columns id, created_at, claim_json, state, decided_at, record, timing, sealed, wrapped and erased_at.
     pub(super) fn of<'r, R: Row>(row: &'r R) -> Result<Self, StoreError>
     where
         usize: ColumnIndex<R>,
@@ -84,8 +95,40 @@ impl ClaimRecord {
             claim_json: row.try_get(2)?,
             state: row.try_get(3)?,
             decision: decided.map(decision).transpose()?,
+            sealed: row.try_get(7)?,
+            wrapped: row.try_get(8)?,
+            erased_at: row.try_get(9)?,
         })
     }
+}
+
+/// How a claim's content is kept, where it stands, and whether a job waits for it.
+#[derive(Debug)]
+pub(super) struct ClaimFacts {
+    pub(super) state: String,
+    pub(super) job: bool,
+    pub(super) sealed: Option<Vec<u8>>,
+    pub(super) wrapped: Option<Vec<u8>>,
+    pub(super) erased_at: Option<String>,
+}
+
+/// A decision to be read again.
+#[derive(Debug)]
+pub(super) struct DecidedRow {
+    pub(super) id: i64,
+    pub(super) claim: String,
+    pub(super) record: Vec<u8>,
+    pub(super) wrapped: Option<Vec<u8>>,
+}
+
+/// Whose content may be old enough to be erased: the last decisions of this kind and outcome, made before a time, of claims
+/// that no person has still to look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Aged<'a> {
+    pub(super) kind: &'a str,
+    pub(super) decision: &'a str,
+    pub(super) before: &'a str,
+    pub(super) limit: u32,
 }
 
 /// The end of the log as stored.
@@ -103,8 +146,8 @@ pub(super) enum Sought<'a> {
     Bytes(&'a str),
     /// Of this number, with this code where both have one.
     Number { family: &'a str, number: &'a str, code: &'a str },
-    /// Of a number from the first to the last that is as long as `number` and not it, with this code.
-    Near { family: &'a str, range: [&'a str; 2], number: &'a str, code: &'a str },
+    /// Of one of these numbers, with this code.
+    Near { family: &'a str, numbers: &'a [String], code: &'a str },
     /// Of this mark.
     Mark(&'a str),
     /// Of this mark, if no more claims than so many have it.
@@ -136,19 +179,14 @@ impl Sought<'_> {
                 .push(") OR ")
                 .push_bind(code)
                 .push(" = '')"),
-            Sought::Near { family, range: [from, to], number, code } => query
-                .push("fingerprints f WHERE f.family = ")
-                .push_bind(family)
-                .push(" AND f.number BETWEEN ")
-                .push_bind(from)
-                .push(" AND ")
-                .push_bind(to)
-                .push(" AND f.number <> ")
-                .push_bind(number)
-                .push(" AND length(f.number) = ")
-                .push_bind(number.len() as i64)
-                .push(" AND COALESCE(f.code, '') = ")
-                .push_bind(code),
+            Sought::Near { family, numbers, code } => {
+                query.push("fingerprints f WHERE f.family = ").push_bind(family).push(" AND f.number IN (");
+                let mut list = query.separated(", ");
+                for number in numbers {
+                    list.push_bind(number.as_str());
+                }
+                query.push(") AND COALESCE(f.code, '') = ").push_bind(code)
+            }
             Sought::Mark(mark) => query
                 .push("marks m JOIN fingerprints f ON f.claim = m.claim AND f.document = m.document WHERE m.mark = ")
                 .push_bind(mark),
@@ -196,6 +234,9 @@ pub(super) struct PrintRow {
 pub(super) struct AuditableRow {
     pub(super) salt: Vec<u8>,
     pub(super) record: Option<Vec<u8>>,
+    pub(super) sealed: Option<Vec<u8>>,
+    pub(super) wrapped: Option<Vec<u8>>,
+    pub(super) erased_at: Option<String>,
 }
 
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
@@ -211,8 +252,9 @@ pub(super) trait Rows: PolicyRows + ReadRows + Walk {
     /// Of these idempotency keys the ones in use: key, body and claim.
     async fn keys(&mut self, keys: &[String]) -> Result<Vec<[String; 3]>, StoreError>;
     /// Claims, photos, jobs and idempotency keys.
-    async fn keep_claims(&mut self, claims: &[ClaimText<'_>]) -> Result<(), StoreError>;
+    async fn keep_claims(&mut self, claims: &[SealedClaim<'_>]) -> Result<(), StoreError>;
     async fn claim(&mut self, id: &str) -> Result<Option<ClaimRecord>, StoreError>;
+    async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError>;
     /// Newest first.
     async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError>;
     /// In order.
@@ -225,9 +267,10 @@ pub(super) trait Rows: PolicyRows + ReadRows + Walk {
     /// Sets the claim's state and ends its job.
     async fn finish(&mut self, claim: &str, state: &str) -> Result<(), StoreError>;
     async fn keep_decision(&mut self, claim: &str, decision: &RawDecision) -> Result<(), StoreError>;
-    /// Place, claim and record of every decision, in the order they were made.
-    async fn decided(&mut self, after: i64, limit: u32) -> Result<Vec<(i64, String, Vec<u8>)>, StoreError>;
-    async fn last_record(&mut self, claim: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Every decision of claims that are not erased, in the order they were made.
+    async fn decided(&mut self, after: i64, limit: u32) -> Result<Vec<DecidedRow>, StoreError>;
+    /// The last record, and the claim's wrapped key.
+    async fn last_record(&mut self, claim: &str) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, StoreError>;
     /// Claims by state, and by what was last decided.
     async fn counts(&mut self) -> Result<[BTreeMap<String, i64>; 2], StoreError>;
 
@@ -267,6 +310,24 @@ pub(super) trait Rows: PolicyRows + ReadRows + Walk {
     /// In order.
     async fn moves(&mut self) -> Result<Vec<RawMove>, StoreError>;
     async fn keep_move(&mut self, moved: &RawMove) -> Result<(), StoreError>;
+
+    /// The wrapped index key.
+    async fn vault(&mut self) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Whether any claim has a data key.
+    async fn any_keys(&mut self) -> Result<bool, StoreError>;
+    async fn keep_vault(&mut self, index_key: &[u8]) -> Result<(), StoreError>;
+    /// Notes the kind of a decision made before kinds were noted.
+    async fn keep_kind(&mut self, decision: i64, kind: &str) -> Result<(), StoreError>;
+    /// Deletes everything that is known of a claim but that it was, when, how it was decided and what the log holds.
+    async fn erase(&mut self, claim: &str, at: &str) -> Result<(), StoreError>;
+    async fn keep_erasure(&mut self, claim: &str, erasure: &RawErasure, pending: &str) -> Result<(), StoreError>;
+    /// Of these names of stored bytes those that other claims name as well.
+    async fn named_elsewhere(&mut self, names: &[String], not_claim: &str) -> Result<Vec<String>, StoreError>;
+    /// Claims whose photos are still to be deleted, with their names, oldest first.
+    async fn pending_erasures(&mut self, limit: u32) -> Result<Vec<[String; 2]>, StoreError>;
+    async fn end_erasure(&mut self, claim: &str) -> Result<(), StoreError>;
+    /// Oldest first.
+    async fn aged(&mut self, of: &Aged<'_>) -> Result<Vec<String>, StoreError>;
 
     /// What the database's own check of itself says; empty if it is sound, or if it has none.
     async fn damage(&mut self) -> Result<Vec<String>, StoreError>;

@@ -9,8 +9,10 @@ mod walk;
 
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{
-    Alike, AuditableRow, Backend, ClaimRecord, ClaimText, Head, JobRow, PrintRow, Rows, Session, Sought, millis,
+    Aged, Alike, AuditableRow, Backend, ClaimFacts, ClaimRecord, DecidedRow, Head, JobRow, PrintRow, Rows, SealedClaim,
+    Session, Sought, millis,
 };
+use super::vault::RawErasure;
 use super::{Fingerprint, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
@@ -26,6 +28,9 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// Rows of nodes asked for in one statement.
 const NODES_AT_ONCE: usize = 200;
+
+/// Time that a statement may wait for others.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Now, in milliseconds since 1970.
 const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
@@ -54,7 +59,9 @@ impl SqliteFile {
             .journal_mode(SqliteJournalMode::Wal)
             // NORMAL may lose a committed transaction at a power cut; an acknowledged claim must not be.
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(30));
+            // What is erased is overwritten, and no longer lies in free pages.
+            .pragma("secure_delete", "ON")
+            .busy_timeout(PATIENCE);
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(30))
@@ -86,6 +93,19 @@ impl SqliteFile {
         if told == "ok" { Ok(()) } else { Err(StoreError::Corrupt(told)) }
     }
 
+    /// The wrapped index key in a database file, if it has one.
+    pub(super) async fn inspect_vault(file: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let is_there = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'vault'");
+        let vault = match is_there.fetch_optional(&mut connection).await? {
+            None => None,
+            Some(_) => sqlx::query_scalar("SELECT index_key FROM vault").fetch_optional(&mut connection).await?,
+        };
+        connection.close().await?;
+        Ok(vault)
+    }
+
     async fn begin(&self) -> Result<SqliteRows, StoreError> {
         let turn = self.turn.clone().lock_owned().await;
         Ok(SqliteRows { tx: self.pool.begin_with("BEGIN IMMEDIATE").await?, _turn: Some(turn) })
@@ -111,9 +131,9 @@ impl SqliteFile {
         let mut last = i64::MIN;
         loop {
             let decided = rows.decided(last, AT_ONCE).await?;
-            let Some((id, ..)) = decided.last() else { break };
-            last = *id;
-            for (_, claim, record) in &decided {
+            let Some(end) = decided.last() else { break };
+            last = end.id;
+            for DecidedRow { claim, record, .. } in &decided {
                 // A record that was altered is the audit's to tell.
                 let Ok(record) = serde_json::from_slice::<Record>(record) else { continue };
                 rows.keep_fingerprints(claim, &super::fingerprints(&record.evidence.readings)).await?;
@@ -181,8 +201,34 @@ impl Backend for SqliteFile {
         Ok(rows.tx.commit().await?)
     }
 
+    async fn scrub(&self, wholly: bool) -> Result<bool, StoreError> {
+        let _turn = self.turn.lock().await;
+        let mut connection = self.pool.acquire().await?;
+        // Writers wait while a checkpoint waits for readers, so it may not wait long.
+        sqlx::query("PRAGMA busy_timeout = 500").execute(&mut *connection).await?;
+        let scrubbed = scrubbed(&mut connection, wholly).await;
+        sqlx::query(AssertSqlSafe(format!("PRAGMA busy_timeout = {}", PATIENCE.as_millis())))
+            .execute(&mut *connection)
+            .await?;
+        scrubbed
+    }
+
     async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Writes the write-ahead log back into the file and cuts it to nothing.
+async fn scrubbed(connection: &mut SqliteConnection, wholly: bool) -> Result<bool, StoreError> {
+    if wholly {
+        sqlx::query("VACUUM").execute(&mut *connection).await?;
+    }
+    let told = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
+    match told {
+        Ok(row) => Ok(row.try_get::<i64, _>(0)? == 0),
+        // Somebody else is at it.
+        Err(sqlx::Error::Database(e)) if e.code().is_some_and(|code| code == "5" || code == "6") => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -194,7 +240,8 @@ fn lossy_or_null(row: &SqliteRow, column: usize) -> Result<Option<String>, Store
     Ok(row.try_get::<Option<&[u8]>, _>(column)?.map(|b| String::from_utf8_lossy(b).into_owned()))
 }
 
-const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing FROM claims c \
+const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing, c.sealed, \
+     k.wrapped, c.erased_at FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
      LEFT JOIN decisions d ON d.id = (SELECT id FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) ";
 
 const ENTRIES: &str = "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(subject AS BLOB), CAST(payload AS BLOB), \
@@ -248,26 +295,27 @@ impl Rows for SqliteRows {
         Ok(found)
     }
 
-    async fn keep_claims(&mut self, claims: &[ClaimText<'_>]) -> Result<(), StoreError> {
-        for ClaimText { new, claim_json } in claims {
+    async fn keep_claims(&mut self, claims: &[SealedClaim<'_>]) -> Result<(), StoreError> {
+        for SealedClaim { new, sealed, wrapped, keyed } in claims {
             sqlx::query(
-                "INSERT INTO claims (id, created_at, claim_json, salt, state) VALUES (?, ?, ?, ?, 'processing')",
+                "INSERT INTO claims (id, created_at, claim_json, salt, state, sealed) \
+                 VALUES (?, ?, NULL, x'', 'processing', ?)",
             )
             .bind(new.id.as_str())
             .bind(&new.created_at)
-            .bind(claim_json)
-            .bind(new.salt.as_slice())
+            .bind(sealed)
             .execute(&mut *self.tx)
             .await?;
+            let key = sqlx::query("INSERT INTO claim_keys (claim, wrapped) VALUES (?, ?)").bind(new.id.as_str());
+            key.bind(wrapped).execute(&mut *self.tx).await?;
             for (n, photo) in new.photos.iter().enumerate() {
                 sqlx::query(
-                    "INSERT INTO photos (claim, n, source, sha256, bytes, media_type, pdf_page) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO photos (claim, n, source, sha256, blob, bytes, media_type, pdf_page) \
+                     VALUES (?, ?, '', '', ?, ?, ?, ?)",
                 )
                 .bind(new.id.as_str())
                 .bind(n as i64)
-                .bind(&photo.source)
-                .bind(photo.sha256.to_string())
+                .bind(photo.blob.to_string())
                 .bind(photo.bytes as i64)
                 .bind(&photo.media_type)
                 .bind(photo.pdf_page)
@@ -285,10 +333,10 @@ impl Rows for SqliteRows {
             );
             let job = sqlx::query(AssertSqlSafe(job)).bind(new.id.as_str()).bind(taken).bind(&new.now);
             job.bind(holder).bind(taken).bind(lease).execute(&mut *self.tx).await?;
-            if let Some(keyed) = &new.key {
+            if let Some([key, body]) = keyed {
                 sqlx::query("INSERT INTO idempotency (key_sha256, body_sha256, claim) VALUES (?, ?, ?)")
-                    .bind(keyed.key.to_string())
-                    .bind(keyed.body.to_string())
+                    .bind(key)
+                    .bind(body)
                     .bind(new.id.as_str())
                     .execute(&mut *self.tx)
                     .await?;
@@ -302,6 +350,23 @@ impl Rows for SqliteRows {
         row.fetch_optional(&mut *self.tx).await?.as_ref().map(ClaimRecord::of).transpose()
     }
 
+    async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError> {
+        let row = sqlx::query(
+            "SELECT state, EXISTS (SELECT 1 FROM jobs WHERE claim = c.id), sealed, k.wrapped, erased_at FROM claims c \
+             LEFT JOIN claim_keys k ON k.claim = c.id WHERE id = ?",
+        );
+        let facts = |r: &SqliteRow| {
+            Ok(ClaimFacts {
+                state: r.try_get(0)?,
+                job: r.try_get::<i64, _>(1)? != 0,
+                sealed: r.try_get(2)?,
+                wrapped: r.try_get(3)?,
+                erased_at: r.try_get(4)?,
+            })
+        };
+        row.bind(id).fetch_optional(&mut *self.tx).await?.as_ref().map(facts).transpose()
+    }
+
     async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id < ? ORDER BY c.id DESC LIMIT ?")));
         rows.bind(before).bind(limit).fetch_all(&mut *self.tx).await?.iter().map(ClaimRecord::of).collect()
@@ -310,7 +375,8 @@ impl Rows for SqliteRows {
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
         let rows = sqlx::query(
             "SELECT n, CAST(source AS BLOB), CAST(sha256 AS BLOB), bytes, CAST(media_type AS BLOB), \
-             CAST(page_sha256 AS BLOB), pdf_page FROM photos WHERE claim = ? ORDER BY n",
+             CAST(page_sha256 AS BLOB), pdf_page, CAST(COALESCE(blob, sha256) AS BLOB) FROM photos WHERE claim = ? \
+             ORDER BY n",
         )
         .bind(claim)
         .fetch_all(&mut *self.tx)
@@ -324,6 +390,7 @@ impl Rows for SqliteRows {
                 media_type: lossy(r, 4)?,
                 page: lossy_or_null(r, 5)?,
                 pdf_page: r.try_get(6)?,
+                blob: lossy(r, 7)?,
             })
         };
         rows.iter().map(photo).collect()
@@ -351,30 +418,43 @@ impl Rows for SqliteRows {
     }
 
     async fn keep_decision(&mut self, claim: &str, made: &RawDecision) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO decisions (claim, decided_at, decision, record, timing) VALUES (?, ?, ?, ?, ?)")
+        let insert =
+            "INSERT INTO decisions (claim, decided_at, decision, record, timing, kind) VALUES (?, ?, ?, ?, ?, ?)";
+        sqlx::query(insert)
             .bind(claim)
             .bind(&made.decided_at)
             .bind(&made.decision)
             .bind(&made.record)
             .bind(&made.timing)
+            .bind(&made.kind)
             .execute(&mut *self.tx)
             .await?;
         Ok(())
     }
 
-    async fn decided(&mut self, after: i64, limit: u32) -> Result<Vec<(i64, String, Vec<u8>)>, StoreError> {
-        let rows = sqlx::query("SELECT id, claim, record FROM decisions WHERE id > ? ORDER BY id LIMIT ?");
-        let rows = rows.bind(after).bind(limit).fetch_all(&mut *self.tx).await?;
-        rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?, r.try_get(2)?))).collect()
+    async fn decided(&mut self, after: i64, limit: u32) -> Result<Vec<DecidedRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT d.id, d.claim, d.record, k.wrapped FROM decisions d LEFT JOIN claim_keys k ON k.claim = d.claim \
+             WHERE d.id > ? AND d.kind IS NOT '' ORDER BY d.id LIMIT ?",
+        );
+        let decided = |r: &SqliteRow| {
+            let (id, claim, record, wrapped) = (r.try_get(0)?, r.try_get(1)?, r.try_get(2)?, r.try_get(3)?);
+            Ok(DecidedRow { id, claim, record, wrapped })
+        };
+        rows.bind(after).bind(limit).fetch_all(&mut *self.tx).await?.iter().map(decided).collect()
     }
 
-    async fn last_record(&mut self, claim: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = sqlx::query_scalar("SELECT record FROM decisions WHERE claim = ? ORDER BY id DESC LIMIT 1");
+    async fn last_record(&mut self, claim: &str) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, StoreError> {
+        let row = sqlx::query_as(
+            "SELECT d.record, k.wrapped FROM decisions d LEFT JOIN claim_keys k ON k.claim = d.claim \
+             WHERE d.claim = ? ORDER BY d.id DESC LIMIT 1",
+        );
         Ok(row.bind(claim).fetch_optional(&mut *self.tx).await?)
     }
 
     async fn counts(&mut self) -> Result<[BTreeMap<String, i64>; 2], StoreError> {
-        let states = sqlx::query("SELECT state, count(*) FROM claims GROUP BY state").fetch_all(&mut *self.tx).await?;
+        let states = "SELECT iif(erased_at IS NULL, state, 'erased') AS stands, count(*) FROM claims GROUP BY stands";
+        let states = sqlx::query(states).fetch_all(&mut *self.tx).await?;
         let latest = "SELECT decision, count(*) FROM decisions \
                       WHERE id IN (SELECT max(id) FROM decisions GROUP BY claim) GROUP BY decision";
         let latest = sqlx::query(latest).fetch_all(&mut *self.tx).await?;
@@ -548,11 +628,19 @@ impl Rows for SqliteRows {
 
     async fn auditable(&mut self, claim: &str) -> Result<Option<AuditableRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT salt, (SELECT record FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) FROM claims c \
-             WHERE id = ?",
+            "SELECT salt, (SELECT record FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1), sealed, \
+             (SELECT wrapped FROM claim_keys WHERE claim = c.id), erased_at FROM claims c WHERE id = ?",
         );
-        let row = row.bind(claim).fetch_optional(&mut *self.tx).await?;
-        row.map(|row| Ok(AuditableRow { salt: row.try_get(0)?, record: row.try_get(1)? })).transpose()
+        let auditable = |row: &SqliteRow| {
+            Ok(AuditableRow {
+                salt: row.try_get(0)?,
+                record: row.try_get(1)?,
+                sealed: row.try_get(2)?,
+                wrapped: row.try_get(3)?,
+                erased_at: row.try_get(4)?,
+            })
+        };
+        row.bind(claim).fetch_optional(&mut *self.tx).await?.as_ref().map(auditable).transpose()
     }
 
     async fn outcome(&mut self, claim: &str) -> Result<Option<RawOutcome>, StoreError> {
@@ -624,6 +712,97 @@ impl Rows for SqliteRows {
         Ok(())
     }
 
+    async fn vault(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(sqlx::query_scalar("SELECT index_key FROM vault WHERE id = 1").fetch_optional(&mut *self.tx).await?)
+    }
+
+    async fn any_keys(&mut self) -> Result<bool, StoreError> {
+        Ok(sqlx::query("SELECT 1 FROM claim_keys LIMIT 1").fetch_optional(&mut *self.tx).await?.is_some())
+    }
+
+    async fn keep_vault(&mut self, index_key: &[u8]) -> Result<(), StoreError> {
+        let insert = sqlx::query("INSERT INTO vault (id, index_key) VALUES (1, ?)");
+        insert.bind(index_key).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn keep_kind(&mut self, decision: i64, kind: &str) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE decisions SET kind = ? WHERE id = ?");
+        update.bind(kind).bind(decision).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn erase(&mut self, claim: &str, at: &str) -> Result<(), StoreError> {
+        for sql in [
+            "DELETE FROM claim_keys WHERE claim = ?",
+            "DELETE FROM photos WHERE claim = ?",
+            "DELETE FROM fingerprints WHERE claim = ?",
+            "DELETE FROM marks WHERE claim = ?",
+            "UPDATE decisions SET record = x'', kind = '' WHERE claim = ?",
+            "UPDATE idempotency SET body_sha256 = '' WHERE claim = ?",
+        ] {
+            sqlx::query(sql).bind(claim).execute(&mut *self.tx).await?;
+        }
+        let update =
+            sqlx::query("UPDATE claims SET claim_json = NULL, salt = x'', sealed = NULL, erased_at = ? WHERE id = ?");
+        update.bind(at).bind(claim).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn keep_erasure(&mut self, claim: &str, erasure: &RawErasure, pending: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO erasures (claim, entry, at, reviewer, why, salt, pending) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(claim)
+        .bind(erasure.entry)
+        .bind(&erasure.at)
+        .bind(&erasure.reviewer)
+        .bind(&erasure.why)
+        .bind(&erasure.salt)
+        .bind(pending)
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn named_elsewhere(&mut self, names: &[String], not_claim: &str) -> Result<Vec<String>, StoreError> {
+        let mut found = Vec::new();
+        for name in names {
+            let row = sqlx::query(
+                "SELECT 1 FROM (SELECT claim FROM photos WHERE blob = ?1 UNION ALL \
+                 SELECT claim FROM photos WHERE page_sha256 = ?1) WHERE claim <> ?2 LIMIT 1",
+            );
+            if row.bind(name).bind(not_claim).fetch_optional(&mut *self.tx).await?.is_some() {
+                found.push(name.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    async fn pending_erasures(&mut self, limit: u32) -> Result<Vec<[String; 2]>, StoreError> {
+        let rows = sqlx::query("SELECT claim, pending FROM erasures WHERE pending IS NOT NULL ORDER BY claim LIMIT ?");
+        let rows = rows.bind(limit).fetch_all(&mut *self.tx).await?;
+        rows.iter().map(|r| Ok([r.try_get(0)?, r.try_get(1)?])).collect()
+    }
+
+    async fn end_erasure(&mut self, claim: &str) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE erasures SET pending = NULL WHERE claim = ?");
+        update.bind(claim).execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
+    async fn aged(&mut self, of: &Aged<'_>) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query_scalar(
+            "SELECT d.claim FROM decisions d WHERE d.kind = ? AND d.decision = ? AND d.decided_at < ? \
+             AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.claim = d.claim AND later.id > d.id) \
+             AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.claim = d.claim) \
+             AND (d.decision = 'auto_approve' OR EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim)) \
+             ORDER BY d.decided_at, d.claim LIMIT ?",
+        );
+        let rows = rows.bind(of.kind).bind(of.decision).bind(of.before).bind(of.limit);
+        Ok(rows.fetch_all(&mut *self.tx).await?)
+    }
+
     async fn damage(&mut self) -> Result<Vec<String>, StoreError> {
         let lines: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut *self.tx).await?;
         Ok(lines.into_iter().filter(|l| l != "ok").collect())
@@ -634,12 +813,13 @@ impl Rows for SqliteRows {
 mod tests {
     use super::*;
     use crate::domain::{Bp, ClaimId, Field, FieldName, Quad, Reading};
-    use crate::store::{NewClaim, PhotoRow, Store};
+    use crate::store::{ClaimKey, KekPlace, NewClaim, PhotoRow, Store};
 
     async fn open(dir: &Path) -> (Store, SqlitePool) {
         let file = SqliteFile::open(&dir.join("c.sqlite")).await.unwrap();
         let pool = file.pool.clone();
-        (Store::over(Arc::new(file), &dir.join("log.key")).await.unwrap(), pool)
+        let kek = KekPlace::File(dir.join("kek.key"));
+        (Store::over(Arc::new(file), &dir.join("log.key"), &kek).await.unwrap(), pool)
     }
 
     fn id(n: u8) -> ClaimId {
@@ -652,9 +832,12 @@ mod tests {
             created_at: "2026-01-01T00:00:00.000Z".to_owned(),
             claim: None,
             salt: [n; 16],
+            seal: ClaimKey::new(&id(n)),
             photos: vec![PhotoRow {
                 source: "a.jpg".to_owned(),
                 sha256: ContentHash::of(&[n]),
+                blob: ContentHash::of(&[n, n]),
+                seal: None,
                 bytes: 1,
                 media_type: "image/jpeg".to_owned(),
                 pdf_page: None,
@@ -704,6 +887,27 @@ mod tests {
             let sql = sqlx::AssertSqlSafe(format!("{numbers}{sql}"));
             sqlx::query(sql).bind(other.as_str()).execute(&mut *tx).await.unwrap();
         }
+        // Those that are looked for, and all days, as they are stored.
+        let keyed = |what, text: &str| store.vault.keyed(what, text).unwrap();
+        let set = "UPDATE fingerprints SET code = ?, number = ? WHERE document = ?";
+        for i in (0..300).map(|n| 1 + n * 3_331) {
+            let set = sqlx::query(set).bind(keyed("code", "11060124")).bind(keyed("number", &format!("{i:010}")));
+            set.bind(i).execute(&mut *tx).await.unwrap();
+        }
+        let days: Vec<String> = sqlx::query_scalar("SELECT DISTINCT issued FROM fingerprints WHERE issued IS NOT NULL")
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap();
+        let pairs: Vec<[String; 2]> = days.into_iter().map(|day| [keyed("issued", &day), day]).collect();
+        let pairs = serde_json::to_string(&pairs).unwrap();
+        sqlx::query(
+            "UPDATE fingerprints SET issued = (SELECT value ->> 0 FROM json_each(?) WHERE value ->> 1 = issued) \
+             WHERE issued IS NOT NULL",
+        )
+        .bind(pairs)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         let job = store.take_job("me", Duration::from_secs(60)).await.unwrap().unwrap();
         let mut transaction = store.begin_decision(&job).await.unwrap().unwrap();

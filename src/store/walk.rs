@@ -1,6 +1,7 @@
 //! Reading everything that is stored in bounded pieces, for verification: nothing is trusted, and no piece is kept.
 
 use super::gate::RawOutcome;
+use super::vault::RawErasure;
 use super::{Fingerprint, RawClaim, RawDecision, RawPhoto, Snapshot, StoreError};
 use crate::audit::merkle::Nodes;
 use crate::audit::{self, BLOCK, Entry, Sealed};
@@ -125,6 +126,9 @@ pub(super) trait Walk: Send {
     /// Without their marks, by document.
     async fn prints_in(&mut self, names: &Names) -> Result<Vec<Named<Fingerprint>>, StoreError>;
     async fn marks_in(&mut self, names: &Names) -> Result<Vec<Named<RawMark>>, StoreError>;
+    /// Wrapped data keys.
+    async fn wrapped_in(&mut self, names: &Names) -> Result<Vec<Named<Vec<u8>>>, StoreError>;
+    async fn erasures_in(&mut self, names: &Names) -> Result<Vec<Named<RawErasure>>, StoreError>;
     /// In order.
     async fn said_in(&mut self, names: &Names) -> Result<Vec<Named<Said>>, StoreError>;
 
@@ -198,7 +202,8 @@ impl Snapshot {
         Ok(self.db.claims_in(names).await?.into_iter().map(|(name, _)| name).collect())
     }
 
-    /// All claims of these names with all that hangs on them.
+    /// All claims of these names with all that hangs on them, as stored; [`Store::open_raw`](super::Store::open_raw) opens
+    /// what is sealed.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -222,6 +227,8 @@ impl Snapshot {
             }
         });
         batch.hang(db.reads_in(names).await?, |claim, read| claim.reads.push(read));
+        batch.hang(db.wrapped_in(names).await?, |claim, wrapped| claim.wrapped = Some(wrapped));
+        batch.hang(db.erasures_in(names).await?, |claim, erasure| claim.erasure = Some(erasure));
         let Some(names) = names.of_claims() else { return Ok(batch.out) };
         for (name, said) in db.said_in(&names).await? {
             match batch.places.get(&name) {
@@ -237,12 +244,14 @@ impl Snapshot {
         Ok(batch.out)
     }
 
-    /// A claim with all that hangs on it; `None` if it is not stored.
+    /// A claim with all that hangs on it, opened; `None` if it is not stored.
     ///
     /// # Errors
     /// If it cannot be read.
     pub async fn claim(&mut self, id: &str) -> Result<Option<RawClaim>, StoreError> {
-        Ok(self.claims_in(&Names::one(id)).await?.claims.pop().map(|(claim, _)| claim))
+        let mut found = self.claims_in(&Names::one(id)).await?.claims.pop().map(|(claim, _)| claim);
+        found.iter_mut().for_each(|claim| self.vault.open_raw(claim));
+        Ok(found)
     }
 
     /// Those of these hashes by which no photo and no page is stored.
@@ -305,7 +314,7 @@ mod tests {
     use crate::domain::ClaimId;
     use crate::service::{Noted, Records};
     use crate::store::log::Draft;
-    use crate::store::{Blobs, Database, NewClaim, PhotoRow, Store};
+    use crate::store::{Blobs, ClaimKey, Database, KekPlace, NewClaim, PhotoRow, Store};
     use std::time::Instant;
 
     #[test]
@@ -343,15 +352,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let photo = Blobs::open(&dir.path().join("photos")).unwrap().put(b"made up").unwrap();
         let database = Database::Sqlite(dir.path().join("claimlens.sqlite"));
-        let store = Store::open(&database, &dir.path().join("log.key")).await.unwrap();
+        let kek = KekPlace::File(dir.path().join("kek.key"));
+        let store = Store::open(&database, &dir.path().join("log.key"), &kek).await.unwrap();
         let claim = |n: u64| NewClaim {
             id: ClaimId::new(n, [0; 10]),
             created_at: AT.to_owned(),
             claim: None,
             salt: [7; 16],
+            seal: ClaimKey::new(&ClaimId::new(n, [0; 10])),
             photos: vec![PhotoRow {
                 source: "a".to_owned(),
                 sha256: photo,
+                blob: photo,
+                seal: None,
                 bytes: 7,
                 media_type: "b".to_owned(),
                 pdf_page: None,

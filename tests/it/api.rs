@@ -340,6 +340,7 @@ fn the_interface_describes_itself() {
             "/v1/audit/tile/{tile}",
             "/v1/claims",
             "/v1/claims/{id}",
+            "/v1/claims/{id}/erase",
             "/v1/claims/{id}/evidence",
             "/v1/claims/{id}/outcome",
             "/v1/claims/{id}/photos/{n}/{picture}",
@@ -637,7 +638,7 @@ fn metrics_count_what_happened_and_name_nobody() {
     has("claimlens_stage_duration_seconds_count{stage=\"recognise\"} 1");
     has("claimlens_approval_gate_open 1");
     has("claimlens_database_answers 1");
-    has("claimlens_queued_claims 0");
+    has("claimlens_queue_limit_claims 200");
     assert!(text.ends_with("# EOF\n"));
     for secret in ["canary", "A-1", "clm_"] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");

@@ -83,18 +83,17 @@ fn a_flipped_byte_in_any_column_is_found_and_located() {
         ("log_head", "public_key", Box::new(|f| f.kind == FaultKind::SignatureInvalid)),
         ("idempotency", "key_sha256", Box::new(|f| f.kind == FaultKind::KeyAltered)),
         ("idempotency", "body_sha256", Box::new(|f| f.kind == FaultKind::KeyAltered)),
-        ("claims", "claim_json", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
+        ("claims", "sealed", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
         ("claims", "created_at", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
-        ("claims", "salt", Box::new(|f| f.kind == FaultKind::ClaimAltered)),
         ("claims", "state", Box::new(|f| f.kind == FaultKind::SummaryDiffers)),
         ("claims", "id", Box::new(|f| f.kind == FaultKind::ClaimMissing)),
-        ("photos", "source", Box::new(of_photo(FaultKind::PhotoEntryAltered))),
-        ("photos", "sha256", Box::new(of_photo(FaultKind::PhotoEntryAltered))),
+        ("photos", "blob", Box::new(of_photo(FaultKind::PhotoEntryAltered))),
         ("photos", "media_type", Box::new(of_photo(FaultKind::PhotoEntryAltered))),
         ("photos", "page_sha256", Box::new(of_photo(FaultKind::PageAltered))),
         ("decisions", "record", Box::new(|f| f.kind == FaultKind::RecordAltered && f.entry.is_some())),
         ("decisions", "timing", Box::new(|f| f.kind == FaultKind::TimingAltered && f.entry.is_some())),
         ("decisions", "decision", Box::new(|f| f.kind == FaultKind::SummaryDiffers)),
+        ("decisions", "kind", Box::new(|f| f.kind == FaultKind::SummaryDiffers)),
         ("decisions", "decided_at", Box::new(|f| f.kind == FaultKind::SummaryDiffers)),
         ("policies", "body", Box::new(|f| f.kind == FaultKind::PolicyAltered)),
         ("policies", "sha256", Box::new(|f| f.kind == FaultKind::PolicyAltered)),
@@ -146,7 +145,7 @@ fn cut_added_and_moved_rows_are_found() {
     let (running, ids) = filled(dir.path());
     let pool = running.wait(tamperer(dir.path()));
     let second = ids[1].to_string();
-    let table: [(&str, FaultKind); 13] = [
+    let table: [(&str, FaultKind); 15] = [
         ("DELETE FROM log WHERE seq = 5", FaultKind::HeadDiffers),
         ("DELETE FROM log WHERE seq = 2", FaultKind::Sequence),
         ("UPDATE log SET seq = 9 WHERE seq = 5", FaultKind::Sequence),
@@ -160,6 +159,8 @@ fn cut_added_and_moved_rows_are_found() {
         ("DELETE FROM idempotency WHERE claim = (SELECT MAX(id) FROM claims)", FaultKind::KeyAltered),
         ("DELETE FROM fingerprints WHERE id = 1", FaultKind::FingerprintsDiffer),
         ("DELETE FROM photos WHERE claim = (SELECT MAX(id) FROM claims) AND n = 1", FaultKind::PhotoEntryAltered),
+        ("DELETE FROM claim_keys WHERE claim = (SELECT MAX(id) FROM claims)", FaultKind::DataKeyAltered),
+        ("UPDATE claims SET erased_at = created_at WHERE id = (SELECT MAX(id) FROM claims)", FaultKind::ErasureAltered),
     ];
     let copy = |to: &Path| {
         let sql = format!("VACUUM INTO '{}'", to.display());
@@ -170,6 +171,7 @@ fn cut_added_and_moved_rows_are_found() {
         std::fs::create_dir(&data).unwrap();
         copy(&data.join("claimlens.sqlite"));
         std::os::unix::fs::symlink(dir.path().join("photos"), data.join("photos")).unwrap();
+        std::fs::copy(dir.path().join("kek.key"), data.join("kek.key")).unwrap();
         let faults = running.wait(async {
             let pool = tamperer(&data).await;
             assert_eq!(sqlx::query(sql).execute(&pool).await.unwrap().rows_affected(), 1, "{sql}");
@@ -178,8 +180,8 @@ fn cut_added_and_moved_rows_are_found() {
         assert!(faults.iter().any(|f| f.kind == kind), "{sql}: {faults:?}");
     }
     // Rows in which the log has no part.
-    let sql = "INSERT INTO claims SELECT 'clm_00000000000000000000000000', created_at, claim_json, salt, state FROM claims \
-               WHERE id = ?";
+    let sql = "INSERT INTO claims SELECT 'clm_00000000000000000000000000', created_at, claim_json, salt, state, sealed, \
+               erased_at FROM claims WHERE id = ?";
     running.wait(sqlx::query(sql).bind(second).execute(&pool)).unwrap();
     assert!(faults(&running).iter().any(|f| f.kind == FaultKind::ClaimNotLogged));
 }
@@ -188,8 +190,9 @@ fn cut_added_and_moved_rows_are_found() {
 fn a_flipped_byte_in_a_photo_names_claim_and_photo() {
     let dir = tempfile::tempdir().unwrap();
     let (running, ids) = filled(dir.path());
-    for (seed, claim, entry, n) in [(1, 0, 2, 0), (2, 1, 4, 0), (3, 1, 4, 1)] {
-        let name = claimlens::domain::ContentHash::of(&photo(seed)).to_string();
+    for (claim, entry, n) in [(0, 2, 0), (1, 4, 0), (1, 4, 1)] {
+        let pack = running.wait(running.service.records().evidence_pack(&ids[claim])).unwrap();
+        let name = pack["claim"]["photos"][n]["blob"].as_str().unwrap().to_owned();
         let path = dir.path().join("photos").join(&name[..2]).join(&name);
         let before = std::fs::read(&path).unwrap();
         let expected = |kind| Fault { entry: Some(entry), claim: Some(ids[claim].to_string()), photo: Some(n), kind };

@@ -43,9 +43,13 @@ fn faults(running: &Running) -> Vec<Fault> {
     running.wait(running.service.records().audit_verify(&Noted::default())).unwrap().faults
 }
 
-fn object(s3: &S3, bytes: &[u8]) -> PathBuf {
-    let name = ContentHash::of(bytes).to_string();
-    s3.objects().join(&name[..2]).join(&name)
+fn object(s3: &S3, name: &str) -> PathBuf {
+    s3.objects().join(&name[..2]).join(name)
+}
+
+/// The name of the object that a claim's first photo is stored by.
+fn photo_of(pack: &Value) -> String {
+    pack["claim"]["photos"][0]["blob"].as_str().unwrap().to_owned()
 }
 
 /// The built program, told of the storage as an operator would.
@@ -73,7 +77,10 @@ fn claims_are_taken_decided_shown_verified_and_replayed() {
     let id = answer.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(server.get(&format!("/v1/claims/{id}/photos/0/original")).bytes, bytes);
     assert_eq!(server.get(&format!("/v1/claims/{id}/photos/0/page")).status, 200);
-    assert_eq!(std::fs::read(object(&s3, &bytes)).unwrap(), bytes);
+    let name = photo_of(&server.get(&format!("/v1/claims/{id}/evidence")).json());
+    let stored = std::fs::read(object(&s3, &name)).unwrap();
+    assert_eq!(ContentHash::of(&stored).to_string(), name);
+    assert!(!stored.windows(8).any(|part| part == &bytes[..8]), "it is sealed");
     assert!(!server.data.join("photos").exists(), "nothing is kept beside the records");
     let output = claimlens(&["audit", "verify", "--format", "json"], &server.data, &s3);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -94,15 +101,17 @@ fn an_altered_or_missing_object_is_found_and_strange_ones_are_counted() {
     let id = submit(&running, "1.png", 1);
     becomes(&running, &id, ClaimState::Decided);
     assert_eq!(faults(&running), []);
-    let file = object(&s3, &photo(1));
+    let pack = running.wait(running.service.records().evidence_pack(&id)).unwrap();
+    let file = object(&s3, &photo_of(&pack));
+    let before = std::fs::read(&file).unwrap();
     let expected = |kind| Fault { entry: Some(2), claim: Some(id.to_string()), photo: Some(0), kind };
     std::fs::write(&file, b"another photo").unwrap();
     assert_eq!(faults(&running), [expected(FaultKind::PhotoAltered)]);
     std::fs::remove_file(&file).unwrap();
     assert_eq!(faults(&running), [expected(FaultKind::PhotoMissing)]);
-    std::fs::write(&file, photo(1)).unwrap();
+    std::fs::write(&file, before).unwrap();
     // What a crash between storing a photo and its claim leaves, and what somebody put there.
-    let orphan = object(&s3, &photo(2));
+    let orphan = object(&s3, &ContentHash::of(&photo(2)).to_string());
     std::fs::create_dir_all(orphan.parent().unwrap()).unwrap();
     std::fs::write(orphan, photo(2)).unwrap();
     std::fs::write(s3.objects().join("planted.jpg"), b"planted").unwrap();

@@ -43,6 +43,9 @@ fn wrong_usage_ends_with_2_and_says_why() {
         (&["audit", "verify", "--photos", "/srv/photos"], "--photos: it must be s3://BUCKET"),
         (&["replay", "--all", "--photos", "s3://claims/a//b"], "--photos: the prefix"),
         (&["replay", "clm_1", "--all"], "cannot be used with"),
+        (&["erase", "clm_1", "--by", "a", "--why", "b"], "clm_1"),
+        (&["erase", "clm_00000000000000000000000000", "--by", "a b", "--why", "b"], "--by must be"),
+        (&["serve", "--retain", "till_receipt=3"], "till_receipt:auto_approve=365"),
         (&["show", "Cargo.toml"], "no JSON"),
     ] {
         let output = claimlens(args);
@@ -87,7 +90,9 @@ fn a_policy_is_adopted_and_its_history_told() {
 
 #[test]
 fn help_and_version_end_with_0() {
-    for command in ["serve", "verify", "eval", "replay", "audit", "gate", "policy", "specimen", "show", "doctor"] {
+    for command in
+        ["serve", "verify", "eval", "replay", "audit", "gate", "erase", "policy", "specimen", "show", "doctor"]
+    {
         let output = claimlens(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{command}");
         assert!(stdout(&output).contains("Usage: claimlens"), "{command}");

@@ -152,6 +152,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     // The inference runtime allows one environment a process; the constructor keeps it behind a lock.
     ("ocr/tensor.rs", &["ort", "std::path", "std::sync::Mutex"]),
     ("ocr/tesseract.rs", &["tesseract"]),
+    ("cli.rs", &["tracing_subscriber"]),
     ("cli/eval/html.rs", &["base64"]),
     // Constructors and a stopwatch: reads its model files once, and times the stages.
     ("ocr/ppocr.rs", &["std::fs"]),
@@ -167,6 +168,8 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("store/blobs/bucket.rs", &["object_store", "futures_util", "rustls"]),
     // The log's own key, made once.
     ("store/log.rs", &["rand"]),
+    // The one place where content is sealed.
+    ("store/vault.rs", &["ring", "rand"]),
     ("cli/witness.rs", &["ureq"]),
     ("specimen/camera.rs", &["jpeg_encoder"]),
 ];

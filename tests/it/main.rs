@@ -9,6 +9,7 @@ mod cli;
 mod floor_plan;
 mod hostile;
 mod postgres;
+mod privacy;
 mod replay;
 mod s3;
 mod store;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use crate::privacy::DataKey;
 use crate::support::{Running, canned, config, pdf, photo, policy};
 use claimlens::decision::Policy;
 use claimlens::domain::gate::{Reviewer, Why};
@@ -106,12 +107,14 @@ fn a_changed_verdict_is_told_with_its_place() {
     running.wait(async {
         let options = SqliteConnectOptions::new().filename(dir.path().join("claimlens.sqlite"));
         let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-        let row = sqlx::query("SELECT record FROM decisions WHERE claim = ?").bind(ids[1].as_str());
-        let bytes: Vec<u8> = row.fetch_one(&pool).await.unwrap().get(0);
-        let mut record: Record = serde_json::from_slice(&bytes).unwrap();
+        let row = sqlx::query("SELECT record, wrapped FROM decisions JOIN claim_keys USING (claim) WHERE claim = ?");
+        let row = row.bind(ids[1].as_str()).fetch_one(&pool).await.unwrap();
+        let key = DataKey::unwrap(dir.path(), ids[1].as_str(), row.get(1));
+        let mut record: Record = serde_json::from_slice(&key.open("record", row.get(0))).unwrap();
         record.verdict.reasons[0].message.en.push('!');
         let update = sqlx::query("UPDATE decisions SET record = ? WHERE claim = ?");
-        update.bind(record.canonical()).bind(ids[1].as_str()).execute(&pool).await.unwrap();
+        let sealed = key.seal("record", &record.canonical());
+        update.bind(sealed).bind(ids[1].as_str()).execute(&pool).await.unwrap();
     });
     let report = replay(&running, ReplayOf::All, ReplayFrom::Evidence);
     assert_eq!((report.checked, report.identical, report.differing.len()), (3, 2, 1));

@@ -10,15 +10,18 @@ use claimlens::decision::Policy;
 use claimlens::domain::gate::{AuditSource, Audited, Gate, Reviewer, Why};
 use claimlens::domain::pixels::{Device, History, PixelEvidence, Stratum};
 use claimlens::domain::{
-    Bp, ClaimId, ContentHash, Decision, Evidence, Facts, Field, FieldName, Quad, Reading, Record, RepeatKind, Verdict,
-    Versions,
+    Bp, ClaimId, ContentHash, Decision, DocumentKind, Evidence, Facts, Field, FieldName, Quad, Reading, Record,
+    RepeatKind, Verdict, Versions,
 };
 use claimlens::service::{
     Actor, ClaimState, Noted, Place, PolicyRefusal, ReadOf, ReplayFrom, ReplayOf, Role, Service, ServiceConfig,
     ServiceError, SharedTrait, Submission, Upload,
 };
 use claimlens::store::walk::{LogBlock, Names};
-use claimlens::store::{Acceptance, AuditedOutcome, Database, Job, KeyedBody, NewClaim, PhotoRow, Store, StoreError};
+use claimlens::store::{
+    Acceptance, AuditedOutcome, ClaimKey, Database, Job, KekPlace, KeyedBody, NewClaim, PhotoRow, Sealing, Store,
+    StoreError, Undone,
+};
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -50,7 +53,8 @@ impl Bed {
             Some(url) => Database::Postgres(Box::new(url.parse().unwrap())),
             None => Database::Sqlite(self.dir.path().join("claimlens.sqlite")),
         };
-        Store::open(&database, &self.dir.path().join("log.key")).await.unwrap()
+        let kek = KekPlace::File(self.dir.path().join("kek.key"));
+        Store::open(&database, &self.dir.path().join("log.key"), &kek).await.unwrap()
     }
 
     fn config(&self, role: Role) -> ServiceConfig {
@@ -108,6 +112,9 @@ on_each_backend! {
     the_log_proves_what_is_in_it
     without_the_key_all_is_read_and_nothing_written
     what_is_verified_comes_back_as_it_was_stored
+    an_erased_claim_leaves_what_it_was_and_nothing_of_what_it_said
+    without_its_key_encryption_key_nothing_sealed_is_read_and_nothing_taken_in
+    claims_over_their_time_are_told_by_kind_and_decision
     claims_come_in_pieces_with_what_the_log_says_of_them
     tampering_is_found
     policies_decide_by_logged_acts_alone
@@ -131,9 +138,12 @@ fn new_claim(n: u64) -> NewClaim {
         created_at: "2026-01-01T00:00:00.000Z".to_owned(),
         claim: None,
         salt: [n as u8; 16],
+        seal: ClaimKey::new(&id(n)),
         photos: vec![PhotoRow {
             source: format!("票据 {n}.jpg"),
             sha256: ContentHash::of(&n.to_le_bytes()),
+            blob: ContentHash::of(&n.to_be_bytes()),
+            seal: None,
             bytes: 1,
             media_type: "image/jpeg".to_owned(),
             pdf_page: (n % 2 == 1).then_some(3),
@@ -253,7 +263,9 @@ async fn a_claim_is_accepted_listed_decided_and_counted(bed: Bed) {
     assert!(store.claim(&id(3)).await.unwrap().is_none());
     let job = store.take_job("me", LEASE).await.unwrap().unwrap();
     assert_eq!((&job.id, job.attempts, job.fence, job.now.as_deref()), (&id(1), 1, 1, Some("2026-03-01T00:00:00Z")));
-    assert_eq!(job.photos, new_claim(1).photos);
+    let unsealed = |photo: PhotoRow| PhotoRow { seal: None, ..photo };
+    assert!(job.photos[0].seal.is_some());
+    assert_eq!(job.photos.iter().cloned().map(unsealed).collect::<Vec<_>>(), new_claim(1).photos);
     let told = decide_job(&store, &job, vec![reading(b"one", None, None)], Decision::AutoApprove).await;
     assert_eq!(told, Some(vec![]));
     let claim = store.claim(&id(1)).await.unwrap().unwrap();
@@ -666,9 +678,14 @@ async fn what_is_verified_comes_back_as_it_was_stored(bed: Bed) {
     decide_job(&store, &job, readings.clone(), Decision::HumanReview).await.unwrap();
     let mut snapshot = store.snapshot().await.unwrap();
     let raw = snapshot.claim(id(1).as_str()).await.unwrap().unwrap();
-    assert_eq!(raw.fingerprints, claimlens::store::fingerprints(&readings));
+    assert_eq!(raw.fingerprints, store.keyed_fingerprints(&readings).unwrap());
+    let plain = claimlens::store::fingerprints(&readings);
+    assert_eq!(raw.fingerprints[0].picture_hash, plain[0].picture_hash);
+    assert!(raw.fingerprints[0].number.is_some() && raw.fingerprints[0].number != plain[0].number);
+    assert_eq!(raw.sealing, Sealing::Open);
     assert_eq!((raw.salt.as_slice(), raw.state.as_str(), raw.job), (&[1; 16][..], "decided", false));
-    assert_eq!(raw.keys, [[ContentHash::of(b"k").to_string(), ContentHash::of(b"a").to_string()]]);
+    let [[key, body]] = raw.keys.as_slice() else { panic!("{:?}", raw.keys) };
+    assert!(*key != ContentHash::of(b"k").to_string() && *body != ContentHash::of(b"a").to_string());
     let [photo] = raw.photos.as_slice() else { panic!("{:?}", raw.photos) };
     assert_eq!((photo.n, photo.source.as_str(), photo.bytes, photo.pdf_page), (0, "票据 1.jpg", 1, Some(3)));
     assert_eq!(photo.page.as_deref(), Some(ContentHash::of(b"page").to_string().as_str()));
@@ -684,7 +701,7 @@ async fn claims_come_in_pieces_with_what_the_log_says_of_them(bed: Bed) {
         store.accept(keyed(n, &n.to_le_bytes(), b"a")).await.unwrap();
     }
     // The fourth is in the log alone, the fifth not even there.
-    for table in ["idempotency", "photos", "jobs"] {
+    for table in ["idempotency", "photos", "jobs", "claim_keys"] {
         bed.tamper(&format!("DELETE FROM {table} WHERE claim >= '{}'", id(4))).await;
     }
     bed.tamper(&format!("DELETE FROM claims WHERE id >= '{}'", id(4))).await;
@@ -710,8 +727,116 @@ async fn claims_come_in_pieces_with_what_the_log_says_of_them(bed: Bed) {
     let alone = snapshot.claims_in(&Names::one(id(2).as_str())).await.unwrap();
     assert_eq!(alone.claims.len(), 1);
     assert!(snapshot.claim(id(4).as_str()).await.unwrap().is_none());
-    let hashes = [1, 2, 4_u64].map(|n| ContentHash::of(&n.to_le_bytes()).to_string());
-    assert_eq!(snapshot.unnamed(&hashes).await.unwrap(), 1);
+    let mut files = vec![ContentHash::of(b"nobody's").to_string()];
+    for n in [1, 2] {
+        files.push(snapshot.claim(id(n).as_str()).await.unwrap().unwrap().photos[0].blob.clone());
+    }
+    assert_eq!(snapshot.unnamed(&files).await.unwrap(), 1);
+}
+
+fn said(by: &str) -> (Reviewer, Why) {
+    (Reviewer::try_from(by.to_owned()).unwrap(), Why::try_from("asked for".to_owned()).unwrap())
+}
+
+async fn an_erased_claim_leaves_what_it_was_and_nothing_of_what_it_said(bed: Bed) {
+    let store = bed.open().await;
+    let (by, why) = said("dpo-1");
+    let erase = async |n| store.erase(&id(n), &by, &why, [5; 16], AT).await.unwrap();
+    assert_eq!(erase(1).await, Err(Undone::Absent));
+    store.accept(keyed(1, b"k", b"a")).await.unwrap();
+    assert_eq!(erase(1).await, Err(Undone::Undecided));
+    let job = store.take_job("me", LEASE).await.unwrap().unwrap();
+    let bill = reading(b"one", Some("00000000000000ff"), Some(("11010123", "0012345678")));
+    decide_job(&store, &job, vec![bill.clone()], Decision::AutoApprove).await.unwrap();
+    decide(&store, 2, vec![bill.clone()], Decision::HumanReview).await;
+    let done = erase(1).await.unwrap();
+    assert!(!done.was_plain);
+    assert_eq!(erase(1).await, Err(Undone::Already));
+
+    let claim = store.claim(&id(1)).await.unwrap().unwrap();
+    assert_eq!((claim.state, claim.claim.is_none(), claim.decision.is_none()), (ClaimState::Erased, true, true));
+    assert_eq!(store.claims(None, 10).await.unwrap().len(), 2);
+    assert_eq!(store.photos(&id(1)).await.unwrap(), []);
+    assert_eq!(store.decided(i64::MIN, 10).await.unwrap().len(), 1);
+    let [states, decisions] = store.counts().await.unwrap();
+    assert_eq!(states, BTreeMap::from([("decided".to_owned(), 1), ("erased".to_owned(), 1)]));
+    assert_eq!(decisions.values().sum::<i64>(), 2, "how it was decided is still counted");
+    // A later paper of the same number is told of the other claim alone.
+    let told = decide(&store, 3, vec![bill], Decision::HumanReview).await;
+    assert_eq!(told, [(0, RepeatKind::SameBytes, id(2).to_string(), 0)]);
+    // The key still stands for the claim, whatever body comes with it now.
+    let again = KeyedBody { key: ContentHash::of(b"k"), body: ContentHash::of(b"whatever") };
+    assert_eq!(store.by_key(&again).await, Ok(Some(id(1))));
+
+    let raw = store.snapshot().await.unwrap().claim(id(1).as_str()).await.unwrap().unwrap();
+    assert_eq!((raw.sealing, raw.photos.len(), raw.fingerprints.len()), (Sealing::Erased, 0, 0));
+    assert!(raw.salt.is_empty() && raw.decisions[0].record.is_empty() && raw.wrapped.is_none());
+    let pending = store.pending_erasures(10).await.unwrap();
+    // The page's name is that of the other claims' too.
+    assert_eq!(pending, [(id(1), vec![new_claim(1).photos[0].blob])]);
+    assert!(store.scrub(false).await.unwrap());
+    store.end_erasures(&[id(1)]).await.unwrap();
+    assert_eq!(store.pending_erasures(10).await.unwrap(), []);
+    assert_eq!(entries(&store).await, 7);
+}
+
+async fn without_its_key_encryption_key_nothing_sealed_is_read_and_nothing_taken_in(bed: Bed) {
+    let store = bed.open().await;
+    decide(&store, 1, vec![reading(b"one", None, None)], Decision::HumanReview).await;
+    store.accept(new_claim(2)).await.unwrap();
+    store.close().await;
+    let [key, elsewhere] = ["kek.key", "elsewhere"].map(|name| bed.dir.path().join(name));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    std::fs::rename(&key, &elsewhere).unwrap();
+    let other = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+    for wrong in [None, Some(other), Some("no key at all")] {
+        if let Some(text) = wrong {
+            std::fs::write(&key, text).unwrap();
+        }
+        let store = bed.open().await;
+        let locked = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Locked(_)));
+        assert!(locked(store.unlocked()) && locked(store.probe().await));
+        assert_eq!(store.snapshot().await.unwrap().has_wrong_key().await, Ok(wrong.is_some()));
+        assert!(locked(store.accept(new_claim(3)).await.map(drop)));
+        assert!(locked(store.claim(&id(1)).await.map(drop)));
+        assert!(locked(store.take_job("me", LEASE).await.map(drop)), "no attempt is begun");
+        let raw = store.snapshot().await.unwrap().claim(id(1).as_str()).await.unwrap().unwrap();
+        assert_eq!((raw.sealing, raw.claim_json), (Sealing::Locked, None));
+        assert_eq!(entries(&store).await, 3, "nothing was written");
+        store.close().await;
+        assert_eq!(std::fs::read_to_string(&key).ok().as_deref(), wrong, "nothing was overwritten");
+    }
+    std::fs::rename(&elsewhere, &key).unwrap();
+    let store = bed.open().await;
+    assert_eq!(store.claim(&id(1)).await.unwrap().unwrap().state, ClaimState::Decided);
+    assert_eq!(store.take_job("me", LEASE).await.unwrap().unwrap().attempts, 1);
+}
+
+async fn claims_over_their_time_are_told_by_kind_and_decision(bed: Bed) {
+    let store = bed.open().await;
+    let of = |kind| Reading { kind, ..reading(format!("{kind:?}").as_bytes(), None, None) };
+    let (till, vat) = (of(DocumentKind::TillReceipt), of(DocumentKind::VatInvoice));
+    decide(&store, 1, vec![till.clone(), vat.clone()], Decision::AutoApprove).await;
+    decide(&store, 2, vec![vat], Decision::AutoApprove).await;
+    decide(&store, 3, vec![till.clone()], Decision::HumanReview).await;
+    decide(&store, 4, vec![till], Decision::HumanReview).await;
+    store.accept(new_claim(5)).await.unwrap();
+    let (before, after) = ("2026-01-01T00:00:00.999Z", "2026-01-01T00:00:01.001Z");
+    let aged = async |kind, how, when| store.aged(kind, how, when, 10).await.unwrap();
+    assert_eq!(aged("till_receipt", "auto_approve", before).await, []);
+    assert_eq!(aged("till_receipt", "auto_approve", after).await, [id(1)], "the first paper counts");
+    assert_eq!(aged("vat_invoice", "auto_approve", after).await, [id(2)]);
+    assert_eq!(aged("till_receipt", "human_review", after).await, [], "a person may still look at them");
+    let mut tx = store.begin_gate().await.unwrap();
+    let auditable = tx.gate().auditable(&id(3)).await.unwrap().unwrap();
+    let (by, why) = said("rv-1");
+    let right = AuditedOutcome { outcome: Audited::Right, source: AuditSource::Sample, by: by.clone() };
+    tx.gate().keep_outcome(&id(3), &auditable, &right, AT).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(aged("till_receipt", "human_review", after).await, [id(3)]);
+    store.erase(&id(1), &by, &why, [1; 16], AT).await.unwrap().unwrap();
+    assert_eq!(aged("till_receipt", "auto_approve", after).await, []);
 }
 
 fn submission(n: u8) -> Submission {

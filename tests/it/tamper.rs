@@ -15,7 +15,7 @@ use claimlens::domain::gate::{AuditSource, Audited, Reviewer, Why};
 use claimlens::domain::{Bp, Claim, ClaimId, ContentHash, DocumentKind, Field, FieldName, Quad};
 use claimlens::pipeline::{ReadError, ReadOutcome};
 use claimlens::service::{Actor, Noted, Place, ReadOf, ReadPhotos, Records, ServiceConfig, Submission, Upload};
-use claimlens::store::{AuditedOutcome, Database, NewClaim, PhotoRow, Store};
+use claimlens::store::{AuditedOutcome, ClaimKey, ClaimState, Database, KekPlace, NewClaim, PhotoRow, Store};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
@@ -30,17 +30,20 @@ use std::time::Duration;
 
 /// Every table with what names a row, what a fault of it must name, and the columns that verification covers.
 const TABLES: &[Table] = &[
-    table("claims", "id", "id", &["id", "created_at", "claim_json", "salt", "state"]),
+    table("claims", "id", "id", &["id", "created_at", "claim_json", "salt", "state", "sealed", "erased_at"]),
+    table("claim_keys", "claim", "claim", &["claim", "wrapped"]),
+    table("erasures", "claim", "claim", &["claim", "entry", "at", "reviewer", "why", "salt"]),
+    table("vault", "id", "NULL", &["id", "index_key"]),
     table(
         "photos",
         "claim, n",
         "claim",
-        &["claim", "n", "source", "sha256", "bytes", "media_type", "page_sha256", "pdf_page"],
+        &["claim", "n", "source", "sha256", "bytes", "media_type", "page_sha256", "pdf_page", "blob"],
     ),
     table("jobs", "claim", "claim", &["claim", "now"]),
     table("idempotency", "key_sha256", "claim", &["key_sha256", "body_sha256", "claim"]),
     table("policies", "sha256", "NULL", &["sha256", "body"]),
-    table("decisions", "id", "claim", &["claim", "decided_at", "decision", "record", "timing"]),
+    table("decisions", "id", "claim", &["claim", "decided_at", "decision", "record", "timing", "kind"]),
     table(
         "fingerprints",
         "id",
@@ -74,6 +77,7 @@ const UNCOVERED: &[(&str, &[&str], &str)] = &[
         &["attempts", "holder", "fence", "lease_until", "not_before"],
         "at most work is done again or later, or the claim goes to a person: the decision says so",
     ),
+    ("erasures", &["pending"], "what is still to be deleted of a claim that is erased"),
     ("decisions", &["id"], "a number given by the database; only the order counts, and that is covered"),
     ("fingerprints", &["id"], "a number given by the database; only the order counts, and that is covered"),
     (
@@ -201,7 +205,7 @@ impl Lab {
     fn trial(&self, photos: bool) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let base = self.base();
-        for file in ["claimlens.sqlite", "claimlens.sqlite-wal", "log.key"] {
+        for file in ["claimlens.sqlite", "claimlens.sqlite-wal", "log.key", "kek.key"] {
             fs::copy(base.join(file), dir.path().join(file)).unwrap();
         }
         match photos {
@@ -238,7 +242,8 @@ fn fill(place: &Place, old: Option<&Path>) -> (Running, Vec<String>, PublicKey) 
     };
     let (notes, public) = running.wait(async {
         running.service.start().await.unwrap();
-        let store = Store::open(&database, &place.data.join("log.key")).await.unwrap();
+        let kek = KekPlace::File(place.data.join("kek.key"));
+        let store = Store::open(&database, &place.data.join("log.key"), &kek).await.unwrap();
         let data = &place.data;
         let mut steps = Steps { running: &running, store, data, old, notes: Vec::new(), decided: Vec::new() };
         steps.decide(Some("k-1"), vec![photo(1)]).await;
@@ -253,6 +258,9 @@ fn fill(place: &Place, old: Option<&Path>) -> (Running, Vec<String>, PublicKey) 
         steps.gate(true).await;
         steps.decide(Some("k-4"), vec![photo(6)]).await;
         steps.tried_and_read().await;
+        steps.decide(Some("k-5"), vec![photo(9)]).await;
+        steps.say(6, Audited::Right, AuditSource::Sample).await;
+        steps.erase(6).await;
         steps.undecided(photo(7), true).await;
         steps.undecided(photo(8), false).await;
         let (_, public) = steps.store.signed_head().await.unwrap();
@@ -294,7 +302,8 @@ impl Steps<'_> {
         let service = &self.running.service;
         let ticket = service.admit(key).await.unwrap();
         let id = service.submit(ticket, Submission { claim: Some(claim), photos, now: None }).await.unwrap();
-        service.wait(&id, Duration::from_secs(20)).await;
+        service.wait(&id, Duration::from_secs(300)).await;
+        assert_eq!(self.store.claim(&id).await.unwrap().unwrap().state, ClaimState::Decided);
         self.decided.push(id);
         self.noted().await;
     }
@@ -306,6 +315,13 @@ impl Steps<'_> {
         let of = tx.gate().auditable(id).await.unwrap().unwrap();
         tx.gate().keep_outcome(id, &of, &said, AT).await.unwrap();
         tx.commit().await.unwrap();
+        self.noted().await;
+    }
+
+    async fn erase(&mut self, n: usize) {
+        let (by, why) = ("rv-019".to_owned(), "asked for".to_owned());
+        let (by, why) = (Reviewer::try_from(by).unwrap(), Why::try_from(why).unwrap());
+        self.running.service.erase(&self.decided[n], &by, &why).await.unwrap();
         self.noted().await;
     }
 
@@ -343,6 +359,8 @@ impl Steps<'_> {
         let row = PhotoRow {
             source: "a.png".to_owned(),
             sha256,
+            blob: sha256,
+            seal: None,
             bytes: bytes.len() as u64,
             media_type: "image/png".to_owned(),
             pdf_page: None,
@@ -354,6 +372,7 @@ impl Steps<'_> {
             created_at: AT.to_owned(),
             claim: None,
             salt: [7; 16],
+            seal: ClaimKey::new(&id),
             photos: vec![row],
             key: None,
             now: (!failed).then(|| AT.to_owned()),
@@ -420,7 +439,7 @@ async fn rows_of(data: &Path) -> Result<String, sqlx::Error> {
 async fn blobs_of(data: &Path) -> Vec<(PathBuf, BTreeSet<String>)> {
     let mut db = open(data).await;
     let sql =
-        "SELECT sha256, claim FROM photos UNION SELECT page_sha256, claim FROM photos WHERE page_sha256 IS NOT NULL";
+        "SELECT blob, claim FROM photos UNION SELECT page_sha256, claim FROM photos WHERE page_sha256 IS NOT NULL";
     let mut found: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
     for row in sqlx::query(sql).fetch_all(&mut db).await.unwrap() {
         let (hash, claim): (String, String) = (row.get(0), row.get(1));
@@ -444,6 +463,10 @@ struct Change {
 impl Change {
     fn is_located_by(&self, faults: &[Fault]) -> bool {
         faults.iter().any(|f| {
+            // Of no claim more than of another.
+            if f.kind == FaultKind::VaultAltered {
+                return self.anywhere;
+            }
             let claim = f.claim.as_ref().is_some_and(|claim| self.anywhere || self.claims.contains(claim));
             claim || f.entry.is_some_and(|entry| self.anywhere || self.entries.contains(&entry))
         })
@@ -486,6 +509,7 @@ fn is_in_pack(table: &str, column: &str) -> bool {
         "claims" => ["created_at", "claim_json", "salt"].contains(&column),
         "photos" => column != "claim" && column != "n",
         "decisions" => ["record", "timing"].contains(&column),
+        "erasures" => ["at", "reviewer", "why", "salt"].contains(&column),
         "outcomes" => ["outcome", "source", "reviewer"].contains(&column),
         "idempotency" => column != "claim",
         _ => false,
@@ -558,7 +582,7 @@ async fn insert(db: &mut SqliteConnection, dice: &mut Dice) -> Option<Change> {
     let other = "(SELECT id FROM claims ORDER BY hex(randomblob(4)) LIMIT 1)".to_owned();
     let far = |dice: &mut Dice| (1_i64 << dice.below(62)).to_string();
     let quoted = |text: &str| format!("'{text}'");
-    let (name, new): (&str, Vec<(&str, String)>) = match dice.below(20) {
+    let (name, new): (&str, Vec<(&str, String)>) = match dice.below(24) {
         0 => ("claims", vec![("id", quoted(&id))]),
         1 => ("photos", vec![("n", "n + 1000".to_owned())]),
         2 => ("photos", vec![("claim", quoted(&id))]),
@@ -578,6 +602,10 @@ async fn insert(db: &mut SqliteConnection, dice: &mut Dice) -> Option<Change> {
         16 => ("log", vec![("seq", far(dice))]),
         17 => ("log", vec![("seq", format!("-{}", far(dice)))]),
         18 => ("log_nodes", vec![("i", far(dice))]),
+        19 => ("claim_keys", vec![("claim", other)]),
+        20 => ("claim_keys", vec![("claim", quoted(&id))]),
+        21 => ("erasures", vec![("claim", other), ("entry", "entry + 1000".to_owned())]),
+        22 => ("erasures", vec![("claim", quoted(&id)), ("entry", "entry + 1000".to_owned())]),
         _ => ("log_nodes", vec![("level", dice.below(64).to_string()), ("i", "i".to_owned())]),
     };
     let table = TABLES.iter().find(|table| table.name == name).unwrap();
@@ -847,7 +875,8 @@ fn every_stored_column_is_covered_or_named_as_not() {
     lab.running.wait(async {
         let url = fresh_database();
         let database = Database::Postgres(Box::new(url.parse().unwrap()));
-        Store::open(&database, &trial.path().join("other.key")).await.unwrap().close().await;
+        let kek = KekPlace::File(trial.path().join("other-kek.key"));
+        Store::open(&database, &trial.path().join("other.key"), &kek).await.unwrap().close().await;
         let mut db = PgConnection::connect(&url).await.unwrap();
         let sql = "SELECT table_name::text, column_name::text FROM information_schema.columns \
                    WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'";

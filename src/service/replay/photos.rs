@@ -5,7 +5,7 @@ use crate::decision::Policy;
 use crate::domain::{Bp, Decision, Evidence, Reading, Record, canonical_json};
 use crate::pipeline::judge;
 use crate::service::work::{ReadPhotos, build, cpu_class};
-use crate::store::Blobs;
+use crate::store::{Blobs, PhotoRow};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -46,6 +46,7 @@ pub(super) fn read_again(
     blobs: &Blobs,
     reader: &mut dyn ReadPhotos,
     record: &Record,
+    photos: &[PhotoRow],
     policy: Option<&Policy>,
 ) -> Reread {
     let Some(policy) = policy else {
@@ -53,7 +54,7 @@ pub(super) fn read_again(
     };
     let mut readings = Vec::new();
     for (n, before) in record.evidence.readings.iter().enumerate() {
-        match read_one(blobs, reader, before) {
+        match read_one(blobs, reader, before, photos.get(n)) {
             Ok(after) => readings.push(after),
             Err(why) => return Reread::failed(format!("readings[{n}]: {why}")),
         }
@@ -65,8 +66,14 @@ pub(super) fn read_again(
     compare(record, readings, policy, is_same_maker)
 }
 
-fn read_one(blobs: &Blobs, reader: &mut dyn ReadPhotos, before: &Reading) -> Result<Reading, String> {
-    let bytes = blobs.get(&before.sha256).map_err(|e| format!("its bytes could not be had: {e}"))?;
+fn read_one(
+    blobs: &Blobs,
+    reader: &mut dyn ReadPhotos,
+    before: &Reading,
+    photo: Option<&PhotoRow>,
+) -> Result<Reading, String> {
+    let photo = photo.filter(|photo| photo.sha256 == before.sha256).ok_or("no such photo is stored")?;
+    let bytes = blobs.photo(photo).map_err(|e| format!("its bytes could not be had: {e}"))?;
     let bytes = bytes.ok_or("its stored bytes are missing or altered")?;
     let read = catch_unwind(AssertUnwindSafe(|| reader.read(&before.source, &bytes, before.pdf_page)));
     Ok(read.map_err(|_| "the reader panicked")?.map_err(|e| e.to_string())?.reading)

@@ -184,6 +184,16 @@ impl Bucket {
         self.wait(PATIENCE, self.fetch(&self.key(hash), None))
     }
 
+    pub(super) fn delete(&self, hash: &ContentHash) -> io::Result<()> {
+        let key = self.key(hash);
+        self.wait(PATIENCE, async {
+            match self.storage.delete(&key).await {
+                Err(error) if is_answer(&error, "NoSuchKey") => Ok(()),
+                other => other,
+            }
+        })
+    }
+
     pub(super) fn answers(&self, hash: &ContentHash) -> io::Result<()> {
         self.wait(PATIENCE, self.fetch(&self.key(hash), Some(GetRange::Bounded(0..1)))).map(|_| ())
     }

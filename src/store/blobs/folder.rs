@@ -79,6 +79,15 @@ impl Folder {
         }
     }
 
+    pub(super) fn delete(&self, hash: &ContentHash) -> io::Result<()> {
+        self.answers()?;
+        match fs::remove_file(self.path(hash)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => sync_dir(&self.root.join(&hash.to_string()[..2])),
+        }
+    }
+
     /// A disk that is not mounted shows an empty folder, or none: no file in it is missing.
     pub(super) fn answers(&self) -> io::Result<()> {
         match fs::metadata(self.root.join(TEMPORARY)) {

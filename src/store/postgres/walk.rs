@@ -3,6 +3,7 @@
 use super::PostgresRows;
 use crate::audit::merkle::Nodes;
 use crate::store::gate::RawOutcome;
+use crate::store::vault::RawErasure;
 use crate::store::walk::{Named, Names, RawJob, RawMark, Said, Walk, nodes_of};
 use crate::store::{Fingerprint, RawClaim, RawDecision, RawPhoto, StoreError};
 use async_trait::async_trait;
@@ -89,9 +90,11 @@ impl Walk for PostgresRows {
     }
 
     async fn claims_in(&mut self, names: &Names) -> Result<Vec<Named<RawClaim>>, StoreError> {
-        let select = "SELECT id, created_at, claim_json, salt, state FROM claims";
-        let claim =
-            |r: &PgRow| Ok(RawClaim::bare(r.try_get(0)?, r.try_get(1)?, r.try_get(2)?, r.try_get(3)?, r.try_get(4)?));
+        let select = "SELECT id, created_at, claim_json, salt, state, sealed, erased_at FROM claims";
+        let claim = |r: &PgRow| {
+            let bare = RawClaim::bare(r.try_get(0)?, r.try_get(1)?, r.try_get(2)?, r.try_get(3)?, r.try_get(4)?);
+            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: r.try_get(6)?, ..bare })
+        };
         self.named(select, "id", names, "id", claim).await
     }
 
@@ -100,7 +103,8 @@ impl Walk for PostgresRows {
     }
 
     async fn photos_in(&mut self, names: &Names) -> Result<Vec<Named<RawPhoto>>, StoreError> {
-        let select = "SELECT claim, n, source, sha256, bytes, media_type, page_sha256, pdf_page FROM photos";
+        let select = "SELECT claim, n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256) \
+                      FROM photos";
         let photo = |r: &PgRow| {
             Ok(RawPhoto {
                 n: r.try_get(1)?,
@@ -110,16 +114,18 @@ impl Walk for PostgresRows {
                 media_type: r.try_get(5)?,
                 page: r.try_get(6)?,
                 pdf_page: r.try_get(7)?,
+                blob: r.try_get(8)?,
             })
         };
         self.named(select, "claim", names, "claim, n", photo).await
     }
 
     async fn decisions_in(&mut self, names: &Names) -> Result<Vec<Named<RawDecision>>, StoreError> {
-        let select = "SELECT claim, decided_at, decision, record, timing FROM decisions";
+        let select = "SELECT claim, decided_at, decision, record, timing, kind FROM decisions";
         let decision = |r: &PgRow| {
             let (decided_at, decision, timing) = (r.try_get(1)?, r.try_get(2)?, r.try_get(4)?);
-            Ok(RawDecision { decided_at, decision, record: r.try_get(3)?, timing })
+            let (record, kind) = (r.try_get(3)?, r.try_get(5)?);
+            Ok(RawDecision { decided_at, decision, record, timing, kind, cell: None })
         };
         self.named(select, "claim", names, "claim, id", decision).await
     }
@@ -162,6 +168,19 @@ impl Walk for PostgresRows {
         self.named("SELECT claim, document, mark FROM marks", "claim", names, "claim", mark).await
     }
 
+    async fn wrapped_in(&mut self, names: &Names) -> Result<Vec<Named<Vec<u8>>>, StoreError> {
+        self.named("SELECT claim, wrapped FROM claim_keys", "claim", names, "claim", |r| r.try_get(1)).await
+    }
+
+    async fn erasures_in(&mut self, names: &Names) -> Result<Vec<Named<RawErasure>>, StoreError> {
+        let select = "SELECT claim, entry, at, reviewer, why, salt FROM erasures";
+        let erasure = |r: &PgRow| {
+            let (at, reviewer, why) = (r.try_get(2)?, r.try_get(3)?, r.try_get(4)?);
+            Ok(RawErasure { entry: r.try_get(1)?, at, reviewer, why, salt: r.try_get(5)? })
+        };
+        self.named(select, "claim", names, "claim", erasure).await
+    }
+
     async fn said_in(&mut self, names: &Names) -> Result<Vec<Named<Said>>, StoreError> {
         let said = |r: &PgRow| {
             let (at, kind, payload) = (r.try_get(2)?, r.try_get(3)?, r.try_get(4)?);
@@ -173,7 +192,7 @@ impl Walk for PostgresRows {
 
     async fn photos_named(&mut self, hashes: &[String]) -> Result<Vec<String>, StoreError> {
         let found = sqlx::query_scalar(
-            "SELECT sha256 FROM photos WHERE sha256 = ANY($1) \
+            "SELECT blob FROM photos WHERE blob = ANY($1) \
              UNION SELECT page_sha256 FROM photos WHERE page_sha256 = ANY($1)",
         );
         Ok(found.bind(hashes).fetch_all(&mut *self.tx).await?)

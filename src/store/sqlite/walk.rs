@@ -4,6 +4,7 @@
 use super::{SqliteRows, lossy, lossy_or_null};
 use crate::audit::merkle::Nodes;
 use crate::store::gate::RawOutcome;
+use crate::store::vault::RawErasure;
 use crate::store::walk::{Named, Names, RawJob, RawMark, Said, Walk, nodes_of};
 use crate::store::{Fingerprint, RawClaim, RawDecision, RawPhoto, StoreError};
 use async_trait::async_trait;
@@ -85,10 +86,11 @@ impl Walk for SqliteRows {
 
     async fn claims_in(&mut self, names: &Names) -> Result<Vec<Named<RawClaim>>, StoreError> {
         let select = "SELECT CAST(id AS BLOB), CAST(created_at AS BLOB), CAST(claim_json AS BLOB), salt, \
-                      CAST(state AS BLOB) FROM claims";
+                      CAST(state AS BLOB), sealed, CAST(erased_at AS BLOB) FROM claims";
         let claim = |r: &SqliteRow| {
             let (created_at, claim_json) = (lossy(r, 1)?, lossy_or_null(r, 2)?);
-            Ok(RawClaim::bare(lossy(r, 0)?, created_at, claim_json, r.try_get(3)?, lossy(r, 4)?))
+            let bare = RawClaim::bare(lossy(r, 0)?, created_at, claim_json, r.try_get(3)?, lossy(r, 4)?);
+            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: lossy_or_null(r, 6)?, ..bare })
         };
         self.named(select, "id", names, "id", claim).await
     }
@@ -100,7 +102,8 @@ impl Walk for SqliteRows {
 
     async fn photos_in(&mut self, names: &Names) -> Result<Vec<Named<RawPhoto>>, StoreError> {
         let select = "SELECT CAST(claim AS BLOB), n, CAST(source AS BLOB), CAST(sha256 AS BLOB), bytes, \
-                      CAST(media_type AS BLOB), CAST(page_sha256 AS BLOB), pdf_page FROM photos";
+                      CAST(media_type AS BLOB), CAST(page_sha256 AS BLOB), pdf_page, \
+                      CAST(COALESCE(blob, sha256) AS BLOB) FROM photos";
         let photo = |r: &SqliteRow| {
             Ok(RawPhoto {
                 n: r.try_get(1)?,
@@ -110,6 +113,7 @@ impl Walk for SqliteRows {
                 media_type: lossy(r, 5)?,
                 page: lossy_or_null(r, 6)?,
                 pdf_page: r.try_get(7)?,
+                blob: lossy(r, 8)?,
             })
         };
         self.named(select, "claim", names, "claim, n", photo).await
@@ -117,10 +121,11 @@ impl Walk for SqliteRows {
 
     async fn decisions_in(&mut self, names: &Names) -> Result<Vec<Named<RawDecision>>, StoreError> {
         let select = "SELECT CAST(claim AS BLOB), CAST(decided_at AS BLOB), CAST(decision AS BLOB), record, \
-                      CAST(timing AS BLOB) FROM decisions";
+                      CAST(timing AS BLOB), CAST(kind AS BLOB) FROM decisions";
         let decision = |r: &SqliteRow| {
             let [decided_at, decision, timing] = [lossy(r, 1)?, lossy(r, 2)?, lossy(r, 4)?];
-            Ok(RawDecision { decided_at, decision, record: r.try_get(3)?, timing })
+            let (record, kind) = (r.try_get(3)?, lossy_or_null(r, 5)?);
+            Ok(RawDecision { decided_at, decision, record, timing, kind, cell: None })
         };
         self.named(select, "claim", names, "claim, id", decision).await
     }
@@ -166,6 +171,21 @@ impl Walk for SqliteRows {
         self.named(select, "claim", names, "claim", mark).await
     }
 
+    async fn wrapped_in(&mut self, names: &Names) -> Result<Vec<Named<Vec<u8>>>, StoreError> {
+        let select = "SELECT CAST(claim AS BLOB), wrapped FROM claim_keys";
+        self.named(select, "claim", names, "claim", |r| Ok(r.try_get(1)?)).await
+    }
+
+    async fn erasures_in(&mut self, names: &Names) -> Result<Vec<Named<RawErasure>>, StoreError> {
+        let select = "SELECT CAST(claim AS BLOB), entry, CAST(at AS BLOB), CAST(reviewer AS BLOB), CAST(why AS BLOB), salt \
+                      FROM erasures";
+        let erasure = |r: &SqliteRow| {
+            let [at, reviewer, why] = [lossy(r, 2)?, lossy(r, 3)?, lossy(r, 4)?];
+            Ok(RawErasure { entry: r.try_get(1)?, at, reviewer, why, salt: r.try_get(5)? })
+        };
+        self.named(select, "claim", names, "claim", erasure).await
+    }
+
     async fn said_in(&mut self, names: &Names) -> Result<Vec<Named<Said>>, StoreError> {
         let select =
             "SELECT CAST(subject AS BLOB), seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(payload AS BLOB) FROM log";
@@ -179,7 +199,7 @@ impl Walk for SqliteRows {
     async fn photos_named(&mut self, hashes: &[String]) -> Result<Vec<String>, StoreError> {
         let listed = serde_json::to_string(hashes).map_err(|e| StoreError::Corrupt(e.to_string()))?;
         let found = sqlx::query_scalar(
-            "SELECT sha256 FROM photos WHERE sha256 IN (SELECT value FROM json_each(?1)) \
+            "SELECT blob FROM photos WHERE blob IN (SELECT value FROM json_each(?1)) \
              UNION SELECT page_sha256 FROM photos WHERE page_sha256 IN (SELECT value FROM json_each(?1))",
         );
         Ok(found.bind(listed).fetch_all(&mut *self.tx).await?)
