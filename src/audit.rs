@@ -252,7 +252,8 @@ pub fn outcome_payload(salt: &[u8], [outcome, source, by]: [&str; 3]) -> String 
 
 /// The payload of [`kind::READ`]: what was read, and by whom, if that is known.
 pub fn read_payload(salt: &[u8], what: &str, by: Option<&str>) -> String {
-    text(&json!({ "what": what, "by": by.map(|by| salted(salt, by)) }))
+    // Salted where nobody is named as well, so that the salt is held to as everything else is. No name is empty.
+    text(&json!({ "what": what, "by": salted(salt, by.unwrap_or_default()) }))
 }
 
 /// The payload of [`kind::GATE_CLOSED`]: outcomes, the wrong ones among them, the bound and its limit in millionths.
