@@ -276,7 +276,13 @@ pub struct RawClaim {
 
 impl RawClaim {
     /// A claim with nothing that hangs on it.
-    fn bare(id: String, created_at: String, claim_json: Option<String>, salt: Vec<u8>, state: String) -> Self {
+    pub(crate) fn bare(
+        id: String,
+        created_at: String,
+        claim_json: Option<String>,
+        salt: Vec<u8>,
+        state: String,
+    ) -> Self {
         Self {
             id,
             created_at,

@@ -662,26 +662,8 @@ mod tests {
     /// A waiting claim to be decided as of `now`, and the entry of its acceptance, as of the time of `logged`.
     fn waiting(now: Option<&str>, logged: Option<Option<&str>>) -> Vec<FaultKind> {
         const AT: &str = "2026-01-01T00:00:00.000Z";
-        let claim = RawClaim {
-            id: "clm_a".to_owned(),
-            created_at: AT.to_owned(),
-            claim_json: None,
-            salt: vec![7; 16],
-            state: "processing".to_owned(),
-            job: true,
-            job_now: now.map(str::to_owned),
-            photos: Vec::new(),
-            decisions: Vec::new(),
-            outcome: None,
-            keys: Vec::new(),
-            fingerprints: Vec::new(),
-            reads: Vec::new(),
-            sealing: Sealing::Plain,
-            sealed: None,
-            wrapped: None,
-            erased_at: None,
-            erasure: None,
-        };
+        let bare = RawClaim::bare("clm_a".to_owned(), AT.to_owned(), None, vec![7; 16], "processing".to_owned());
+        let claim = RawClaim { job: true, job_now: now.map(str::to_owned), ..bare };
         let payload = audit::accepted_payload(AT, &claim.salt, None, &[], Some(None), logged);
         let entry = Said { seq: 1, at: AT.to_owned(), kind: kind::ACCEPTED.to_owned(), payload };
         against_acceptance(&claim, &entry).into_iter().map(|fault| fault.kind).collect()

@@ -3,8 +3,7 @@
 use super::work::stamp;
 use super::{Records, ServiceError};
 use crate::audit::keys::{Keys, Rotation, ShownEntry};
-use crate::audit::note::PublicKey;
-use crate::audit::note::base64;
+use crate::audit::note::{PublicKey, base64};
 use crate::store::Proved;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -49,9 +48,7 @@ impl Records {
     /// The store's.
     pub async fn key_history(&self) -> Result<KeyHistory, ServiceError> {
         let mut snapshot = self.store.snapshot().await?;
-        let entries = snapshot.key_entries().await?;
-        let seqs: Vec<u64> = entries.iter().map(|entry| entry.seq).collect();
-        let proved = snapshot.proved(&seqs).await?;
+        let proved = snapshot.proved_keys().await?;
         let keys = shown(&proved);
         Ok(KeyHistory { checkpoint: proved.note, public_key: proved.key.to_string(), keys })
     }

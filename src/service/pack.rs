@@ -33,8 +33,7 @@ impl Records {
         let seqs = snapshot.entries_of(id.as_str()).await?;
         let proved = snapshot.proved(&seqs).await?;
         let entries = shown(&proved);
-        let keys = snapshot.key_entries().await?;
-        let keys = snapshot.proved(&keys.iter().map(|entry| entry.seq).collect::<Vec<_>>()).await?;
+        let keys = snapshot.proved_keys().await?;
         let with_keys = |mut pack: Value| {
             // By which somebody who noted an earlier key is led to the one that signed.
             if !keys.entries.is_empty() {

@@ -336,6 +336,15 @@ impl Snapshot {
         Ok(entries)
     }
 
+    /// The same, with the proofs that they stand in the log.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn proved_keys(&mut self) -> Result<Proved, StoreError> {
+        let seqs = self.entries_of(KEY).await?;
+        self.proved(&seqs).await
+    }
+
     /// The numbers of the entries that speak of a claim, in order, but for those that tell who read it.
     ///
     /// # Errors

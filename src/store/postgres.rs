@@ -204,6 +204,31 @@ impl Backend for PostgresDatabase {
     }
 }
 
+/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page and blob, which begin at `first`.
+fn photo(row: &PgRow, first: usize) -> Result<RawPhoto, sqlx::Error> {
+    Ok(RawPhoto {
+        n: row.try_get(first)?,
+        source: row.try_get(first + 1)?,
+        sha256: row.try_get(first + 2)?,
+        bytes: row.try_get(first + 3)?,
+        media_type: row.try_get(first + 4)?,
+        page: row.try_get(first + 5)?,
+        pdf_page: row.try_get(first + 6)?,
+        blob: row.try_get(first + 7)?,
+    })
+}
+
+/// An outcome from the columns entry, at, outcome, source and reviewer, which begin at `first`.
+fn outcome(row: &PgRow, first: usize) -> Result<RawOutcome, sqlx::Error> {
+    Ok(RawOutcome {
+        entry: row.try_get(first)?,
+        at: row.try_get(first + 1)?,
+        outcome: row.try_get(first + 2)?,
+        source: row.try_get(first + 3)?,
+        reviewer: row.try_get(first + 4)?,
+    })
+}
+
 const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing, c.sealed, \
      k.wrapped, c.erased_at FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
      LEFT JOIN LATERAL (SELECT decided_at, record, timing FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) d \
@@ -348,19 +373,7 @@ impl Rows for PostgresRows {
             "SELECT n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256) FROM photos \
              WHERE claim = $1 ORDER BY n",
         );
-        let photo = |r: &PgRow| {
-            Ok(RawPhoto {
-                n: r.try_get(0)?,
-                source: r.try_get(1)?,
-                sha256: r.try_get(2)?,
-                bytes: r.try_get(3)?,
-                media_type: r.try_get(4)?,
-                page: r.try_get(5)?,
-                pdf_page: r.try_get(6)?,
-                blob: r.try_get(7)?,
-            })
-        };
-        rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(photo).collect()
+        rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(|r| Ok(photo(r, 0)?)).collect()
     }
 
     async fn keep_page(&mut self, claim: &str, n: i64, page: &str) -> Result<(), StoreError> {
@@ -610,11 +623,8 @@ impl Rows for PostgresRows {
 
     async fn outcome(&mut self, claim: &str) -> Result<Option<RawOutcome>, StoreError> {
         let row = sqlx::query("SELECT entry, at, outcome, source, reviewer FROM outcomes WHERE claim = $1");
-        let raw = |r: PgRow| {
-            let (at, outcome, source, reviewer) = (r.try_get(1)?, r.try_get(2)?, r.try_get(3)?, r.try_get(4)?);
-            Ok(RawOutcome { entry: r.try_get(0)?, at, outcome, source, reviewer })
-        };
-        row.bind(claim).fetch_optional(&mut *self.tx).await?.map(raw).transpose()
+        let row = row.bind(claim).fetch_optional(&mut *self.tx).await?;
+        Ok(row.map(|r| outcome(&r, 0)).transpose()?)
     }
 
     async fn keep_outcome(&mut self, claim: &str, said: &RawOutcome) -> Result<(), StoreError> {

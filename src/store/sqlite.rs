@@ -240,6 +240,31 @@ fn lossy_or_null(row: &SqliteRow, column: usize) -> Result<Option<String>, Store
     Ok(row.try_get::<Option<&[u8]>, _>(column)?.map(|b| String::from_utf8_lossy(b).into_owned()))
 }
 
+/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page and blob, which begin at `first`.
+fn photo(row: &SqliteRow, first: usize) -> Result<RawPhoto, StoreError> {
+    Ok(RawPhoto {
+        n: row.try_get(first)?,
+        source: lossy(row, first + 1)?,
+        sha256: lossy(row, first + 2)?,
+        bytes: row.try_get(first + 3)?,
+        media_type: lossy(row, first + 4)?,
+        page: lossy_or_null(row, first + 5)?,
+        pdf_page: row.try_get(first + 6)?,
+        blob: lossy(row, first + 7)?,
+    })
+}
+
+/// An outcome from the columns entry, at, outcome, source and reviewer, which begin at `first`.
+fn outcome(row: &SqliteRow, first: usize) -> Result<RawOutcome, StoreError> {
+    Ok(RawOutcome {
+        entry: row.try_get(first)?,
+        at: lossy(row, first + 1)?,
+        outcome: lossy(row, first + 2)?,
+        source: lossy(row, first + 3)?,
+        reviewer: lossy(row, first + 4)?,
+    })
+}
+
 const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing, c.sealed, \
      k.wrapped, c.erased_at FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
      LEFT JOIN decisions d ON d.id = (SELECT id FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) ";
@@ -381,19 +406,7 @@ impl Rows for SqliteRows {
         .bind(claim)
         .fetch_all(&mut *self.tx)
         .await?;
-        let photo = |r: &SqliteRow| {
-            Ok(RawPhoto {
-                n: r.try_get(0)?,
-                source: lossy(r, 1)?,
-                sha256: lossy(r, 2)?,
-                bytes: r.try_get(3)?,
-                media_type: lossy(r, 4)?,
-                page: lossy_or_null(r, 5)?,
-                pdf_page: r.try_get(6)?,
-                blob: lossy(r, 7)?,
-            })
-        };
-        rows.iter().map(photo).collect()
+        rows.iter().map(|r| photo(r, 0)).collect()
     }
 
     async fn keep_page(&mut self, claim: &str, n: i64, page: &str) -> Result<(), StoreError> {
@@ -648,11 +661,7 @@ impl Rows for SqliteRows {
             "SELECT entry, CAST(at AS BLOB), CAST(outcome AS BLOB), CAST(source AS BLOB), CAST(reviewer AS BLOB) \
              FROM outcomes WHERE claim = ?",
         );
-        let raw = |r: &SqliteRow| {
-            let [at, outcome, source, reviewer] = [lossy(r, 1)?, lossy(r, 2)?, lossy(r, 3)?, lossy(r, 4)?];
-            Ok(RawOutcome { entry: r.try_get(0)?, at, outcome, source, reviewer })
-        };
-        row.bind(claim).fetch_optional(&mut *self.tx).await?.as_ref().map(raw).transpose()
+        row.bind(claim).fetch_optional(&mut *self.tx).await?.as_ref().map(|r| outcome(r, 0)).transpose()
     }
 
     async fn keep_outcome(&mut self, claim: &str, said: &RawOutcome) -> Result<(), StoreError> {

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::postgres::fresh_database;
-use crate::support::{Part, Running, TestServer, canned, config, photo};
+use crate::support::{Part, Running, TestServer, canned, config, photo, printed};
 use claimlens::domain::gate::{Reviewer, Why};
-use claimlens::domain::{Bp, ClaimId, Field, FieldName, Quad};
+use claimlens::domain::{ClaimId, FieldName};
 use claimlens::pipeline::{ReadError, ReadOutcome};
 use claimlens::service::{
     ClaimState, Issuers, Noted, Place, ReadPhotos, Records, ReplayFrom, ReplayOf, ServiceConfig, Submission, Upload,
@@ -106,17 +106,7 @@ impl ReadPhotos for Named {
             (FieldName::IssueDate, "2026-03-04".to_owned()),
             (FieldName::Total, "12.00".to_owned()),
         ] {
-            let field = Field {
-                value: Some(value.clone()),
-                text: value,
-                confidence: Bp::ONE,
-                score: Bp::ONE,
-                polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
-                page_polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
-                readers: BTreeMap::new(),
-                repairs: Vec::new(),
-            };
-            outcome.reading.fields.insert(name, field);
+            outcome.reading.fields.insert(name, printed(&value));
         }
         Ok(outcome)
     }

@@ -3,15 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "in a test, the panic is the message")]
 
 use crate::postgres::fresh_database;
-use crate::support::{Running, canned, config, photo, policy};
+use crate::support::{Running, canned, config, photo, policy, printed};
 use claimlens::audit::note::LogKey;
 use claimlens::audit::{self, FaultKind, keys, merkle};
 use claimlens::decision::Policy;
 use claimlens::domain::gate::{AuditSource, Audited, Gate, Reviewer, Why};
 use claimlens::domain::pixels::{Device, History, PixelEvidence, Stratum};
 use claimlens::domain::{
-    Bp, ClaimId, ContentHash, Decision, DocumentKind, Evidence, Facts, Field, FieldName, Quad, Reading, Record,
-    RepeatKind, Verdict, Versions,
+    ClaimId, ContentHash, Decision, DocumentKind, Evidence, Facts, FieldName, Reading, Record, RepeatKind, Verdict,
+    Versions,
 };
 use claimlens::service::{
     Actor, ClaimState, Noted, Place, PolicyRefusal, ReadOf, ReplayFrom, ReplayOf, Role, Service, ServiceConfig,
@@ -163,21 +163,11 @@ fn reading(bytes: &[u8], picture: Option<&str>, number: Option<(&str, &str)>) ->
     let mut r = Reading::unreadable("a.jpg", ContentHash::of(bytes), String::new());
     r.unreadable = None;
     r.picture_hash = picture.map(str::to_owned);
-    let field = |value: &str| Field {
-        value: Some(value.to_owned()),
-        text: value.to_owned(),
-        confidence: Bp::ONE,
-        score: Bp::ONE,
-        polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
-        page_polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
-        readers: BTreeMap::new(),
-        repairs: Vec::new(),
-    };
     if let Some((code, number)) = number {
         if !code.is_empty() {
-            r.fields.insert(FieldName::BillCode, field(code));
+            r.fields.insert(FieldName::BillCode, printed(code));
         }
-        r.fields.insert(FieldName::BillNumber, field(number));
+        r.fields.insert(FieldName::BillNumber, printed(number));
     }
     r
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use claimlens::domain::result::Timing;
-use claimlens::domain::{Bp, ContentHash, Reading};
+use claimlens::domain::{Bp, ContentHash, Field, Quad, Reading};
 use claimlens::http::server;
 use claimlens::pipeline::{Pictures, ReadError, ReadOutcome};
 use claimlens::service::{LoadReader, ReadPhotos, Service, ServiceConfig};
@@ -16,6 +16,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+/// A value that is read for sure.
+pub fn printed(value: &str) -> Field {
+    Field {
+        value: Some(value.to_owned()),
+        text: value.to_owned(),
+        confidence: Bp::ONE,
+        score: Bp::ONE,
+        polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
+        page_polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
+        readers: BTreeMap::new(),
+        repairs: Vec::new(),
+    }
+}
 
 /// Reads nothing: what comes out depends on the photo's name and bytes alone.
 ///

@@ -7,12 +7,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::postgres::fresh_database;
-use crate::support::{Running, canned, config, pdf, photo, policy};
+use crate::support::{Running, canned, config, pdf, photo, policy, printed};
 use claimlens::audit::note::{LogKey, PublicKey};
 use claimlens::audit::{Checkpoint, Entry, Fault, FaultKind, merkle};
 use claimlens::decision::Policy;
 use claimlens::domain::gate::{AuditSource, Audited, Reviewer, Why};
-use claimlens::domain::{Bp, Claim, ClaimId, ContentHash, DocumentKind, Field, FieldName, Quad};
+use claimlens::domain::{Claim, ClaimId, ContentHash, DocumentKind, FieldName};
 use claimlens::pipeline::{ReadError, ReadOutcome};
 use claimlens::service::{Actor, Noted, Place, ReadOf, ReadPhotos, Records, ServiceConfig, Submission, Upload};
 use claimlens::store::{AuditedOutcome, ClaimKey, ClaimState, Database, KekPlace, NewClaim, PhotoRow, Store};
@@ -137,17 +137,7 @@ impl ReadPhotos for Bills {
             (FieldName::PayerName, "郑试例".to_owned()),
             (FieldName::Total, "12.00".to_owned()),
         ] {
-            let field = Field {
-                value: Some(value.clone()),
-                text: value,
-                confidence: Bp::ONE,
-                score: Bp::ONE,
-                polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
-                page_polygon: Quad::rect(0.0, 0.0, 1.0, 1.0),
-                readers: BTreeMap::new(),
-                repairs: Vec::new(),
-            };
-            reading.fields.insert(name, field);
+            reading.fields.insert(name, printed(&value));
         }
         Ok(outcome)
     }

@@ -1,6 +1,6 @@
 //! Reading a PostgreSQL database in pieces.
 
-use super::PostgresRows;
+use super::{PostgresRows, outcome, photo};
 use crate::audit::merkle::Nodes;
 use crate::store::gate::RawOutcome;
 use crate::store::vault::RawErasure;
@@ -105,19 +105,7 @@ impl Walk for PostgresRows {
     async fn photos_in(&mut self, names: &Names) -> Result<Vec<Named<RawPhoto>>, StoreError> {
         let select = "SELECT claim, n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256) \
                       FROM photos";
-        let photo = |r: &PgRow| {
-            Ok(RawPhoto {
-                n: r.try_get(1)?,
-                source: r.try_get(2)?,
-                sha256: r.try_get(3)?,
-                bytes: r.try_get(4)?,
-                media_type: r.try_get(5)?,
-                page: r.try_get(6)?,
-                pdf_page: r.try_get(7)?,
-                blob: r.try_get(8)?,
-            })
-        };
-        self.named(select, "claim", names, "claim, n", photo).await
+        self.named(select, "claim", names, "claim, n", |r| photo(r, 1)).await
     }
 
     async fn decisions_in(&mut self, names: &Names) -> Result<Vec<Named<RawDecision>>, StoreError> {
@@ -137,11 +125,7 @@ impl Walk for PostgresRows {
 
     async fn outcomes_in(&mut self, names: &Names) -> Result<Vec<Named<RawOutcome>>, StoreError> {
         let select = "SELECT claim, entry, at, outcome, source, reviewer FROM outcomes";
-        let outcome = |r: &PgRow| {
-            let (at, outcome, source, reviewer) = (r.try_get(2)?, r.try_get(3)?, r.try_get(4)?, r.try_get(5)?);
-            Ok(RawOutcome { entry: r.try_get(1)?, at, outcome, source, reviewer })
-        };
-        self.named(select, "claim", names, "claim", outcome).await
+        self.named(select, "claim", names, "claim", |r| outcome(r, 1)).await
     }
 
     async fn prints_in(&mut self, names: &Names) -> Result<Vec<Named<Fingerprint>>, StoreError> {

@@ -1,7 +1,7 @@
 //! Reading an SQLite file in pieces. Text is compared and read as bytes, so that a damaged byte is seen and not
 //! refused.
 
-use super::{SqliteRows, lossy, lossy_or_null};
+use super::{SqliteRows, lossy, lossy_or_null, outcome, photo};
 use crate::audit::merkle::Nodes;
 use crate::store::gate::RawOutcome;
 use crate::store::vault::RawErasure;
@@ -104,19 +104,7 @@ impl Walk for SqliteRows {
         let select = "SELECT CAST(claim AS BLOB), n, CAST(source AS BLOB), CAST(sha256 AS BLOB), bytes, \
                       CAST(media_type AS BLOB), CAST(page_sha256 AS BLOB), pdf_page, \
                       CAST(COALESCE(blob, sha256) AS BLOB) FROM photos";
-        let photo = |r: &SqliteRow| {
-            Ok(RawPhoto {
-                n: r.try_get(1)?,
-                source: lossy(r, 2)?,
-                sha256: lossy(r, 3)?,
-                bytes: r.try_get(4)?,
-                media_type: lossy(r, 5)?,
-                page: lossy_or_null(r, 6)?,
-                pdf_page: r.try_get(7)?,
-                blob: lossy(r, 8)?,
-            })
-        };
-        self.named(select, "claim", names, "claim, n", photo).await
+        self.named(select, "claim", names, "claim, n", |r| photo(r, 1)).await
     }
 
     async fn decisions_in(&mut self, names: &Names) -> Result<Vec<Named<RawDecision>>, StoreError> {
@@ -138,11 +126,7 @@ impl Walk for SqliteRows {
     async fn outcomes_in(&mut self, names: &Names) -> Result<Vec<Named<RawOutcome>>, StoreError> {
         let select = "SELECT CAST(claim AS BLOB), entry, CAST(at AS BLOB), CAST(outcome AS BLOB), \
                       CAST(source AS BLOB), CAST(reviewer AS BLOB) FROM outcomes";
-        let outcome = |r: &SqliteRow| {
-            let [at, outcome, source, reviewer] = [lossy(r, 2)?, lossy(r, 3)?, lossy(r, 4)?, lossy(r, 5)?];
-            Ok(RawOutcome { entry: r.try_get(1)?, at, outcome, source, reviewer })
-        };
-        self.named(select, "claim", names, "claim", outcome).await
+        self.named(select, "claim", names, "claim", |r| outcome(r, 1)).await
     }
 
     async fn prints_in(&mut self, names: &Names) -> Result<Vec<Named<Fingerprint>>, StoreError> {
