@@ -19,6 +19,7 @@ mod schema;
 pub mod server;
 
 use crate::service::Service;
+use actix_web::error::QueryPayloadError;
 use actix_web::{HttpResponse, ResponseError, web};
 use error::ApiError;
 use utoipa::OpenApi;
@@ -64,7 +65,7 @@ pub struct ApiDocument;
 /// All routes.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .app_data(web::QueryConfig::default().error_handler(|_, _| ApiError::BadQuery.into()))
+        .app_data(web::QueryConfig::default().error_handler(|error, _| bad_query(&error).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NotFound.into()))
         .app_data(gate::json())
         .service(resource("/v1/claims").get(claims::list).post(claims::submit))
@@ -92,6 +93,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/").get(ops::root))
         .default_service(web::to(async || ApiError::NotFound.error_response()));
+}
+
+/// Why a query cannot be read, without the values in it.
+fn bad_query(error: &QueryPayloadError) -> ApiError {
+    ApiError::BadQuery(match error {
+        QueryPayloadError::Deserialize(error) => form::without_values(&error.to_string()),
+        _ => "it is malformed".to_owned(),
+    })
 }
 
 /// The routes of a process that only works claims off.

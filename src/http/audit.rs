@@ -115,8 +115,12 @@ pub async fn tile(path: web::Path<String>, service: Shared) -> Result<HttpRespon
 )]
 pub async fn consistency(span: web::Query<Span>, service: Shared) -> Result<HttpResponse, ApiError> {
     let Span { old, new } = span.into_inner();
-    let hashes = service.records().consistency(old, new).await?.ok_or(ApiError::BadQuery)?;
+    let hashes = service.records().consistency(old, new).await?.ok_or_else(shorter)?;
     Ok(HttpResponse::Ok().json(Consistency { old, new, hashes }))
+}
+
+fn shorter() -> ApiError {
+    ApiError::BadQuery("the log is shorter than that, or `new` is smaller than `old`".to_owned())
 }
 
 /// Take the evidence pack of a claim

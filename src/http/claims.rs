@@ -5,7 +5,7 @@ use super::actor::Caller;
 use super::error::{ApiError, Problem};
 use super::form;
 use super::schema::ClaimResult;
-use crate::domain::ClaimId;
+use crate::domain::{ClaimId, Decision};
 use crate::service::{ClaimState, ClaimView, ReadOf, Related, ServiceError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -76,19 +76,53 @@ pub struct ListQuery {
     limit: Option<u32>,
 }
 
-impl ListQuery {
-    /// How many, and older than which.
-    fn page(&self) -> Result<(u32, Option<ClaimId>), ApiError> {
-        let limit = self.limit.unwrap_or(20);
-        if !(1..=100).contains(&limit) {
-            return Err(ApiError::BadQuery);
+/// How many claims, and older than which.
+fn page(limit: Option<u32>, cursor: Option<&str>) -> Result<(u32, Option<ClaimId>), ApiError> {
+    let limit = limit.unwrap_or(20);
+    if !(1..=100).contains(&limit) {
+        return Err(ApiError::BadQuery("`limit` must be 1 to 100".to_owned()));
+    }
+    let before = cursor.map(str::parse).transpose().map_err(|_| ApiError::BadCursor)?;
+    Ok((limit, before))
+}
+
+/// Which page of related claims.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct RelatedQuery {
+    /// Only claims last decided so. Default `auto_approve`.
+    #[serde(default)]
+    decision: Decided,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Claims on a page, 1 to 100. Default 20.
+    limit: Option<u32>,
+}
+
+/// How a claim was decided.
+#[derive(Debug, Clone, Copy, Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Decided {
+    /// Approved.
+    #[default]
+    AutoApprove,
+    /// Held for a person.
+    HumanReview,
+    /// Either way.
+    Any,
+}
+
+impl From<Decided> for Option<Decision> {
+    fn from(decided: Decided) -> Self {
+        match decided {
+            Decided::AutoApprove => Some(Decision::AutoApprove),
+            Decided::HumanReview => Some(Decision::HumanReview),
+            Decided::Any => None,
         }
-        let before = self.cursor.as_deref().map(str::parse).transpose().map_err(|_| ApiError::BadCursor)?;
-        Ok((limit, before))
     }
 }
 
-/// A page of earlier approvals, newest first.
+/// A page of related claims, newest first.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RelatedList {
     /// Each with what it shares with the claim asked about.
@@ -182,7 +216,7 @@ pub async fn get(path: web::Path<String>, caller: Caller, service: Shared) -> Re
     )
 )]
 pub async fn list(query: web::Query<ListQuery>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
-    let (limit, before) = query.page()?;
+    let (limit, before) = page(query.limit, query.cursor.as_deref())?;
     let (views, next) = service.list(before.as_ref(), limit).await?;
     service.note_read(&caller.0, ReadOf::List, views.iter().map(|view| &view.id))?;
     let in_list = |name: &str| name == "decision" || name == "reasons";
@@ -190,28 +224,28 @@ pub async fn list(query: web::Query<ListQuery>, caller: Caller, service: Shared)
     Ok(HttpResponse::Ok().json(ClaimList { claims, next: next.map(|id| id.to_string()) }))
 }
 
-/// Earlier approvals that share something with a claim
+/// Other claims that share something with a claim
 ///
-/// For when one of its papers turns out to be forged: a picture, a number or one within ten of it with the same code,
-/// content or the issuer. Newest first.
+/// For when one of its papers turns out to be forged, or sent before: a picture, a number or one within ten of it with the
+/// same code, content or the issuer. Newest first.
 #[utoipa::path(
     get, path = "/v1/claims/{id}/related", tag = "claims",
-    params(("id" = String, Path, description = "Name of the claim here"), ListQuery),
+    params(("id" = String, Path, description = "Name of the claim here"), RelatedQuery),
     responses(
-        (status = 200, description = "a page of approvals", body = RelatedList),
+        (status = 200, description = "a page of claims", body = RelatedList),
         (status = 400, description = "malformed query", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such claim", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn related(
     path: web::Path<String>,
-    query: web::Query<ListQuery>,
+    query: web::Query<RelatedQuery>,
     caller: Caller,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
-    let (limit, before) = query.page()?;
+    let (limit, before) = page(query.limit, query.cursor.as_deref())?;
     let id = parse_id(&path)?;
-    let (related, next) = service.records().related(&id, before.as_ref(), limit).await?;
+    let (related, next) = service.records().related(&id, query.decision.into(), before.as_ref(), limit).await?;
     service.note_read(&caller.0, ReadOf::Related, [&id])?;
     Ok(HttpResponse::Ok().json(RelatedList { related, next: next.map(|id| id.to_string()) }))
 }

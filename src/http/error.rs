@@ -23,8 +23,8 @@ pub enum ApiError {
     #[error("this path does not take that method")]
     MethodNotAllowed,
     /// A query parameter is malformed.
-    #[error("a query parameter is unknown or malformed")]
-    BadQuery,
+    #[error("the query is not one this path takes: {0}")]
+    BadQuery(String),
     /// The cursor is none of ours.
     #[error("the cursor is not one this service gave")]
     BadCursor,
@@ -53,8 +53,8 @@ pub enum ApiError {
     #[error("send application/json")]
     NotJson,
     /// The body is not JSON of the form that the path takes.
-    #[error("the body is not JSON with the members this path takes; see /openapi.json")]
-    BodyInvalid,
+    #[error("the body is not what this path takes, see /openapi.json: {0}")]
+    BodyInvalid(String),
     /// The body is no valid policy.
     #[error(transparent)]
     PolicyInvalid(PolicyError),
@@ -132,7 +132,7 @@ impl ApiError {
         match self {
             Self::NotFound | Self::Service(ServiceError::NotFound) => (404, "not_found"),
             Self::MethodNotAllowed => (405, "method_not_allowed"),
-            Self::BadQuery => (400, "bad_query"),
+            Self::BadQuery(_) => (400, "bad_query"),
             Self::BadCursor => (400, "bad_cursor"),
             Self::NotMultipart => (415, "not_multipart"),
             Self::Malformed => (400, "multipart_malformed"),
@@ -142,7 +142,7 @@ impl ApiError {
             Self::ClaimTooLarge(_) => (413, "claim_too_large"),
             Self::ClaimNotJson(_) => (400, "claim_not_json"),
             Self::NotJson => (415, "not_json"),
-            Self::BodyInvalid => (400, "body_invalid"),
+            Self::BodyInvalid(_) => (400, "body_invalid"),
             Self::PolicyInvalid(_) => (422, "policy_invalid"),
             Self::ActorInvalid => (400, "actor_invalid"),
             Self::BodyTooLarge(_) => (413, "body_too_large"),

@@ -92,7 +92,7 @@ pub async fn read_text(
 ) -> Result<String, ApiError> {
     let body = async |mut body: Counted| collect(&mut body, most, || ApiError::BodyTooLarge(most)).await;
     let bytes = receive(headers, payload, limits, body).await?;
-    String::from_utf8(bytes).map_err(|_| ApiError::BodyInvalid)
+    String::from_utf8(bytes).map_err(|_| ApiError::BodyInvalid("it is no UTF-8".to_owned()))
 }
 
 /// Runs `take` on a request's body, under the limits on its length and time.
@@ -192,7 +192,7 @@ fn parse_claim(bytes: &[u8]) -> Result<Claim, ApiError> {
 }
 
 /// The parser's words without the value it stumbled over, which may be a person's name or number.
-fn without_values(words: &str) -> String {
+pub(super) fn without_values(words: &str) -> String {
     // `invalid type: string "…", expected an object at line 1 column 20`: what was expected comes last.
     let from_end = |mark: &str| words.rfind(mark).map(|at| &words[at + mark.len()..]);
     if words.starts_with("invalid ") {

@@ -3,6 +3,7 @@
 use super::Shared;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
+use super::form::without_values;
 use crate::domain::gate::{AuditSource, Audited, Reviewer, Why};
 use crate::service::{AuditedOutcome, GateView};
 use actix_web::error::JsonPayloadError;
@@ -42,8 +43,8 @@ pub fn json() -> web::JsonConfig {
                 ApiError::BodyTooLarge(BODY)
             }
             JsonPayloadError::ContentType => ApiError::NotJson,
-            // The parser's words may hold the value it stumbled over.
-            _ => ApiError::BodyInvalid,
+            JsonPayloadError::Deserialize(error) => ApiError::BodyInvalid(without_values(&error.to_string())),
+            _ => ApiError::BodyInvalid("it is cut short".to_owned()),
         }
         .into()
     })

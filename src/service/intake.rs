@@ -4,6 +4,7 @@
 
 use super::work::stamp;
 use super::{Role, Service, ServiceError, off_thread};
+use crate::domain::money::is_currency;
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, canonical_json};
 use crate::store::{Acceptance, Cell, ClaimKey, KeyedBody, NewClaim, PhotoRow, StoreError};
 use crate::vision::{self, DecodeError, Limits, PdfPage, media_type};
@@ -399,6 +400,9 @@ pub fn check_claim(claim: &Claim) -> Result<(), String> {
             return Err("`policy.from` must not be after `policy.to`".to_owned());
         }
     }
+    if claim.currency.as_deref().is_some_and(|code| !is_currency(code)) {
+        return Err("`currency` must be a code of ISO 4217 such as \"CNY\"".to_owned());
+    }
     match claim.amount.as_deref().map(Fen::parse) {
         None => Ok(()),
         Some(Some(amount)) if amount.0 > 0 => Ok(()),
@@ -436,13 +440,15 @@ mod tests {
     fn a_claim_is_checked_member_by_member() {
         assert_eq!(check_claim(&claim()), Ok(()));
         type Spoil = fn(&mut Claim);
-        let cases: [(&str, Spoil); 7] = [
+        let cases: [(&str, Spoil); 9] = [
             ("`id`", |c| c.id = " ".to_owned()),
             ("`id`", |c| c.id = "x".repeat(201)),
             ("`amount`", |c| c.amount = Some("993.5".to_owned())),
             ("`amount`", |c| c.amount = Some("-1.00".to_owned())),
             ("`policy.from`", |c| c.policy.as_mut().unwrap().from = Some("2026-02-30".to_owned())),
             ("`policy.from`", |c| c.policy.as_mut().unwrap().from = Some("2027-01-01".to_owned())),
+            ("`currency`", |c| c.currency = Some("yuan".to_owned())),
+            ("`currency`", |c| c.currency = Some("cny".to_owned())),
             ("`insured.name`", |c| c.insured.as_mut().unwrap().name = "a\nb".to_owned()),
         ];
         for (name, change) in cases {

@@ -18,7 +18,7 @@ use super::vault::RawErasure;
 use super::{Fingerprint, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
-use crate::domain::ContentHash;
+use crate::domain::{ContentHash, Decision};
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Row, Transaction};
@@ -489,23 +489,27 @@ impl Rows for PostgresRows {
         rows.iter().map(print).collect()
     }
 
-    async fn approved(
+    async fn sharing(
         &mut self,
         what: &Sought<'_>,
         not_claim: &str,
         before: &str,
+        decided: Option<Decision>,
         limit: u32,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut query = what.query("SELECT f.claim FROM ");
+    ) -> Result<Vec<[String; 2]>, StoreError> {
+        let last = "SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC LIMIT 1";
+        let mut query = what.query(&format!("SELECT f.claim, ({last}) AS decided FROM "));
         query.push(" AND f.claim <> ").push_bind(not_claim);
         query.push(" AND f.claim < ").push_bind(before);
-        query.push(
-            " AND 'auto_approve' = (SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC \
-             LIMIT 1) GROUP BY f.claim ORDER BY f.claim DESC LIMIT ",
-        );
+        query.push(format!(" AND ({last}) IN ("));
+        let mut wanted = query.separated(", ");
+        for decision in decided.map_or(&[Decision::AutoApprove, Decision::HumanReview][..], std::slice::from_ref) {
+            wanted.push_bind(decision.as_str());
+        }
+        query.push(") GROUP BY f.claim ORDER BY f.claim DESC LIMIT ");
         query.push_bind(i64::from(limit));
         let rows = query.build().fetch_all(&mut *self.tx).await?;
-        rows.iter().map(|r| Ok(r.try_get(0)?)).collect()
+        rows.iter().map(|r| Ok([r.try_get(0)?, r.try_get(1)?])).collect()
     }
 
     async fn alike(&mut self, like: &Alike<'_>) -> Result<Vec<(i64, String)>, StoreError> {

@@ -9,7 +9,7 @@ use super::walk::Walk;
 use super::{DecisionRow, Fingerprint, NewClaim, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
-use crate::domain::ContentHash;
+use crate::domain::{ContentHash, Decision};
 use async_trait::async_trait;
 use sqlx::{ColumnIndex, Database, Decode, Encode, QueryBuilder, Row, Type};
 use std::collections::BTreeMap;
@@ -278,14 +278,16 @@ pub(super) trait Rows: PolicyRows + ReadRows + Walk {
     async fn keep_fingerprints(&mut self, claim: &str, prints: &[Fingerprint]) -> Result<(), StoreError>;
     /// Of other claims, oldest first.
     async fn prints(&mut self, sought: &Sought<'_>, not_claim: &str, limit: i64) -> Result<Vec<PrintRow>, StoreError>;
-    /// Other claims older than `before` whose last decision approved them, newest first.
-    async fn approved(
+    /// Other claims older than `before`, newest first, each with its last decision; only those with this one, if one is
+    /// given.
+    async fn sharing(
         &mut self,
         sought: &Sought<'_>,
         not_claim: &str,
         before: &str,
+        decided: Option<Decision>,
         limit: u32,
-    ) -> Result<Vec<String>, StoreError>;
+    ) -> Result<Vec<[String; 2]>, StoreError>;
     /// Row and picture hash.
     async fn alike(&mut self, like: &Alike<'_>) -> Result<Vec<(i64, String)>, StoreError>;
 

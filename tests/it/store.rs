@@ -504,15 +504,21 @@ async fn approvals_that_share_something_are_listed(bed: Bed) {
     decide(&store, 5, vec![numbered(b"one", "0012345678")], Decision::HumanReview).await;
     let related = async |before: Option<u64>, limit| {
         let before = before.map(id);
-        let found = store.related(&id(4), before.as_ref(), limit).await.unwrap().unwrap();
-        found.into_iter().map(|(claim, shared)| (claim, shared.into_iter().collect())).collect::<Vec<(_, Vec<_>)>>()
+        let found = store.related(&id(4), Some(Decision::AutoApprove), before.as_ref(), limit).await.unwrap().unwrap();
+        found.into_iter().map(|(claim, _, shared)| (claim, shared.into_iter().collect())).collect::<Vec<(_, Vec<_>)>>()
     };
     let (first, second) =
         ((id(1), vec![SharedTrait::Bytes, SharedTrait::Number]), (id(2), vec![SharedTrait::NeighbouringNumber]));
     assert_eq!(related(None, 10).await, [second.clone(), first.clone()], "5 was not approved");
     assert_eq!(related(None, 1).await, [second]);
     assert_eq!(related(Some(2), 10).await, [first]);
-    assert_eq!(store.related(&id(9), None, 10).await.unwrap(), None, "no such claim");
+    assert_eq!(store.related(&id(9), None, None, 10).await.unwrap(), None, "no such claim");
+    let either = store.related(&id(4), None, None, 10).await.unwrap().unwrap();
+    let same = BTreeSet::from([SharedTrait::Bytes, SharedTrait::Number]);
+    assert_eq!(either.len(), 3);
+    assert_eq!(either[0], (id(5), Decision::HumanReview, same), "held ones are told where they are asked for");
+    let held = store.related(&id(4), Some(Decision::HumanReview), None, 10).await.unwrap().unwrap();
+    assert_eq!(held, either[..1]);
 }
 
 async fn approvals_of_one_camera_are_listed_where_that_tells_something(bed: Bed) {
@@ -539,8 +545,8 @@ async fn approvals_of_one_camera_are_listed_where_that_tells_something(bed: Bed)
     }
     decide(&store, 30, taken(30, Some("a"), "common"), Decision::AutoApprove).await;
     decide(&store, 31, taken(31, None, "rare"), Decision::AutoApprove).await;
-    let related = async |n| store.related(&id(n), None, 10).await.unwrap().unwrap();
-    let device = |n| (id(n), BTreeSet::from([SharedTrait::Device]));
+    let related = async |n| store.related(&id(n), None, None, 10).await.unwrap().unwrap();
+    let device = |n| (id(n), Decision::AutoApprove, BTreeSet::from([SharedTrait::Device]));
     assert_eq!(related(30).await, [device(1)], "the very camera, and not all of its model");
     assert_eq!(related(31).await, [device(3), device(2)]);
 }
