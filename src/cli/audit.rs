@@ -54,7 +54,8 @@ enum AuditCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// List approvals that share a picture, a number, content, the camera or the issuer with a claim, newest first, one JSON a line
+    /// List approvals that share a picture, a number, content, the camera or the issuer with a claim, newest first, one
+    /// JSON a line
     Related {
         #[command(flatten)]
         place: PlaceArgs,

@@ -503,7 +503,8 @@ impl Rows for PostgresRows {
         query.push(" AND f.claim < ").push_bind(before);
         query.push(format!(" AND ({last}) IN ("));
         let mut wanted = query.separated(", ");
-        for decision in decided.map_or(&[Decision::AutoApprove, Decision::HumanReview][..], std::slice::from_ref) {
+        let either = [Decision::AutoApprove, Decision::HumanReview];
+        for decision in decided.as_ref().map_or(&either[..], std::slice::from_ref) {
             wanted.push_bind(decision.as_str());
         }
         query.push(") GROUP BY f.claim ORDER BY f.claim DESC LIMIT ");
