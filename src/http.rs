@@ -7,6 +7,7 @@ mod actor;
 mod audit;
 mod check;
 mod claims;
+mod docs;
 mod documents;
 mod erase;
 mod error;
@@ -17,6 +18,7 @@ mod policy;
 mod request;
 mod schema;
 pub mod server;
+mod webhooks;
 
 use crate::service::Service;
 use actix_web::error::QueryPayloadError;
@@ -51,13 +53,18 @@ use utoipa::OpenApi;
         audit::evidence,
         documents::picture,
         erase::erase,
+        webhooks::add,
+        webhooks::list,
+        webhooks::resume,
+        webhooks::forget,
         check::check,
         ops::root,
         ops::healthz,
         ops::readyz,
         ops::stats,
         ops::metrics,
-        ops::openapi
+        ops::openapi,
+        docs::docs
     )
 )]
 pub struct ApiDocument;
@@ -86,11 +93,16 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/v1/policy").get(policy::get))
         .service(resource("/v1/policy/backtest").post(policy::backtest))
+        .service(resource("/v1/webhooks").get(webhooks::list).post(webhooks::add))
+        .service(resource("/v1/webhooks/{id}").delete(webhooks::forget))
+        .service(resource("/v1/webhooks/{id}/resume").post(webhooks::resume))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/metrics").get(ops::metrics))
         .service(resource("/v1/stats").get(ops::stats))
         .service(resource("/openapi.json").get(ops::openapi))
+        .service(resource("/docs").get(docs::docs))
+        .service(resource("/docs/{file:.*}").get(docs::file))
         .service(resource("/").get(ops::root))
         .default_service(web::to(async || ApiError::NotFound.error_response()));
 }
@@ -140,6 +152,15 @@ impl Resource {
         F::Output: actix_web::Responder + 'static,
     {
         Self(self.0.route(web::post().to(handler)))
+    }
+
+    fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        Self(self.0.route(web::delete().to(handler)))
     }
 }
 

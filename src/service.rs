@@ -20,6 +20,7 @@ pub mod issuers;
 mod keys;
 mod known;
 mod metrics;
+mod notify;
 mod pack;
 pub mod pictures;
 pub mod policy;
@@ -41,6 +42,7 @@ pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
 pub use issuers::{Issuers, Registry, Verifier};
 pub use keys::KeyHistory;
+pub use notify::{Event, Reach, WebhookRefusal, WebhookView};
 pub use pictures::{Picture, PictureKind};
 pub use policy::{AdoptedView, PolicyEvent, PolicyRefusal, PolicyView, ShadowView};
 pub use reads::{ReadOf, ReadView};
@@ -95,6 +97,9 @@ pub enum ServiceError {
     /// The claim cannot be erased.
     #[error(transparent)]
     Erase(#[from] EraseRefusal),
+    /// The webhook cannot be kept.
+    #[error(transparent)]
+    Webhook(#[from] WebhookRefusal),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -204,6 +209,8 @@ pub struct ServiceConfig {
     pub log_claim_reads: bool,
     /// How long claims are kept. For ever by default.
     pub retention: Retention,
+    /// Whom webhooks may name. Public addresses by default.
+    pub reach: Reach,
 }
 
 impl ServiceConfig {
@@ -213,8 +220,8 @@ impl ServiceConfig {
         let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
         let (place, role) = (place.into(), Role::default());
         let retention = Retention::default();
-        let log_claim_reads = true;
-        Self { place, role, policy, load_reader, issuers: Arc::default(), intake, work, log_claim_reads, retention }
+        let (issuers, log_claim_reads, reach) = (Arc::default(), true, Reach::default());
+        Self { place, role, policy, load_reader, issuers, intake, work, log_claim_reads, retention, reach }
     }
 }
 
@@ -372,6 +379,7 @@ struct Inner {
     known: known::Known,
     metrics: metrics::Metrics,
     retention: Retention,
+    reach: Reach,
     started: AtomicBool,
     closing: AtomicBool,
 }
@@ -435,6 +443,7 @@ impl Service {
             known: known::Known::default(),
             metrics: metrics::Metrics::default(),
             retention: config.retention,
+            reach: config.reach,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))
@@ -451,6 +460,7 @@ impl Service {
             if self.0.role != Role::Api {
                 self.0.runtime.spawn(self.clone().work());
                 self.0.runtime.spawn(self.clone().retain());
+                self.0.runtime.spawn(self.clone().notify());
             }
             self.0.runtime.spawn(self.clone().look_after());
         }

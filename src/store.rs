@@ -23,6 +23,7 @@ mod rows;
 mod sqlite;
 pub mod vault;
 pub mod walk;
+pub mod webhooks;
 
 use crate::audit::Fault;
 use crate::domain::{Claim, ClaimId, ContentHash};

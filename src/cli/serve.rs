@@ -8,7 +8,7 @@ use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
 use crate::service::retention::Rule;
 use crate::service::work::{LoadReader, ReadPhotos};
-use crate::service::{Place, Records, Role, Service, ServiceConfig, ServiceError};
+use crate::service::{Place, Reach, Records, Role, Service, ServiceConfig, ServiceError};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -51,6 +51,10 @@ pub struct ServeArgs {
     /// that names most holds [default: keep all]
     #[arg(long, value_name = "KIND:DECISION=DAYS", value_delimiter = ',', env = "CLAIMLENS_RETAIN")]
     retain: Vec<Rule>,
+    /// Let webhooks name private addresses and this machine, and go without TLS: to try them out, or where all receivers
+    /// are one's own
+    #[arg(long, env = "CLAIMLENS_WEBHOOKS_ANYWHERE")]
+    webhooks_anywhere: bool,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -86,6 +90,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.issuers = args.issuers.issuers()?;
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();
+    config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }

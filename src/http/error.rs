@@ -4,7 +4,7 @@
 use super::request;
 use crate::decision::policy::PolicyError;
 use crate::domain::{RetakeAdvice, result};
-use crate::service::{EraseRefusal, GateRefusal, Refusal, ServiceError};
+use crate::service::{EraseRefusal, GateRefusal, Refusal, ServiceError, WebhookRefusal};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -74,8 +74,9 @@ fn told(error: &ServiceError) -> String {
         ServiceError::Refused(refusal) => return refusal.to_string(),
         ServiceError::Gate(refusal) => return refusal.to_string(),
         ServiceError::Erase(refusal) => return refusal.to_string(),
+        ServiceError::Webhook(refusal) => return refusal.to_string(),
         ServiceError::Erased => "the claim's content was erased",
-        ServiceError::NotFound => "there is no such claim, photo or picture",
+        ServiceError::NotFound => "there is no such claim, photo, picture or webhook",
         ServiceError::Busy => "too much work is waiting; try again later",
         ServiceError::Closing => "the service is shutting down",
         ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::PhotosElsewhere => {
@@ -167,6 +168,10 @@ impl ApiError {
             },
             Self::Service(ServiceError::Erased) => (410, "claim_erased"),
             Self::Service(ServiceError::Erase(EraseRefusal::Undecided)) => (409, "claim_undecided"),
+            Self::Service(ServiceError::Webhook(refusal)) => match refusal {
+                WebhookRefusal::TooMany => (409, "too_many_webhooks"),
+                WebhookRefusal::BadUrl | WebhookRefusal::NoEvents => (422, "webhook_invalid"),
+            },
             Self::Service(ServiceError::Busy) => (503, "busy"),
             Self::Service(ServiceError::Closing) => (503, "closing"),
             Self::Service(ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::PhotosElsewhere) => {

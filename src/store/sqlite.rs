@@ -6,6 +6,7 @@
 mod policy;
 mod reads;
 mod walk;
+mod webhooks;
 
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{

@@ -397,6 +397,22 @@ impl Vault {
         Ok(self.keys()?.kek.wrap(&key.claim, &key.key))
     }
 
+    /// A secret that is no claim's, as it is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub(super) fn wrap_secret(&self, of: &str, secret: &[u8; KEY]) -> Result<Vec<u8>, StoreError> {
+        Ok(self.keys()?.kek.wrap(of, secret))
+    }
+
+    /// What [`Self::wrap_secret`] wrapped; `None` if it is another's, or altered.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub(super) fn unwrap_secret(&self, of: &str, wrapped: &[u8]) -> Result<Option<[u8; KEY]>, StoreError> {
+        Ok(self.keys()?.kek.unwrap_key(of, wrapped))
+    }
+
     /// A claim's data key; `None` if it is not this claim's, or altered.
     ///
     /// # Errors

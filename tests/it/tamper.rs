@@ -77,6 +77,16 @@ const UNCOVERED: &[(&str, &[&str], &str)] = &[
         &["attempts", "holder", "fence", "lease_until", "not_before"],
         "at most work is done again or later, or the claim goes to a person: the decision says so",
     ),
+    (
+        "webhooks",
+        &["id", "url", "events", "secret", "state", "created_at", "place"],
+        "messages tell nothing but that something happened to a claim; secrets are wrapped",
+    ),
+    (
+        "deliveries",
+        &["webhook", "entry", "attempts", "due", "gave_up", "status"],
+        "at most a message is sent again, later or not at all; what it tells of stands in the log",
+    ),
     ("erasures", &["pending"], "what is still to be deleted of a claim that is erased"),
     ("decisions", &["id"], "a number given by the database; only the order counts, and that is covered"),
     ("fingerprints", &["id"], "a number given by the database; only the order counts, and that is covered"),
