@@ -9,6 +9,7 @@ mod doctor;
 mod erase;
 mod eval;
 mod gate;
+mod manual;
 mod places;
 mod policy;
 mod replay;
@@ -64,6 +65,8 @@ enum Command {
     Specimen(specimen::SpecimenArgs),
     Show(show::ShowArgs),
     Doctor(doctor::DoctorArgs),
+    Completions(manual::CompletionsArgs),
+    Manual(manual::ManualArgs),
 }
 
 /// What is logged at a level such as `info`, or by directives like those of `RUST_LOG`. Libraries that would quote what was
@@ -259,6 +262,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Specimen(args) => specimen::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Manual(args) => manual::manual(&args),
     };
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,

@@ -18,6 +18,7 @@ mod policy;
 mod request;
 mod schema;
 pub mod server;
+pub mod tls;
 mod webhooks;
 
 use crate::service::Service;

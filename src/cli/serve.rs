@@ -4,6 +4,7 @@ use super::places::{photo_bytes, read_policy};
 use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, usage};
 use crate::http::server::bind;
+use crate::http::tls;
 use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
 use crate::service::retention::Rule;
@@ -31,6 +32,12 @@ pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "CLAIMLENS_LISTEN")]
     listen: SocketAddr,
+    /// Speak TLS with this certificate, and those that lead to its root behind it, PEM
+    #[arg(long, value_name = "FILE", env = "CLAIMLENS_TLS_CERTIFICATE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, PEM
+    #[arg(long, value_name = "FILE", env = "CLAIMLENS_TLS_KEY", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     #[command(flatten)]
     place: PlaceArgs,
     /// Which part of the work this process does; any number of processes may share the records
@@ -94,6 +101,10 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }
+    let tls = match (&args.tls_certificate, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(tls::load(certificate, key)?),
+        _ => None,
+    };
     on_runtime(async {
         let service = open(config).await?;
         if let Err(error) = service.records().unlocked() {
@@ -103,10 +114,11 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         if waiting > 0 {
             complain(&format!("{waiting} claims wait that were not decided before"));
         }
-        let server = bind(args.listen, service)
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let server = bind(args.listen, service, tls)
             .with_context(|| format!("{} cannot be listened on; --listen takes another address", args.listen))?;
         let address = SocketAddr::new(args.listen.ip(), server.port);
-        complain(&format!("claimlens listens on http://{address}, records in {place}"));
+        complain(&format!("claimlens listens on {scheme}://{address}, records in {place}"));
         server.run().await?;
         Ok(Ending::Done)
     })

@@ -155,6 +155,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("ocr/tesseract.rs", &["tesseract"]),
     ("cli.rs", &["tracing_subscriber"]),
     ("cli/eval/html.rs", &["base64"]),
+    ("cli/manual.rs", &["clap_complete", "clap_mangen"]),
     // Constructors and a stopwatch: reads its model files once, and times the stages.
     ("ocr/ppocr.rs", &["std::fs"]),
     ("pipeline.rs", &["std::time::Instant"]),
@@ -169,6 +170,9 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("service/notify/send.rs", &["ureq", "ring", "base64"]),
     // The one client of S3; its streams, and the TLS it speaks.
     ("store/blobs/bucket.rs", &["object_store", "futures_util", "rustls"]),
+    // The TLS that the server speaks.
+    ("http/tls.rs", &["rustls"]),
+    ("http/server.rs", &["rustls"]),
     // The log's own key, made once.
     ("store/log.rs", &["rand"]),
     // The one place where content is sealed.

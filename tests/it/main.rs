@@ -16,3 +16,5 @@ mod store;
 mod support;
 mod tamper;
 mod tiles;
+mod tls;
+mod webhooks;
