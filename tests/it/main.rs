@@ -6,6 +6,7 @@ mod backtest;
 mod blobs;
 mod bucket;
 mod cli;
+mod clients;
 mod floor_plan;
 mod hostile;
 mod postgres;
