@@ -7,6 +7,7 @@ mod actor;
 mod audit;
 mod check;
 mod claims;
+mod codes;
 mod docs;
 mod documents;
 mod erase;
@@ -54,6 +55,7 @@ use utoipa::OpenApi;
         audit::evidence,
         documents::picture,
         erase::erase,
+        codes::reasons,
         webhooks::add,
         webhooks::list,
         webhooks::resume,
@@ -94,6 +96,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/v1/policy").get(policy::get))
         .service(resource("/v1/policy/backtest").post(policy::backtest))
+        .service(resource("/v1/reasons").get(codes::reasons))
         .service(resource("/v1/webhooks").get(webhooks::list).post(webhooks::add))
         .service(resource("/v1/webhooks/{id}").delete(webhooks::forget))
         .service(resource("/v1/webhooks/{id}/resume").post(webhooks::resume))

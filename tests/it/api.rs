@@ -521,6 +521,18 @@ fn readers_that_are_lost_and_cannot_be_loaded_again_send_claims_to_a_person() {
 }
 
 #[test]
+fn every_reason_that_a_decision_gives_is_listed() {
+    let server = TestServer::start();
+    let listed = server.get("/v1/reasons").json();
+    let listed: Vec<&str> =
+        listed["reasons"].as_array().unwrap().iter().map(|reason| reason["code"].as_str().unwrap()).collect();
+    assert!(listed.contains(&"total_in_words_differs") && listed.len() > 40);
+    for reason in png(&server, 1, "one.png", &[]).json()["reasons"].as_array().unwrap() {
+        assert!(listed.contains(&reason["code"].as_str().unwrap()), "{reason}");
+    }
+}
+
+#[test]
 fn whoever_reads_a_claim_is_named_in_the_log() {
     let mut server = TestServer::start();
     let id = png(&server, 1, "one.png", &[]).json()["id"].as_str().unwrap().to_owned();
