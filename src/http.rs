@@ -1,8 +1,8 @@
 //! The HTTP face: the route list, and the OpenAPI document made from the handlers.
 //!
-//! There is no authentication yet, so the server listens on the loopback address unless told otherwise; put nothing
-//! but your own programs in front of it.
+//! Who may take which route stands in [`access`].
 
+pub mod access;
 mod actor;
 mod audit;
 mod check;
@@ -17,8 +17,11 @@ mod policy;
 mod request;
 mod schema;
 pub mod server;
+mod session;
 
 use crate::service::Service;
+use access::Described;
+use actix_web::http::Method;
 use actix_web::{HttpResponse, ResponseError, web};
 use error::ApiError;
 use utoipa::OpenApi;
@@ -51,13 +54,17 @@ use utoipa::OpenApi;
         documents::picture,
         erase::erase,
         check::check,
+        session::sign_in,
+        session::get,
+        session::sign_out,
         ops::root,
         ops::healthz,
         ops::readyz,
         ops::stats,
         ops::metrics,
         ops::openapi
-    )
+    ),
+    modifiers(&Described)
 )]
 pub struct ApiDocument;
 
@@ -85,6 +92,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/v1/policy").get(policy::get))
         .service(resource("/v1/policy/backtest").post(policy::backtest))
+        .service(resource("/v1/session").get(session::get).post(session::sign_in).delete(session::sign_out))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/metrics").get(ops::metrics))
@@ -103,14 +111,13 @@ pub fn operation_routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(async || ApiError::NotFound.error_response()));
 }
 
-/// A resource that answers a method it does not know with a problem, like everything else.
-struct Resource(actix_web::Resource);
+/// A resource that answers a method it does not know with a problem, like everything else, and whose routes have each a
+/// row in [`access::TABLE`].
+struct Resource(&'static str, actix_web::Resource);
 
-fn resource(path: &str) -> Resource {
-    Resource(
-        web::resource(path)
-            .default_service(web::to(async || -> HttpResponse { ApiError::MethodNotAllowed.error_response() })),
-    )
+fn resource(path: &'static str) -> Resource {
+    let unknown = web::to(async || -> HttpResponse { ApiError::MethodNotAllowed.error_response() });
+    Resource(path, web::resource(path).default_service(unknown))
 }
 
 impl Resource {
@@ -121,7 +128,7 @@ impl Resource {
         F::Output: actix_web::Responder + 'static,
     {
         // Who asks for the head alone gets what GET would answer, without its body.
-        Self(self.0.route(web::get().to(handler.clone())).route(web::head().to(handler)))
+        self.on(Method::GET, handler.clone()).on(Method::HEAD, handler)
     }
 
     fn post<F, Args>(self, handler: F) -> Self
@@ -130,13 +137,32 @@ impl Resource {
         Args: actix_web::FromRequest + 'static,
         F::Output: actix_web::Responder + 'static,
     {
-        Self(self.0.route(web::post().to(handler)))
+        self.on(Method::POST, handler)
+    }
+
+    fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.on(Method::DELETE, handler)
+    }
+
+    fn on<F, Args>(self, method: Method, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        access::assert_ruled(&method, self.0);
+        Self(self.0, self.1.route(web::method(method).to(handler)))
     }
 }
 
 impl actix_web::dev::HttpServiceFactory for Resource {
     fn register(self, config: &mut actix_web::dev::AppService) {
-        self.0.register(config);
+        self.1.register(config);
     }
 }
 

@@ -6,7 +6,7 @@ use super::show::Paint;
 use super::witness::WitnessArgs;
 use super::{Ending, Format, PlaceArgs, complain, usage};
 use crate::audit::note::PublicKey;
-use crate::domain::ClaimId;
+use crate::domain::{ClaimId, Scope};
 use crate::service::{AuditReport, Noted, ReadOf, ServiceError};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -150,7 +150,7 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
             let actor = actor(by.as_deref())?;
             let (related, next) = on_runtime(async {
                 let records = existing_records(&place.place()?).await?;
-                let page = records.related(claim, before.as_ref(), *limit).await.map_err(|e| match e {
+                let page = records.related(&Scope::All, claim, before.as_ref(), *limit).await.map_err(|e| match e {
                     ServiceError::NotFound => usage(format!("there is no claim {claim}")),
                     other => other.into(),
                 })?;

@@ -1,7 +1,7 @@
 //! Which earlier approvals share something with a claim: where to look when one of its papers turns out to be forged.
 
 use super::{Records, ServiceError};
-use crate::domain::ClaimId;
+use crate::domain::{ClaimId, Scope};
 use crate::store::{ClaimState, SharedTrait};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -19,12 +19,14 @@ pub struct Related {
 
 impl Records {
     /// Approved claims that share a picture, a number or one close to it, content, the camera or the issuer with this one,
-    /// newest first and older than `before`; and the name to go on from, if there are more.
+    /// newest first and older than `before`, as far as somebody sees them; and the name to go on from, if there are
+    /// more. Those that are not seen are left out of the page.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] if there is no such claim, [`ServiceError::Erased`], or the store's.
     pub async fn related(
         &self,
+        scope: &Scope,
         id: &ClaimId,
         before: Option<&ClaimId>,
         limit: u32,
@@ -35,8 +37,17 @@ impl Records {
         let found = self.store.related(id, before, limit + 1).await?.ok_or(ServiceError::NotFound)?;
         let more = found.len() > limit as usize;
         let related = found.into_iter().take(limit as usize).map(|(claim, shared)| Related { claim, shared });
-        let related: Vec<Related> = related.collect();
+        let mut related: Vec<Related> = related.collect();
         let next = related.last().filter(|_| more).map(|last| last.claim.clone());
+        if *scope != Scope::All {
+            let mut seen = Vec::new();
+            for one in related {
+                if self.store.sees(scope, &one.claim).await? {
+                    seen.push(one);
+                }
+            }
+            related = seen;
+        }
         Ok((related, next))
     }
 }
