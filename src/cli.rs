@@ -9,6 +9,7 @@ mod doctor;
 mod erase;
 mod eval;
 mod gate;
+mod keys;
 mod manual;
 mod places;
 mod policy;
@@ -60,6 +61,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     Audit(audit::AuditArgs),
     Gate(gate::GateArgs),
+    Keys(keys::KeysArgs),
     Erase(erase::EraseArgs),
     Policy(policy::PolicyArgs),
     Specimen(specimen::SpecimenArgs),
@@ -257,6 +259,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Erase(args) => erase::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Specimen(args) => specimen::run(&args),

@@ -1,8 +1,8 @@
 //! The HTTP face: the route list, and the OpenAPI document made from the handlers.
 //!
-//! There is no authentication yet, so the server listens on the loopback address unless told otherwise; put nothing
-//! but your own programs in front of it.
+//! Who may take which route stands in [`access`].
 
+pub mod access;
 mod actor;
 mod audit;
 mod check;
@@ -19,11 +19,14 @@ mod policy;
 mod request;
 mod schema;
 pub mod server;
+mod session;
 pub mod tls;
 mod webhooks;
 
 use crate::service::Service;
+use access::Described;
 use actix_web::error::QueryPayloadError;
+use actix_web::http::Method;
 use actix_web::{HttpResponse, ResponseError, web};
 use error::ApiError;
 use utoipa::OpenApi;
@@ -61,6 +64,9 @@ use utoipa::OpenApi;
         webhooks::resume,
         webhooks::forget,
         check::check,
+        session::sign_in,
+        session::get,
+        session::sign_out,
         ops::root,
         ops::healthz,
         ops::readyz,
@@ -68,7 +74,8 @@ use utoipa::OpenApi;
         ops::metrics,
         ops::openapi,
         docs::docs
-    )
+    ),
+    modifiers(&Described)
 )]
 pub struct ApiDocument;
 
@@ -100,6 +107,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/webhooks").get(webhooks::list).post(webhooks::add))
         .service(resource("/v1/webhooks/{id}").delete(webhooks::forget))
         .service(resource("/v1/webhooks/{id}/resume").post(webhooks::resume))
+        .service(resource("/v1/session").get(session::get).post(session::sign_in).delete(session::sign_out))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/metrics").get(ops::metrics))
@@ -128,14 +136,13 @@ pub fn operation_routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(async || ApiError::NotFound.error_response()));
 }
 
-/// A resource that answers a method it does not know with a problem, like everything else.
-struct Resource(actix_web::Resource);
+/// A resource that answers a method it does not know with a problem, like everything else, and whose routes have each a
+/// row in [`access::TABLE`].
+struct Resource(&'static str, actix_web::Resource);
 
-fn resource(path: &str) -> Resource {
-    Resource(
-        web::resource(path)
-            .default_service(web::to(async || -> HttpResponse { ApiError::MethodNotAllowed.error_response() })),
-    )
+fn resource(path: &'static str) -> Resource {
+    let unknown = web::to(async || -> HttpResponse { ApiError::MethodNotAllowed.error_response() });
+    Resource(path, web::resource(path).default_service(unknown))
 }
 
 impl Resource {
@@ -146,7 +153,7 @@ impl Resource {
         F::Output: actix_web::Responder + 'static,
     {
         // Who asks for the head alone gets what GET would answer, without its body.
-        Self(self.0.route(web::get().to(handler.clone())).route(web::head().to(handler)))
+        self.on(Method::GET, handler.clone()).on(Method::HEAD, handler)
     }
 
     fn post<F, Args>(self, handler: F) -> Self
@@ -155,7 +162,7 @@ impl Resource {
         Args: actix_web::FromRequest + 'static,
         F::Output: actix_web::Responder + 'static,
     {
-        Self(self.0.route(web::post().to(handler)))
+        self.on(Method::POST, handler)
     }
 
     fn delete<F, Args>(self, handler: F) -> Self
@@ -164,13 +171,23 @@ impl Resource {
         Args: actix_web::FromRequest + 'static,
         F::Output: actix_web::Responder + 'static,
     {
-        Self(self.0.route(web::delete().to(handler)))
+        self.on(Method::DELETE, handler)
+    }
+
+    fn on<F, Args>(self, method: Method, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        access::assert_ruled(&method, self.0);
+        Self(self.0, self.1.route(web::method(method).to(handler)))
     }
 }
 
 impl actix_web::dev::HttpServiceFactory for Resource {
     fn register(self, config: &mut actix_web::dev::AppService) {
-        self.0.register(config);
+        self.1.register(config);
     }
 }
 

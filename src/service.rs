@@ -8,6 +8,7 @@
 //! An accepted claim is never lost: it is acknowledged after its photos and its rows have reached the disk, and work
 //! that a crash cut off is free to be taken again, by any process, as soon as its lease has ended.
 
+pub mod access;
 pub mod actor;
 mod audit;
 mod backtest;
@@ -34,6 +35,7 @@ mod tiles;
 mod waiting;
 pub mod work;
 
+pub use access::{Holder, KeyLimits, KeyRefusal, KeyView, LimitReached, NewKey, Secret};
 pub use actor::Actor;
 pub use audit::{AuditReport, Noted};
 pub use backtest::{BacktestReport, Change};
@@ -52,7 +54,7 @@ pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, decide_stateless};
 
 use crate::decision::{Policy, policy::PolicyError};
 use crate::domain::result::{Timing, result_json};
-use crate::domain::{ClaimId, Record};
+use crate::domain::{ClaimId, Record, Scope, Tenant};
 use crate::pipeline::ReadError;
 pub use crate::store::{AuditedOutcome, BucketPlace, ClaimState, DatabaseUrl, Kek, KekPlace, PhotoPlace, SharedTrait};
 use crate::store::{Blobs, ClaimRow, Database, PhotoRow, Store, StoreError};
@@ -100,6 +102,9 @@ pub enum ServiceError {
     /// The webhook cannot be kept.
     #[error(transparent)]
     Webhook(#[from] WebhookRefusal),
+    /// The API key cannot be taken back or replaced.
+    #[error(transparent)]
+    ApiKey(#[from] KeyRefusal),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -209,6 +214,8 @@ pub struct ServiceConfig {
     pub log_claim_reads: bool,
     /// How long claims are kept. For ever by default.
     pub retention: Retention,
+    /// Limits on API keys that have none of their own. None by default.
+    pub key_limits: KeyLimits,
     /// Whom webhooks may name. Public addresses by default.
     pub reach: Reach,
 }
@@ -220,8 +227,9 @@ impl ServiceConfig {
         let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
         let (place, role) = (place.into(), Role::default());
         let retention = Retention::default();
-        let (issuers, log_claim_reads, reach) = (Arc::default(), true, Reach::default());
-        Self { place, role, policy, load_reader, issuers, intake, work, log_claim_reads, retention, reach }
+        let (issuers, log_claim_reads) = (Arc::default(), true);
+        let (key_limits, reach) = (KeyLimits::default(), Reach::default());
+        Self { place, role, policy, load_reader, issuers, intake, work, log_claim_reads, retention, key_limits, reach }
     }
 }
 
@@ -354,6 +362,7 @@ pub struct Service(Arc<Inner>);
 
 struct Inner {
     records: Records,
+    access: access::Access,
     policies: policy::Parsed,
     backtests: Semaphore,
     unlogged: reads::Unlogged,
@@ -391,6 +400,8 @@ pub struct ClaimView {
     pub id: ClaimId,
     /// Its name at the sender's.
     pub outside_id: Option<String>,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// RFC 3339 in UTC.
     pub created_at: String,
     /// Where it stands.
@@ -422,6 +433,7 @@ impl Service {
         records.take_up(policy.as_ref()).await?;
         Ok(Self(Arc::new(Inner {
             records,
+            access: access::Access::new(config.key_limits),
             policies: policy::Parsed::default(),
             backtests: Semaphore::new(1),
             unlogged: reads::Unlogged::default(),
@@ -494,16 +506,18 @@ impl Service {
         }
     }
 
-    /// Claims, newest first, older than `before`; and the name to go on from, if there are more.
+    /// Claims that are seen by somebody, newest first, older than `before`; and the name to go on from, if there are
+    /// more.
     ///
     /// # Errors
     /// The store's.
     pub async fn list(
         &self,
+        scope: &Scope,
         before: Option<&ClaimId>,
         limit: u32,
     ) -> Result<(Vec<ClaimView>, Option<ClaimId>), ServiceError> {
-        let mut rows = self.0.records.store.claims(before, limit + 1).await?;
+        let mut rows = self.0.records.store.claims(scope, before, limit + 1).await?;
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| more).map(|r| r.id.clone());
@@ -561,6 +575,7 @@ fn view(row: ClaimRow) -> Result<ClaimView, StoreError> {
     };
     Ok(ClaimView {
         id: row.id,
+        tenant: row.tenant,
         outside_id: row.claim.map(|c| c.id),
         created_at: row.created_at,
         state: row.state,

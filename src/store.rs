@@ -11,6 +11,7 @@
 //!
 //! What the rows hold of people is sealed under a key of each claim, which erasing destroys: see [`vault`].
 
+pub mod access;
 pub mod blobs;
 pub mod gate;
 mod log;
@@ -26,7 +27,7 @@ pub mod walk;
 pub mod webhooks;
 
 use crate::audit::Fault;
-use crate::domain::{Claim, ClaimId, ContentHash};
+use crate::domain::{Claim, ClaimId, ContentHash, Tenant};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -155,6 +156,8 @@ pub struct NewClaim {
     pub id: ClaimId,
     /// RFC 3339 in UTC.
     pub created_at: String,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// What was submitted besides photos.
     pub claim: Option<Claim>,
     /// Random bytes for the log's commitments.
@@ -215,6 +218,8 @@ pub struct ClaimRow {
     pub id: ClaimId,
     /// RFC 3339 in UTC.
     pub created_at: String,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// What was submitted besides photos.
     pub claim: Option<Claim>,
     /// Where it stands.
@@ -273,6 +278,8 @@ pub struct RawClaim {
     pub erased_at: Option<String>,
     /// Its erasure.
     pub erasure: Option<vault::RawErasure>,
+    /// Whose it is, as stored.
+    pub tenant: String,
 }
 
 impl RawClaim {
@@ -303,6 +310,7 @@ impl RawClaim {
             wrapped: None,
             erased_at: None,
             erasure: None,
+            tenant: Tenant::DEFAULT.to_owned(),
         }
     }
 

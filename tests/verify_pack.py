@@ -174,13 +174,14 @@ def faults(pack, vkey, photos):
         yield "this is no evidence pack of version 1"
         return
     changes = " keys" if "keys" in pack else ""  # only where the log's key was changed
+    tenant = " tenant" if "tenant" in pack["claim"] else ""  # only where several share an installation
     if "erased" in pack:
         of(pack, "format public_key checkpoint claim erased decisions outcome entries" + changes)
-        claim = of(pack["claim"], "id created_at key")
+        claim = of(pack["claim"], "id created_at key" + tenant)
         salt = unhex(of(pack["erased"], "at by why salt")["salt"])
     else:
         of(pack, "format public_key checkpoint claim decisions outcome policies entries" + changes)
-        claim = of(pack["claim"], "id created_at claim_json salt key photos sealed")
+        claim = of(pack["claim"], "id created_at claim_json salt key photos sealed" + tenant)
         salt = unhex(claim["salt"])
     vkey = vkey.strip()
     if changes:
@@ -219,6 +220,8 @@ def faults(pack, vkey, photos):
             for p in (of(p, "source sha256 bytes media_type pdf_page page blob") for p in claim["photos"])
         ],
     }
+    if tenant:
+        want["tenant"] = claim["tenant"]
     if sealed:
         # Of what is sealed the log holds salted hashes, and plain ones of the sealed bytes.
         want["sealed"] = claim["sealed"]
@@ -277,7 +280,8 @@ def faults(pack, vkey, photos):
 def remains(pack, claim, salt, by_kind, times):
     """What is left of an erased claim."""
     erased, accepted = pack["erased"], by_kind.pop("claim_accepted", [])
-    if len(accepted) != 1 or json.loads(accepted[0])["created_at"] != claim["created_at"]:
+    plain = [{k: v for k, v in of.items() if k in ("created_at", "tenant")} for of in [claim, *map(json.loads, accepted)]]
+    if len(accepted) != 1 or plain[0] != plain[1]:
         yield "the claim is not the one that was logged"
     said = pack["outcome"]
     want = {

@@ -6,7 +6,7 @@ use super::show::Paint;
 use super::witness::WitnessArgs;
 use super::{Ending, Format, PlaceArgs, complain, usage};
 use crate::audit::note::PublicKey;
-use crate::domain::{ClaimId, Decision};
+use crate::domain::{ClaimId, Decision, Scope};
 use crate::service::{AuditReport, Noted, ReadOf, ServiceError};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -155,10 +155,12 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
             let actor = actor(by.as_deref())?;
             let (related, next) = on_runtime(async {
                 let records = existing_records(&place.place()?).await?;
-                let page = records.related(claim, decided, before.as_ref(), *limit).await.map_err(|e| match e {
-                    ServiceError::NotFound => usage(format!("there is no claim {claim}")),
-                    other => other.into(),
-                })?;
+                let page = records.related(&Scope::All, claim, decided, before.as_ref(), *limit).await.map_err(
+                    |e| match e {
+                        ServiceError::NotFound => usage(format!("there is no claim {claim}")),
+                        other => other.into(),
+                    },
+                )?;
                 records.log_read(&actor, ReadOf::Related, std::slice::from_ref(claim)).await?;
                 records.close().await;
                 Ok(page)

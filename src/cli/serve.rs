@@ -9,12 +9,13 @@ use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
 use crate::service::retention::Rule;
 use crate::service::work::{LoadReader, ReadPhotos};
-use crate::service::{Place, Reach, Records, Role, Service, ServiceConfig, ServiceError};
+use crate::service::{KeyLimits, Place, Reach, Records, Role, Service, ServiceConfig, ServiceError};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,6 +33,9 @@ pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "CLAIMLENS_LISTEN")]
     listen: SocketAddr,
+    /// Listen beyond this machine although there is no API key, so that whoever reaches the service may do everything
+    #[arg(long, env = "CLAIMLENS_OPEN")]
+    open: bool,
     /// Speak TLS with this certificate, and those that lead to its root behind it, PEM
     #[arg(long, value_name = "FILE", env = "CLAIMLENS_TLS_CERTIFICATE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
@@ -62,6 +66,12 @@ pub struct ServeArgs {
     /// are one's own
     #[arg(long, env = "CLAIMLENS_WEBHOOKS_ANYWHERE")]
     webhooks_anywhere: bool,
+    /// Requests a minute that an API key without a limit of its own may send to this process [default: no limit]
+    #[arg(long, value_name = "N", env = "CLAIMLENS_KEY_PER_MINUTE", help_heading = "Limits")]
+    key_per_minute: Option<NonZeroU32>,
+    /// Photos a day, of UTC, that an API key without a limit of its own may send [default: no limit]
+    #[arg(long, value_name = "N", env = "CLAIMLENS_KEY_PHOTOS_A_DAY", help_heading = "Limits")]
+    key_photos_a_day: Option<u32>,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -95,6 +105,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         RoleArg::All => Role::All,
     };
     config.issuers = args.issuers.issuers()?;
+    config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
@@ -106,7 +117,12 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         _ => None,
     };
     on_runtime(async {
+        // Workers show nobody anything.
+        if config.role != Role::Worker {
+            refuse_open(args, &config.place).await?;
+        }
         let service = open(config).await?;
+        let is_open = service.is_open().await?;
         if let Err(error) = service.records().unlocked() {
             complain(&format!("no claims are accepted, decided or shown: {error}"));
         }
@@ -119,9 +135,24 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
             .with_context(|| format!("{} cannot be listened on; --listen takes another address", args.listen))?;
         let address = SocketAddr::new(args.listen.ip(), server.port);
         complain(&format!("claimlens listens on {scheme}://{address}, records in {place}"));
+        if is_open {
+            complain("there is no API key: whoever reaches it may do everything; `claimlens keys add` changes that");
+        }
         server.run().await?;
         Ok(Ending::Done)
     })
+}
+
+/// Without a key nobody is asked who they are, and so nobody else may reach the service unless that is said outright.
+async fn refuse_open(args: &ServeArgs, place: &Place) -> Result<()> {
+    if args.open || args.listen.ip().is_loopback() || !Records::inspect_open(place).await? {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "there is no API key, so whoever reaches {} could do everything: give the first key with `claimlens keys add NAME \
+         --role admin`, listen on 127.0.0.1, or say --open",
+        args.listen
+    )))
 }
 
 /// Opens the service; a policy that is not the one in force is wrong usage.

@@ -1,11 +1,12 @@
 //! Claims: submit, look at one, list.
 
 use super::Shared;
+use super::access::Who;
 use super::actor::Caller;
 use super::error::{ApiError, Problem};
 use super::form;
 use super::schema::ClaimResult;
-use crate::domain::{ClaimId, Decision};
+use crate::domain::{ClaimId, Decision, Tenant};
 use crate::service::{ClaimState, ClaimView, ReadOf, Related, ServiceError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -35,6 +36,10 @@ pub struct ClaimAnswer {
     /// Name of the claim here.
     #[schema(value_type = String, example = "clm_06ah1g8q00c8f3m3c5n0u0k4ts")]
     id: ClaimId,
+    /// Whose it is; absent where that is the tenant that claims are of if nothing else is said.
+    #[serde(skip_serializing_if = "Tenant::is_default")]
+    #[schema(value_type = String, required = false)]
+    tenant: Tenant,
     /// Where it stands.
     status: ClaimState,
     /// The sender's own name for it.
@@ -140,6 +145,7 @@ impl ClaimAnswer {
         result.retain(|name, _| members(name));
         Self {
             id: view.id,
+            tenant: view.tenant,
             status: view.state,
             claim: view.outside_id.map(|id| ClaimName { id }),
             created_at: view.created_at,
@@ -160,7 +166,8 @@ impl ClaimAnswer {
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 60; default 10"),
         ("Idempotency-Key" = Option<String>, Header,
             description = "1 to 255 visible ASCII characters. A request repeated with its key and the same claim and \
-                           photos is answered with the claim of the first. Keys do not expire"),
+                           photos is answered with the claim of the first. Keys do not expire, and each tenant has \
+                           its own"),
     ),
     responses(
         (status = 200, description = "decided, or failed and waiting for a person", body = ClaimAnswer),
@@ -171,13 +178,19 @@ impl ClaimAnswer {
             content_type = "application/problem+json"),
     )
 )]
-pub async fn submit(request: HttpRequest, payload: web::Payload, service: Shared) -> Result<HttpResponse, ApiError> {
+pub async fn submit(
+    request: HttpRequest,
+    payload: web::Payload,
+    who: Who,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
     let key = match request.headers().get("idempotency-key") {
         None => None,
         Some(value) => Some(value.to_str().map_err(|_| crate::service::Refusal::KeyInvalid)?),
     };
-    let ticket = service.admit(key).await?;
+    let ticket = service.admit_for(who.tenant(), key).await?;
     let submission = form::read(request.headers(), payload, service.intake_limits()).await?;
+    who.count_photos(&service, submission.photos.len()).await?;
     let id = service.submit(ticket, submission).await?;
     service.wait(&id, Duration::from_secs(wait_seconds(&request))).await;
     let view = service.get(&id).await?;
@@ -217,7 +230,7 @@ pub async fn get(path: web::Path<String>, caller: Caller, service: Shared) -> Re
 )]
 pub async fn list(query: web::Query<ListQuery>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
     let (limit, before) = page(query.limit, query.cursor.as_deref())?;
-    let (views, next) = service.list(before.as_ref(), limit).await?;
+    let (views, next) = service.list(&caller.1.scope(), before.as_ref(), limit).await?;
     service.note_read(&caller.0, ReadOf::List, views.iter().map(|view| &view.id))?;
     let in_list = |name: &str| name == "decision" || name == "reasons";
     let claims = views.into_iter().map(|v| ClaimAnswer::of(v, in_list)).collect();
@@ -245,7 +258,8 @@ pub async fn related(
 ) -> Result<HttpResponse, ApiError> {
     let (limit, before) = page(query.limit, query.cursor.as_deref())?;
     let id = parse_id(&path)?;
-    let (related, next) = service.records().related(&id, query.decision.into(), before.as_ref(), limit).await?;
+    let (scope, decided) = (caller.1.scope(), query.decision.into());
+    let (related, next) = service.records().related(&scope, &id, decided, before.as_ref(), limit).await?;
     service.note_read(&caller.0, ReadOf::Related, [&id])?;
     Ok(HttpResponse::Ok().json(RelatedList { related, next: next.map(|id| id.to_string()) }))
 }

@@ -3,8 +3,9 @@
 
 use super::request;
 use crate::decision::policy::PolicyError;
+use crate::domain::access::Role;
 use crate::domain::{RetakeAdvice, result};
-use crate::service::{EraseRefusal, GateRefusal, Refusal, ServiceError, WebhookRefusal};
+use crate::service::{EraseRefusal, GateRefusal, KeyRefusal, LimitReached, Refusal, ServiceError, WebhookRefusal};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -61,6 +62,21 @@ pub enum ApiError {
     /// The header that names who asks holds no name.
     #[error("X-Claimlens-Actor must be 1 to 64 ASCII letters, digits, `-`, `_` and `.`")]
     ActorInvalid,
+    /// No key and no session, or one that opens nothing; which of these is not told.
+    #[error("send a key that opens, as `Authorization: Bearer clk_…`, or sign in")]
+    Unauthenticated,
+    /// The key is of a role that may not.
+    #[error("this needs a key of {}", roles(.0))]
+    Forbidden(&'static [Role]),
+    /// The key sees one tenant.
+    #[error("this concerns the whole installation, and the key sees one tenant of it")]
+    OneTenant,
+    /// A page of another site made a browser send it.
+    #[error("this was sent by a page of another site")]
+    CrossSite,
+    /// The key sent too much.
+    #[error(transparent)]
+    Limit(#[from] LimitReached),
     /// The body is too long.
     #[error("the body is longer than {0} bytes")]
     BodyTooLarge(usize),
@@ -69,12 +85,23 @@ pub enum ApiError {
     BodyTooSlow(u64),
 }
 
+/// `the role a, b or c`.
+fn roles(roles: &[Role]) -> String {
+    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    match names.split_last() {
+        Some((last, [])) => format!("the role {last}"),
+        Some((last, others)) => format!("the role {} or {last}", others.join(", ")),
+        None => "a role that nobody has".to_owned(),
+    }
+}
+
 fn told(error: &ServiceError) -> String {
     match error {
         ServiceError::Refused(refusal) => return refusal.to_string(),
         ServiceError::Gate(refusal) => return refusal.to_string(),
         ServiceError::Erase(refusal) => return refusal.to_string(),
         ServiceError::Webhook(refusal) => return refusal.to_string(),
+        ServiceError::ApiKey(refusal) => return refusal.to_string(),
         ServiceError::Erased => "the claim's content was erased",
         ServiceError::NotFound => "there is no such claim, photo, picture or webhook",
         ServiceError::Busy => "too much work is waiting; try again later",
@@ -146,6 +173,10 @@ impl ApiError {
             Self::BodyInvalid(_) => (400, "body_invalid"),
             Self::PolicyInvalid(_) => (422, "policy_invalid"),
             Self::ActorInvalid => (400, "actor_invalid"),
+            Self::Unauthenticated => (401, "unauthenticated"),
+            Self::Forbidden(_) | Self::OneTenant => (403, "forbidden"),
+            Self::CrossSite => (403, "cross_site"),
+            Self::Limit(_) => (429, "rate_limited"),
             Self::BodyTooLarge(_) => (413, "body_too_large"),
             Self::BodyTooSlow(_) => (408, "body_too_slow"),
             Self::Service(ServiceError::Refused(refusal)) => match refusal {
@@ -166,6 +197,8 @@ impl ApiError {
                 GateRefusal::OutcomeRecorded => (409, "outcome_recorded"),
                 GateRefusal::Open => (409, "gate_open"),
             },
+            Self::Service(ServiceError::ApiKey(KeyRefusal::Unknown)) => (404, "not_found"),
+            Self::Service(ServiceError::ApiKey(KeyRefusal::Ended)) => (409, "api_key_ended"),
             Self::Service(ServiceError::Erased) => (410, "claim_erased"),
             Self::Service(ServiceError::Erase(EraseRefusal::Undecided)) => (409, "claim_undecided"),
             Self::Service(ServiceError::Webhook(refusal)) => match refusal {
@@ -198,6 +231,7 @@ impl ApiError {
             Self::Service(ServiceError::Busy | ServiceError::Closing) => Some(10),
             Self::Service(ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::Readers(_)) => Some(30),
             Self::Service(ServiceError::Refused(Refusal::KeyInFlight)) => Some(1),
+            Self::Limit(limit) => Some(limit.retry_after()),
             _ => None,
         }
     }
@@ -219,6 +253,9 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(status);
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Self::Unauthenticated = self {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"claimlens\""));
         }
         response.content_type("application/problem+json").json(Problem {
             kind: "about:blank",

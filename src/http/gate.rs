@@ -1,6 +1,7 @@
 //! The gate of automatic approval: what people say of approvals, and opening it again.
 
 use super::Shared;
+use super::access::Who;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
 use super::form::without_values;
@@ -21,16 +22,16 @@ pub struct OutcomeBody {
     outcome: Audited,
     /// How it came to be looked at.
     source: AuditSource,
-    /// Who looked.
-    by: Reviewer,
+    /// Who looked; needed where there are no API keys, and else whom the key names.
+    by: Option<Reviewer>,
 }
 
 /// An order to open the gate again.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReopenBody {
-    /// Who orders it.
-    by: Reviewer,
+    /// Who orders it; needed where there are no API keys, and else whom the key names.
+    by: Option<Reviewer>,
     /// Why, in 1 to 1000 characters on one line. The audit log holds only its salted hash.
     why: Why,
 }
@@ -69,10 +70,11 @@ pub fn json() -> web::JsonConfig {
 pub async fn outcome(
     path: web::Path<String>,
     body: web::Json<OutcomeBody>,
+    who: Who,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
     let OutcomeBody { outcome, source, by } = body.into_inner();
-    let said = AuditedOutcome { outcome, source, by };
+    let said = AuditedOutcome { outcome, source, by: who.acts(by)? };
     let policy = service.policy().await?;
     Ok(HttpResponse::Ok().json(service.records().record_outcome(&parse_id(&path)?, &said, &policy).await?))
 }
@@ -100,7 +102,9 @@ pub async fn get(service: Shared) -> Result<HttpResponse, ApiError> {
         (status = 409, description = "`gate_open`: it was open", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn reopen(body: web::Json<ReopenBody>, service: Shared) -> Result<HttpResponse, ApiError> {
+pub async fn reopen(body: web::Json<ReopenBody>, who: Who, service: Shared) -> Result<HttpResponse, ApiError> {
+    let ReopenBody { by, why } = body.into_inner();
+    let by = who.acts(by)?;
     let policy = service.policy().await?;
-    Ok(HttpResponse::Ok().json(service.records().reopen_gate(&body.by, &body.why, &policy).await?))
+    Ok(HttpResponse::Ok().json(service.records().reopen_gate(&by, &why, &policy).await?))
 }

@@ -1,6 +1,6 @@
 //! The server: bind, port, run. Binding apart from running lets tests start the real thing on port 0.
 
-use super::{operation_routes, request, routes};
+use super::{access, operation_routes, request, routes};
 use crate::service::{Role, Service};
 use actix_web::dev::Server as ActixServer;
 use actix_web::middleware::{DefaultHeaders, from_fn};
@@ -39,7 +39,12 @@ pub fn bind(listen: SocketAddr, service: Service, tls: Option<ServerConfig>) -> 
             .add(("X-Frame-Options", "DENY"))
             // Claims are health data: no cache on the way may keep them.
             .add(("Cache-Control", "no-store"));
-        App::new().app_data(shared.clone()).wrap(headers).wrap(from_fn(request::trace)).configure(routes)
+        App::new()
+            .app_data(shared.clone())
+            .wrap(from_fn(access::guard))
+            .wrap(headers)
+            .wrap(from_fn(request::trace))
+            .configure(routes)
     };
     let server = HttpServer::new(app)
         .workers(2)

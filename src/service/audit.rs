@@ -9,6 +9,7 @@
 //! Log and claims are read in pieces of bounded size, all of one moment of the database, each while the one before is
 //! checked on all cores: memory does not grow with the log.
 
+mod access;
 mod policy;
 
 use super::work::whole_seconds;
@@ -125,6 +126,7 @@ impl Records {
                 report.faults.push(Fault::of(FaultKind::PolicyAltered));
             }
         }
+        report.faults.extend(access::against_acts(&snapshot.key_acts().await?, &history.access));
         report.faults.extend(policy::against_acts(&snapshot.policy_acts().await?, &history.acts, &policies));
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let known = Known { policies, history, store, blobs, unanswered: AtomicU32::new(0) };
@@ -304,6 +306,8 @@ async fn walk_log(snapshot: &mut Snapshot, report: &mut AuditReport, noted: &Not
 #[derive(Debug, Default)]
 struct History {
     gate: GateHistory,
+    /// Acts about API keys.
+    access: Vec<Entry>,
     /// Acts about policies.
     acts: Vec<Entry>,
     adoptions: Adoptions,
@@ -313,6 +317,7 @@ impl History {
     /// Notes what the next entries say.
     fn follow(&mut self, entries: &[Entry]) {
         self.gate.follow(entries);
+        self.access.extend(entries.iter().filter(|entry| entry.subject == audit::ACCESS).cloned());
         for entry in entries.iter().filter(|entry| entry.subject == audit::POLICY) {
             self.adoptions.note(entry);
             self.acts.push(entry.clone());
@@ -426,6 +431,7 @@ impl Known {
     /// One claim's rows against what the log says of it.
     fn against_log(&self, claim: &RawClaim, said: &[Said]) -> Vec<Fault> {
         let (mut faults, is_all) = sealed::against_sealing(claim, said);
+        faults.extend(sealed::against_tenant(claim, said));
         if is_all {
             return faults;
         }

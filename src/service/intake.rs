@@ -5,7 +5,7 @@
 use super::work::stamp;
 use super::{Role, Service, ServiceError, off_thread};
 use crate::domain::money::is_currency;
-use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, canonical_json};
+use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, Tenant, canonical_json};
 use crate::store::{Acceptance, Cell, ClaimKey, KeyedBody, NewClaim, PhotoRow, StoreError};
 use crate::vision::{self, DecodeError, Limits, PdfPage, media_type};
 use jiff::Timestamp;
@@ -138,10 +138,11 @@ pub struct Submission {
 pub struct Ticket {
     queue: OwnedSemaphorePermit,
     _upload: OwnedSemaphorePermit,
+    tenant: Tenant,
     key: Option<KeyInUse>,
 }
 
-/// An idempotency key of a request under way; given back when dropped.
+/// An idempotency key of a request under way, as [`of_tenant`] gives it; given back when dropped.
 struct KeyInUse {
     key: String,
     keys: Arc<Mutex<HashSet<String>>>,
@@ -154,31 +155,39 @@ impl Drop for KeyInUse {
 }
 
 impl Service {
-    /// Admits a request.
+    /// Admits a request that names no tenant.
+    ///
+    /// # Errors
+    /// As [`Self::admit_for`].
+    pub async fn admit(&self, idempotency_key: Option<&str>) -> Result<Ticket, ServiceError> {
+        self.admit_for(Tenant::default(), idempotency_key).await
+    }
+
+    /// Admits a request of a tenant, whose idempotency keys are its own.
     ///
     /// # Errors
     /// [`ServiceError::Busy`] or [`ServiceError::Closing`] if there is no room; a [`Refusal`] about the key.
-    pub async fn admit(&self, idempotency_key: Option<&str>) -> Result<Ticket, ServiceError> {
+    pub async fn admit_for(&self, tenant: Tenant, idempotency_key: Option<&str>) -> Result<Ticket, ServiceError> {
         if self.0.closing.load(Ordering::Acquire) {
             return Err(ServiceError::Closing);
         }
-        let key = idempotency_key.map(|key| self.take_key(key)).transpose()?;
+        let key = idempotency_key.map(|key| self.take_key(&tenant, key)).transpose()?;
         let queue = self.0.queue.clone().try_acquire_owned().map_err(|_| ServiceError::Busy)?;
         // Short bursts wait for memory; a line that does not move is told so.
         let upload = tokio::time::timeout(Duration::from_secs(5), self.0.uploads.clone().acquire_owned());
         let upload = upload.await.map_err(|_| ServiceError::Busy)?.map_err(|_| ServiceError::Closing)?;
-        Ok(Ticket { queue, _upload: upload, key })
+        Ok(Ticket { queue, _upload: upload, tenant, key })
     }
 
-    fn take_key(&self, key: &str) -> Result<KeyInUse, Refusal> {
+    fn take_key(&self, tenant: &Tenant, key: &str) -> Result<KeyInUse, Refusal> {
         if key.is_empty() || key.len() > 255 || !key.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Refusal::KeyInvalid);
         }
-        let keys = self.0.keys.clone();
-        if !keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned()) {
+        let (key, keys) = (of_tenant(tenant, key), self.0.keys.clone());
+        if !keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
             return Err(Refusal::KeyInFlight);
         }
-        Ok(KeyInUse { key: key.to_owned(), keys })
+        Ok(KeyInUse { key, keys })
     }
 
     /// Checks and stores a claim and queues its work. With a key that came before with the same body: that claim.
@@ -220,7 +229,7 @@ impl Service {
         // What was read here lately is decided here and now: it needs no reader, and so no turn.
         let at_once = self.0.role != Role::Api && hashes.iter().all(|hash| self.0.known.is_picture(*hash));
         let submission = self.probe(submission, hashes).await?;
-        match self.store(submission, key, at_once).await? {
+        match self.store(submission, ticket.tenant, key, at_once).await? {
             (.., Acceptance::Repeated(first)) => Ok(first),
             (id, now, Acceptance::Accepted) => {
                 tracing::info!(claim = %id, "claim accepted");
@@ -277,6 +286,7 @@ impl Service {
     pub(super) async fn store(
         &self,
         submission: Submission,
+        tenant: Tenant,
         key: Option<KeyedBody>,
         taken: bool,
     ) -> Result<(ClaimId, Option<String>, Acceptance), ServiceError> {
@@ -320,6 +330,7 @@ impl Service {
         let new = NewClaim {
             id: id.clone(),
             created_at: stamp(created),
+            tenant,
             claim,
             salt: rand::random(),
             seal,
@@ -337,6 +348,12 @@ impl Service {
         }
         Ok((id, now, acceptance))
     }
+}
+
+/// An idempotency key as no other tenant's can be: of the tenant that claims are of if nothing else is said the key
+/// alone, as before there were tenants. Neither holds a line break.
+fn of_tenant(tenant: &Tenant, key: &str) -> String {
+    if tenant.is_default() { key.to_owned() } else { format!("{tenant}\n{key}") }
 }
 
 /// The documents in an upload, each with a name for the record: its own, and `bill.pdf#page=2` for one of several pages.

@@ -9,7 +9,7 @@
 use super::keys::shown;
 use super::{Records, ServiceError, sealed};
 use crate::audit::note::{Proof, base64};
-use crate::domain::{ClaimId, Record};
+use crate::domain::{ClaimId, Record, Tenant};
 use crate::store::{Sealing, StoreError};
 use serde_json::{Map, Value, json};
 
@@ -35,6 +35,10 @@ impl Records {
         let entries = shown(&proved);
         let keys = snapshot.proved_keys().await?;
         let with_keys = |mut pack: Value| {
+            // Absent, as in the log, for the tenant that claims are of if nothing else is said.
+            if claim.tenant != Tenant::DEFAULT {
+                pack["claim"]["tenant"] = json!(claim.tenant);
+            }
             // By which somebody who noted an earlier key is led to the one that signed.
             if !keys.entries.is_empty() {
                 pack["keys"] = json!(shown(&keys));

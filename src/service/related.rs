@@ -2,7 +2,7 @@
 //! before.
 
 use super::{Records, ServiceError};
-use crate::domain::{ClaimId, Decision};
+use crate::domain::{ClaimId, Decision, Scope};
 use crate::store::{ClaimState, SharedTrait};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -22,13 +22,14 @@ pub struct Related {
 
 impl Records {
     /// Claims that share a picture, a number or one close to it, content, the camera or the issuer with this one, newest first
-    /// and older than `before`; only those last decided so, if a decision is given. And the name to go on from, if there are
-    /// more.
+    /// and older than `before`, as far as somebody sees them; only those last decided so, if a decision is given. And the
+    /// name to go on from, if there are more. Those that are not seen are left out of the page.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] if there is no such claim, [`ServiceError::Erased`], or the store's.
     pub async fn related(
         &self,
+        scope: &Scope,
         id: &ClaimId,
         decided: Option<Decision>,
         before: Option<&ClaimId>,
@@ -41,8 +42,17 @@ impl Records {
         let more = found.len() > limit as usize;
         let related = found.into_iter().take(limit as usize);
         let related = related.map(|(claim, decision, shared)| Related { claim, decision, shared });
-        let related: Vec<Related> = related.collect();
+        let mut related: Vec<Related> = related.collect();
         let next = related.last().filter(|_| more).map(|last| last.claim.clone());
+        if *scope != Scope::All {
+            let mut seen = Vec::new();
+            for one in related {
+                if self.store.sees(scope, &one.claim).await? {
+                    seen.push(one);
+                }
+            }
+            related = seen;
+        }
         Ok((related, next))
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::audit::sealed::{self, Remains, SealedPhoto};
 use crate::audit::{self, Fault, FaultKind, PhotoCommitment, kind};
-use crate::domain::ContentHash;
+use crate::domain::{ContentHash, Tenant};
 use crate::store::walk::Said;
 use crate::store::{RawClaim, RawDecision, Sealing};
 use serde_json::{Value, json};
@@ -52,6 +52,15 @@ pub(super) fn against_sealing(claim: &RawClaim, said: &[Said]) -> (Vec<Fault>, b
     faults.extend(closed_outcome(claim, said));
     faults.extend(closed_state(claim, said));
     (faults, true)
+}
+
+/// Whose the claim is against its acceptance in the log, which says so in the open; nothing is said of the tenant that
+/// claims are of if nothing else is said.
+pub(super) fn against_tenant(claim: &RawClaim, said: &[Said]) -> Option<Fault> {
+    let entry = said.iter().find(|e| e.kind == kind::ACCEPTED)?;
+    let logged = payload(entry);
+    let same = logged["tenant"].as_str().unwrap_or(Tenant::DEFAULT) == claim.tenant;
+    (!same).then(|| Fault::of(FaultKind::TenantAltered).of_claim(&claim.id).at_entry(entry.seq))
 }
 
 fn payload(entry: &Said) -> Value {

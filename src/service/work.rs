@@ -13,7 +13,7 @@ use super::{Issuers, Service, ServiceError, gate, off_thread, pictures};
 use crate::decision::Policy;
 use crate::domain::record::RECORD_SCHEMA;
 use crate::domain::result::Timing;
-use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Gate, Reading, Record, Versions};
+use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Gate, Reading, Record, Tenant, Versions};
 use crate::models::Calibration;
 use crate::pipeline::{Pictures, ReadError, ReadOutcome, Reader, judge};
 use crate::store::{Job, PhotoRow, StoreError};
@@ -329,7 +329,7 @@ impl Service {
     /// # Errors
     /// If it could not be stored or recorded.
     pub async fn submit_and_wait(&self, submission: Submission) -> Result<Decided, ServiceError> {
-        let (id, now, _) = self.store(submission, None, true).await?;
+        let (id, now, _) = self.store(submission, Tenant::default(), None, true).await?;
         let job = self.0.records.store.taken_job(&id, now).await?;
         match self.holding(&job, self.process(&job, None, true)).await? {
             Ended::Decided(decided) => Ok(*decided),

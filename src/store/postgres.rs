@@ -5,6 +5,7 @@
 //! the whole transaction would be taken before the wait for the turn, and miss it. So two claims with the same photo can
 //! never both miss each other, and the log grows entry by entry, without retries.
 
+mod access;
 mod policy;
 mod reads;
 mod walk;
@@ -22,7 +23,9 @@ use crate::audit::{Checkpoint, Entry};
 use crate::domain::{ContentHash, Decision};
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, QueryBuilder, Row, Transaction,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -130,6 +133,21 @@ impl PostgresDatabase {
         Ok(vault)
     }
 
+    /// Whether there is a log, and it speaks of this subject.
+    pub(super) async fn inspect_log(url: &DatabaseUrl, subject: &str) -> Result<bool, StoreError> {
+        let mut connection = Self::connect(url).await?;
+        let is_there = sqlx::query_scalar("SELECT to_regclass('log') IS NOT NULL");
+        let told = match is_there.fetch_one(&mut connection).await? {
+            false => false,
+            true => {
+                let row = sqlx::query("SELECT 1 FROM log WHERE subject = $1 LIMIT 1").bind(subject);
+                row.fetch_optional(&mut connection).await?.is_some()
+            }
+        };
+        connection.close().await?;
+        Ok(told)
+    }
+
     /// Whether the database answers, and has our tables.
     pub(super) async fn inspect(url: &DatabaseUrl) -> Result<bool, StoreError> {
         let mut connection = Self::connect(url).await?;
@@ -231,7 +249,7 @@ fn outcome(row: &PgRow, first: usize) -> Result<RawOutcome, sqlx::Error> {
 }
 
 const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing, c.sealed, \
-     k.wrapped, c.erased_at FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
+     k.wrapped, c.erased_at, c.tenant FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
      LEFT JOIN LATERAL (SELECT decided_at, record, timing FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) d \
      ON true ";
 
@@ -283,12 +301,13 @@ impl Rows for PostgresRows {
 
     async fn keep_claims(&mut self, claims: &[SealedClaim<'_>]) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO claims (id, created_at, sealed, salt, state) \
-             SELECT c.*, '', 'processing' FROM UNNEST($1::text[], $2::text[], $3::bytea[]) c",
+            "INSERT INTO claims (id, created_at, sealed, tenant, salt, state) \
+             SELECT c.*, '', 'processing' FROM UNNEST($1::text[], $2::text[], $3::bytea[], $4::text[]) c",
         )
         .bind(column(claims, |c| c.new.id.as_str()))
         .bind(column(claims, |c| c.new.created_at.as_str()))
         .bind(column(claims, |c| c.sealed.as_slice()))
+        .bind(column(claims, |c| c.new.tenant.as_str()))
         .execute(&mut *self.tx)
         .await?;
         sqlx::query("INSERT INTO claim_keys (claim, wrapped) SELECT * FROM UNNEST($1::text[], $2::bytea[])")
@@ -363,10 +382,14 @@ impl Rows for PostgresRows {
         row.bind(id).fetch_optional(&mut *self.tx).await?.as_ref().map(facts).transpose()
     }
 
-    async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
-        let rows = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id < $1 ORDER BY c.id DESC LIMIT $2")));
-        let rows = rows.bind(before).bind(i64::from(limit)).fetch_all(&mut *self.tx).await?;
-        rows.iter().map(ClaimRecord::of).collect()
+    async fn claims(&mut self, tenant: Option<&str>, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
+        let mut query = QueryBuilder::new(CLAIMS);
+        query.push(" WHERE c.id < ").push_bind(before);
+        if let Some(tenant) = tenant {
+            query.push(" AND c.tenant = ").push_bind(tenant);
+        }
+        query.push(" ORDER BY c.id DESC LIMIT ").push_bind(i64::from(limit));
+        query.build().fetch_all(&mut *self.tx).await?.iter().map(ClaimRecord::of).collect()
     }
 
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {

@@ -1,5 +1,6 @@
 //! The store's verbs on claims, their work and their decisions.
 
+use super::access;
 use super::log::{Draft, Log};
 use super::postgres::PostgresDatabase;
 use super::repeats::{self, AFTER_ALL};
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::audit::sealed::{self, SealedPhoto};
 use crate::audit::{self, PhotoCommitment};
-use crate::domain::{Claim, ClaimId, ContentHash, Reading, Record, Repeat, canonical_json};
+use crate::domain::{Claim, ClaimId, ContentHash, Reading, Record, Repeat, Scope, Tenant, canonical_json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -378,13 +379,18 @@ impl Store {
         self.read().await?.claim(id.as_str()).await?.map(|row| claim_row(&self.vault, row)).transpose()
     }
 
-    /// Claims, newest first, that are older than `before`.
+    /// Claims that are seen by somebody, newest first, older than `before`.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub async fn claims(&self, before: Option<&ClaimId>, limit: u32) -> Result<Vec<ClaimRow>, StoreError> {
+    pub async fn claims(
+        &self,
+        scope: &Scope,
+        before: Option<&ClaimId>,
+        limit: u32,
+    ) -> Result<Vec<ClaimRow>, StoreError> {
         let before = before.map_or(AFTER_ALL, ClaimId::as_str);
-        let rows = self.read().await?.claims(before, limit).await?;
+        let rows = self.read().await?.claims(scope.tenant().map(Tenant::as_str), before, limit).await?;
         rows.into_iter().map(|row| claim_row(&self.vault, row)).collect()
     }
 
@@ -583,7 +589,8 @@ fn accepted<'a>(new: &'a NewClaim, secrets: &Secrets, key: Option<&[String; 2]>,
     let key = key.map(|[key, body]| [key.as_str(), body.as_str()]);
     let claim_json = secrets.claim.as_deref();
     let now = new.now.as_deref();
-    let payload = sealed::accepted_payload(&new.created_at, &new.salt, claim_json, &photos, key, now, cell);
+    let of = [new.created_at.as_str(), new.tenant.as_str()];
+    let payload = sealed::accepted_payload(of, &new.salt, claim_json, &photos, key, now, cell);
     Draft { at: &new.created_at, kind: audit::kind::ACCEPTED, subject: new.id.as_str(), payload }
 }
 
@@ -596,9 +603,9 @@ fn parse_claim(text: &str) -> Result<Claim, StoreError> {
 }
 
 fn claim_row(vault: &Vault, row: ClaimRecord) -> Result<ClaimRow, StoreError> {
-    let (id, created_at) = (claim_id(&row.id)?, row.created_at);
+    let (id, created_at, tenant) = (claim_id(&row.id)?, row.created_at, access::tenant(row.tenant)?);
     if row.erased_at.is_some() {
-        return Ok(ClaimRow { id, created_at, claim: None, state: ClaimState::Erased, decision: None });
+        return Ok(ClaimRow { id, created_at, tenant, claim: None, state: ClaimState::Erased, decision: None });
     }
     let (claim_json, decision) = match vault.secrets(&row.id, row.sealed.as_deref(), row.wrapped.as_deref())? {
         None => (row.claim_json, row.decision),
@@ -611,7 +618,7 @@ fn claim_row(vault: &Vault, row: ClaimRecord) -> Result<ClaimRow, StoreError> {
         }
     };
     let claim = claim_json.as_deref().map(parse_claim).transpose()?;
-    Ok(ClaimRow { id, created_at, claim, state: ClaimState::parse(&row.state)?, decision })
+    Ok(ClaimRow { id, created_at, tenant, claim, state: ClaimState::parse(&row.state)?, decision })
 }
 
 fn photo_rows(mut photos: Vec<RawPhoto>, secrets: Option<&(Secrets, ClaimKey)>) -> Result<Vec<PhotoRow>, StoreError> {

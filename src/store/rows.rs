@@ -1,6 +1,7 @@
 //! What a backend can do, in rows: the seam between what is kept and where. No meaning here: what rows mean, in which
 //! order they are written and what follows from them is told once, above this, for all backends.
 
+use super::access::AccessRows;
 use super::gate::{RawMove, RawOutcome};
 use super::policy::PolicyRows;
 use super::reads::ReadRows;
@@ -76,10 +77,12 @@ pub(super) struct ClaimRecord {
     pub(super) sealed: Option<Vec<u8>>,
     pub(super) wrapped: Option<Vec<u8>>,
     pub(super) erased_at: Option<String>,
+    pub(super) tenant: String,
 }
 
 impl ClaimRecord {
-    /// From the columns id, created_at, claim_json, state, decided_at, record, timing, sealed, wrapped and erased_at.
+    /// From the columns id, created_at, claim_json, state, decided_at, record, timing, sealed, wrapped, erased_at and
+    /// tenant.
     pub(super) fn of<'r, R: Row>(row: &'r R) -> Result<Self, StoreError>
     where
         usize: ColumnIndex<R>,
@@ -99,6 +102,7 @@ impl ClaimRecord {
             sealed: row.try_get(7)?,
             wrapped: row.try_get(8)?,
             erased_at: row.try_get(9)?,
+            tenant: row.try_get(10)?,
         })
     }
 }
@@ -242,7 +246,7 @@ pub(super) struct AuditableRow {
 
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
 #[async_trait]
-pub(super) trait Rows: PolicyRows + ReadRows + WebhookRows + Walk {
+pub(super) trait Rows: AccessRows + PolicyRows + ReadRows + WebhookRows + Walk {
     /// Ends the transaction; what it wrote then survives a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 
@@ -256,8 +260,8 @@ pub(super) trait Rows: PolicyRows + ReadRows + WebhookRows + Walk {
     async fn keep_claims(&mut self, claims: &[SealedClaim<'_>]) -> Result<(), StoreError>;
     async fn claim(&mut self, id: &str) -> Result<Option<ClaimRecord>, StoreError>;
     async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError>;
-    /// Newest first.
-    async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError>;
+    /// Of a tenant, or of all; newest first.
+    async fn claims(&mut self, tenant: Option<&str>, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError>;
     /// In order.
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError>;
     async fn keep_page(&mut self, claim: &str, n: i64, page: &str) -> Result<(), StoreError>;

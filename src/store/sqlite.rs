@@ -3,6 +3,7 @@
 //! Writers take turns: within this process by a lock, across processes of this machine by `BEGIN IMMEDIATE`. Text for
 //! verification is read as bytes, so that a damaged byte is seen and not refused.
 
+mod access;
 mod policy;
 mod reads;
 mod walk;
@@ -105,6 +106,22 @@ impl SqliteFile {
         };
         connection.close().await?;
         Ok(vault)
+    }
+
+    /// Whether there is a log in a database file, and it speaks of this subject.
+    pub(super) async fn inspect_log(file: &Path, subject: &str) -> Result<bool, StoreError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let is_there = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'log'");
+        let told = match is_there.fetch_optional(&mut connection).await? {
+            None => false,
+            Some(_) => {
+                let row = sqlx::query("SELECT 1 FROM log WHERE subject = ? LIMIT 1").bind(subject);
+                row.fetch_optional(&mut connection).await?.is_some()
+            }
+        };
+        connection.close().await?;
+        Ok(told)
     }
 
     async fn begin(&self) -> Result<SqliteRows, StoreError> {
@@ -267,7 +284,7 @@ fn outcome(row: &SqliteRow, first: usize) -> Result<RawOutcome, StoreError> {
 }
 
 const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing, c.sealed, \
-     k.wrapped, c.erased_at FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
+     k.wrapped, c.erased_at, c.tenant FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
      LEFT JOIN decisions d ON d.id = (SELECT id FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) ";
 
 const ENTRIES: &str = "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(subject AS BLOB), CAST(payload AS BLOB), \
@@ -324,12 +341,13 @@ impl Rows for SqliteRows {
     async fn keep_claims(&mut self, claims: &[SealedClaim<'_>]) -> Result<(), StoreError> {
         for SealedClaim { new, sealed, wrapped, keyed } in claims {
             sqlx::query(
-                "INSERT INTO claims (id, created_at, claim_json, salt, state, sealed) \
-                 VALUES (?, ?, NULL, x'', 'processing', ?)",
+                "INSERT INTO claims (id, created_at, claim_json, salt, state, sealed, tenant) \
+                 VALUES (?, ?, NULL, x'', 'processing', ?, ?)",
             )
             .bind(new.id.as_str())
             .bind(&new.created_at)
             .bind(sealed)
+            .bind(new.tenant.as_str())
             .execute(&mut *self.tx)
             .await?;
             let key = sqlx::query("INSERT INTO claim_keys (claim, wrapped) VALUES (?, ?)").bind(new.id.as_str());
@@ -393,9 +411,14 @@ impl Rows for SqliteRows {
         row.bind(id).fetch_optional(&mut *self.tx).await?.as_ref().map(facts).transpose()
     }
 
-    async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
-        let rows = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id < ? ORDER BY c.id DESC LIMIT ?")));
-        rows.bind(before).bind(limit).fetch_all(&mut *self.tx).await?.iter().map(ClaimRecord::of).collect()
+    async fn claims(&mut self, tenant: Option<&str>, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
+        let mut query = QueryBuilder::new(CLAIMS);
+        query.push(" WHERE c.id < ").push_bind(before);
+        if let Some(tenant) = tenant {
+            query.push(" AND c.tenant = ").push_bind(tenant);
+        }
+        query.push(" ORDER BY c.id DESC LIMIT ").push_bind(limit);
+        query.build().fetch_all(&mut *self.tx).await?.iter().map(ClaimRecord::of).collect()
     }
 
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
@@ -845,6 +868,7 @@ mod tests {
         NewClaim {
             id: id(n),
             created_at: "2026-01-01T00:00:00.000Z".to_owned(),
+            tenant: crate::domain::Tenant::default(),
             claim: None,
             salt: [n; 16],
             seal: ClaimKey::new(&id(n)),

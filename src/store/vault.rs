@@ -507,6 +507,23 @@ impl Vault {
         Ok(hex::encode(&tag.as_ref()[..16]))
     }
 
+    /// The keyed hash of a secret, in hex. `what` is none of those that texts are searched under.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub(super) fn mac(&self, what: &str, parts: &[&str]) -> Result<String, StoreError> {
+        Ok(hex::encode(hmac::sign(&self.keys()?.index, &joined(what, parts))))
+    }
+
+    /// Whether a secret has this keyed hash, told in a time that depends on neither.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub(super) fn is_mac(&self, what: &str, parts: &[&str], mac: &str) -> Result<bool, StoreError> {
+        let mac = hex::decode(mac).unwrap_or_default();
+        Ok(hmac::verify(&self.keys()?.index, &joined(what, parts), &mac).is_ok())
+    }
+
     /// A fingerprint as it is stored. Hashes of bytes and of looks stay as they are: pictures that look the same are
     /// found by parts of theirs.
     ///
@@ -540,6 +557,11 @@ impl Keys {
     fn of(kek: Kek, index: &[u8; KEY], wrapped: Vec<u8>) -> Self {
         Self { kek, index: hmac::Key::new(hmac::HMAC_SHA256, index), wrapped }
     }
+}
+
+/// What a keyed hash of several parts is over. None of them holds a zero byte.
+fn joined(what: &str, parts: &[&str]) -> Vec<u8> {
+    [&[what], parts].concat().join("\0").into_bytes()
 }
 
 pub(super) fn altered() -> StoreError {

@@ -357,6 +357,7 @@ mod tests {
         let claim = |n: u64| NewClaim {
             id: ClaimId::new(n, [0; 10]),
             created_at: AT.to_owned(),
+            tenant: crate::domain::Tenant::default(),
             claim: None,
             salt: [7; 16],
             seal: ClaimKey::new(&ClaimId::new(n, [0; 10])),

@@ -1,5 +1,6 @@
 //! Everything that looks at the project from the outside, as one program.
 
+mod access;
 mod api;
 mod audit;
 mod backtest;

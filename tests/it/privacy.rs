@@ -6,7 +6,7 @@
 use crate::postgres::fresh_database;
 use crate::support::{Part, Running, TestServer, canned, config, photo, printed};
 use claimlens::domain::gate::{Reviewer, Why};
-use claimlens::domain::{ClaimId, FieldName};
+use claimlens::domain::{ClaimId, FieldName, Scope};
 use claimlens::pipeline::{ReadError, ReadOutcome};
 use claimlens::service::{
     ClaimState, Issuers, Noted, Place, ReadPhotos, Records, ReplayFrom, ReplayOf, ServiceConfig, Submission, Upload,
@@ -436,8 +436,9 @@ fn retention_erases_what_is_over_its_time_and_nobody_has_still_to_look_at() {
         running.wait(running.service.retain_once(now)).unwrap()
     };
     assert_eq!((after(29), after(31), after(31)), (0, 1, 0));
-    let state =
-        |id: &ClaimId| running.wait(running.service.list(None, 10)).unwrap().0.into_iter().find(|c| c.id == *id);
+    let state = |id: &ClaimId| {
+        running.wait(running.service.list(&Scope::All, None, 10)).unwrap().0.into_iter().find(|c| c.id == *id)
+    };
     assert_eq!(state(&approved).unwrap().state, ClaimState::Erased);
     assert_eq!(state(&reviewed).unwrap().state, ClaimState::Decided, "it went to a person");
     let pack = running.wait(running.service.records().evidence_pack(&approved)).unwrap();

@@ -90,10 +90,10 @@ impl Walk for PostgresRows {
     }
 
     async fn claims_in(&mut self, names: &Names) -> Result<Vec<Named<RawClaim>>, StoreError> {
-        let select = "SELECT id, created_at, claim_json, salt, state, sealed, erased_at FROM claims";
+        let select = "SELECT id, created_at, claim_json, salt, state, sealed, erased_at, tenant FROM claims";
         let claim = |r: &PgRow| {
             let bare = RawClaim::bare(r.try_get(0)?, r.try_get(1)?, r.try_get(2)?, r.try_get(3)?, r.try_get(4)?);
-            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: r.try_get(6)?, ..bare })
+            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: r.try_get(6)?, tenant: r.try_get(7)?, ..bare })
         };
         self.named(select, "id", names, "id", claim).await
     }

@@ -86,11 +86,11 @@ impl Walk for SqliteRows {
 
     async fn claims_in(&mut self, names: &Names) -> Result<Vec<Named<RawClaim>>, StoreError> {
         let select = "SELECT CAST(id AS BLOB), CAST(created_at AS BLOB), CAST(claim_json AS BLOB), salt, \
-                      CAST(state AS BLOB), sealed, CAST(erased_at AS BLOB) FROM claims";
+                      CAST(state AS BLOB), sealed, CAST(erased_at AS BLOB), CAST(tenant AS BLOB) FROM claims";
         let claim = |r: &SqliteRow| {
             let (created_at, claim_json) = (lossy(r, 1)?, lossy_or_null(r, 2)?);
             let bare = RawClaim::bare(lossy(r, 0)?, created_at, claim_json, r.try_get(3)?, lossy(r, 4)?);
-            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: lossy_or_null(r, 6)?, ..bare })
+            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: lossy_or_null(r, 6)?, tenant: lossy(r, 7)?, ..bare })
         };
         self.named(select, "id", names, "id", claim).await
     }
