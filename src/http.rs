@@ -17,6 +17,7 @@ mod policy;
 mod request;
 mod schema;
 pub mod server;
+mod workbench;
 
 use crate::service::Service;
 use actix_web::{HttpResponse, ResponseError, web};
@@ -51,7 +52,7 @@ use utoipa::OpenApi;
         documents::picture,
         erase::erase,
         check::check,
-        ops::root,
+        workbench::root,
         ops::healthz,
         ops::readyz,
         ops::stats,
@@ -90,7 +91,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/metrics").get(ops::metrics))
         .service(resource("/v1/stats").get(ops::stats))
         .service(resource("/openapi.json").get(ops::openapi))
-        .service(resource("/").get(ops::root))
+        .service(resource("/").get(workbench::root))
+        .service(resource("/workbench/{version}/{path:.*}").get(workbench::file))
         .default_service(web::to(async || ApiError::NotFound.error_response()));
 }
 

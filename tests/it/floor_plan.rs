@@ -161,6 +161,8 @@ const EXTRA: &[(&str, &[&str])] = &[
     // A thread for its deep stack, joined where it is started; its callbacks must be shareable, so their notes are atomic.
     ("vision/pdf.rs", &["hayro", "flate2", "std::thread", "std::sync::atomic"]),
     ("decision/policy.rs", &["toml"]),
+    // Compresses the pages once.
+    ("http/workbench.rs", &["flate2"]),
     ("service/pictures.rs", &["jpeg_encoder"]),
     ("service/issuers/registry.rs", &["csv"]),
     ("service/issuers/verifier.rs", &["ureq"]),

@@ -27,7 +27,8 @@ export function capitals(text) {
   for (const one of found[1] ?? '') {
     if (digit(one) >= 0) last = digit(one);
     else if (UNITS[one]) { section += (last || 1) * UNITS[one]; last = 0; }
-    else if (one === '万' || one === '亿') { whole = (whole + section + last) * (one === '万' ? 10_000 : 100_000_000); section = 0; last = 0; }
+    else if (one === '万') { whole += (section + last) * 10_000; section = 0; last = 0; }
+    else if (one === '亿') { whole = (whole + section + last) * 100_000_000; section = 0; last = 0; }
     else return null;
   }
   const [tens, ones] = [found[2] ? digit(found[2]) : 0, found[3] ? digit(found[3]) : 0];

@@ -11,9 +11,7 @@ import { look } from './witness.js';
 
 /** @typedef {{ position: number, at: string, kind: string, subject: string, hash?: string, payload?: any, reader?: string|null }} Entry */
 
-const AT_ONCE = 100;
-const AT_LEAST = 15;
-const AT_MOST = 1000;
+const AT_ONCE = 50;
 const MARKS = /** @type {Record<string, Parameters<typeof icon>[0]>} */ ({ claim_accepted: 'down', decision: 'check', claim_failed: 'cross', claim_read: 'blink',
   claim_erased: 'cross', policy_adopted: 'flag', policy_backtested: 'turn', outcome: 'check', key_rotated: 'shield', gate_closed: 'warn', gate_reopened: 'check' });
 
@@ -43,7 +41,8 @@ export function auditScreen(root, parts) {
   async function load(older = false) {
     try {
       const from = older && kept.next ? `&from=${kept.next}` : '';
-      const body = await get(`/v1/audit/entries?limit=${AT_ONCE}${from}`);
+      const reads = kept.only === 'all' ? '' : `&reads=${kept.only === 'looks'}`;
+      const body = await get(`/v1/audit/entries?limit=${AT_ONCE}${from}${reads}`);
       if (gone) return;
       kept.entries = older ? [...kept.entries, ...body.entries] : body.entries;
       kept.next = body.next ?? null;
@@ -62,23 +61,18 @@ export function auditScreen(root, parts) {
       h('time', { class: 'small quiet num', datetime: entry.at }, moment(entry.at)));
   }
 
-  const wanted = () => kept.entries.filter((one) => kept.only === 'all' || (one.kind === 'claim_read') === (kept.only === 'looks'));
-
   function draw() {
     put(only, /** @type {const} */ (['acts', 'looks', 'all']).map((one) => h('button', {
-      type: 'button', 'aria-pressed': String(one === kept.only), on: { click: () => { kept.only = one; draw(); } },
+      type: 'button', 'aria-pressed': String(one === kept.only), on: { click: () => { kept.only = one; kept.entries = []; void load(); } },
     }, t(`audit.${one}`))));
-    // What is wanted may lie further back: pages are fetched until some of it is in sight.
-    if (wanted().length < AT_LEAST && kept.next && kept.entries.length < AT_MOST) void load(true);
-    put(list, wanted().map(row), kept.next ? button(t('audit.older'), () => void load(true), { class: 'plain older' }) : null);
+    put(list, kept.entries.map(row), kept.next ? button(t('audit.older'), () => void load(true), { class: 'plain older' }) : null);
     list.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
   }
 
   /** @param {number} by */
   function move(by) {
-    const shown = wanted();
-    const at = shown.findIndex((one) => one.position === here);
-    const next = shown[Math.max(0, at + by)];
+    const at = kept.entries.findIndex((one) => one.position === here);
+    const next = kept.entries[Math.max(0, at + by)];
     if (next) location.hash = `#/audit/entry/${next.position}`;
     else if (kept.next) void load(true);
   }

@@ -78,7 +78,8 @@ export function caseScreen(root, parts) {
     draw();
     showDocument(worst());
     put(boxes.related ?? scroll, heading('related'), relatedList(id, openCompare, (count) => { relatedCount = count; drawNav(); }));
-    unbind = bind({ title: 'case.title', bindings: bindings() });
+    const both = [bind({ title: 'keys.photo', bindings: viewer.bindings() }), bind({ title: 'case.title', bindings: bindings() })];
+    unbind = () => both.forEach((one) => one());
     scroll.focus();
     likelyNext(id).then((next) => { if (next && !gone) prefetch(next); }, () => {});
   }
@@ -154,6 +155,10 @@ export function caseScreen(root, parts) {
   function context() {
     return {
       doc: /** @type {Doc} */ (doc()), index, draft, troubled: troubled(reasons(), index), editing, mayCorrect: item.may.includes('decide') || item.may.includes('claim'),
+      agrees: () => {
+        const lines = balance(/** @type {Doc} */ (doc()), item.claim?.amount, draft.of(index)).lines;
+        return lines.length > 0 && lines.every((line) => line.outcome !== 'differs');
+      },
       crop: (field) => {
         const found = doc()?.fields[field];
         return image && found?.polygon.length ? crop(image, found.polygon, /** @type {Doc} */ (doc()).size) : null;
@@ -422,7 +427,6 @@ export function caseScreen(root, parts) {
       { keys: ['['], what: 'case.previous_document', act: () => { if (index > 0) showDocument(index - 1); } },
       { keys: [']'], what: 'case.next_document', act: () => { if (index < docs().length - 1) showDocument(index + 1); } },
       { keys: ['w'], what: 'related.compare', act: () => { /** @type {HTMLButtonElement|null} */ (part('related').querySelector('.button'))?.click(); } },
-      ...viewer.bindings(),
       { keys: ['Escape'], what: 'case.back', act: () => { location.hash = '#/queue'; } },
     ];
   }

@@ -10,7 +10,7 @@ import { button, kbd } from './ui.js';
 /** @typedef {import('./problems.js').Problem} Problem */
 
 /** @typedef {{ doc: Doc, index: number, draft: import('./draft.js').Draft, troubled: Set<string>, editing: string|null,
- *   crop: (field: string) => HTMLCanvasElement|null, mayCorrect: boolean,
+ *   crop: (field: string) => HTMLCanvasElement|null, mayCorrect: boolean, agrees: () => boolean,
  *   hover: (fields: string[], regions: Polygon[]) => void, focus: (key: string) => void,
  *   edit: (key: string|null) => void, correct: (field: string, value: string|null) => void }} FieldContext */
 
@@ -88,12 +88,14 @@ export function problemCard(problem, context) {
   const fields = [...new Set(reasons.flatMap((one) => one.fields))];
   const regions = reasons.flatMap((one) => one.regions);
   const found = field ? context.doc.fields[field] : undefined;
+  const agrees = field !== null && context.draft.get(context.index, field) !== undefined && context.agrees();
   return h('article', { class: `problem ${field ? '' : 'whole'}`, ...linked(key, field ? [field] : fields, regions, context) },
     field && h('header', { class: 'row' }, h('h3', {}, name('field', field)), value(key, field, context), h('span', { class: 'grow' }),
       context.mayCorrect && context.editing !== key && button([icon('pen'), t('field.correct')], () => context.edit(key), { class: 'tiny plain' })),
     field && (context.crop(field) ?? null),
     found && readings(found.readers),
     h('ul', { class: 'whys-list' }, reasons.map((one) => h('li', { class: 'row', title: one.code }, icon('warn'), h('span', { class: 'grow' }, say(one.message))))),
+    agrees && h('p', { class: 'small good row' }, icon('check'), t('amounts.agrees_now')),
     found && found.repairs.length > 0 && h('p', { class: 'small quiet' }, t('field.repaired', { how: found.repairs.join(', ') })));
 }
 

@@ -49,6 +49,7 @@ document.addEventListener('keydown', (event) => {
 
 /** A key as it is printed. @param {string} key */
 export function printed(key) {
+  if (key === '+') return key;
   const names = /** @type {Record<string, string>} */ ({
     ArrowDown: '↓', ArrowUp: '↑', ArrowLeft: '←', ArrowRight: '→', Escape: 'Esc', Enter: '↵', Space: t('key.space'),
   });

@@ -44,7 +44,7 @@ function drawTop() {
   const drawn = theme === 'dark' ? 'moon' : theme === 'light' ? 'sun' : 'auto';
   const name = who().name;
   put(top,
-    h('a', { class: 'brand', href: '#/queue' }, h('img', { src: '/workbench/icon.svg', alt: '' }), 'claimlens'),
+    h('a', { class: 'brand', href: '#/queue' }, h('img', { src: new URL('../icon.svg', import.meta.url).href, alt: '' }), 'claimlens'),
     h('nav', { class: 'row', 'aria-label': t('nav.label') }, TABS.map((tab) => h('a', {
       class: 'tab', href: `#/${tab}`, 'aria-current': tab === here || (tab === 'queue' && here === 'case') ? 'page' : null,
     }, t(`nav.${tab}`)))),

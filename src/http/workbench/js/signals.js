@@ -20,7 +20,7 @@ export function signals(doc, look) {
     h('p', { class: `notice ${alarms ? 'bad' : 'warn'}` }, icon(alarms ? 'warn' : 'shield'),
       h('span', {}, alarms ? t('heat.alarms', { n: alarms }) : t('heat.clean', { mute, all: all.length }))),
     all.map((signal) => {
-      const state = !signal.applicable ? 'mute' : signal.alarm ? 'bad' : 'good';
+      const state = !signal.applicable ? 'mute' : signal.alarm ? 'bad' : 'clean';
       const share = signal.score === null ? 0 : Math.max(0, Math.min(1.5, signal.score / signal.limit));
       const level = h('i', { class: state });
       level.style.width = `${Math.round((share / 1.5) * 100)}%`;

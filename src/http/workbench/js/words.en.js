@@ -39,6 +39,7 @@ export const en = {
   'keys.everywhere': 'Everywhere',
   'keys.dialog': 'Dialog',
   'keys.sheet': 'Decision',
+  'keys.photo': 'Photo',
   'keys.undo': 'Last decision',
   'key.space': 'Space',
   'key.undo': 'Take the last decision back',
@@ -194,6 +195,7 @@ export const en = {
   'amounts.holds': 'All that could be compared agrees.',
   'amounts.suggest': '{sources} say {amount}; only the printed total says {total}.',
   'amounts.use': 'Correct to {amount}',
+  'amounts.agrees_now': 'With this, all that could be compared agrees.',
   'amounts.key': 'Correct the total to what the others say',
   'draft.kept': '{n} corrections not yet sent: they go with your decision.',
 
