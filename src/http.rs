@@ -22,6 +22,7 @@ pub mod server;
 mod session;
 pub mod tls;
 mod webhooks;
+mod workbench;
 
 use crate::service::Service;
 use access::Described;
@@ -67,7 +68,7 @@ use utoipa::OpenApi;
         session::sign_in,
         session::get,
         session::sign_out,
-        ops::root,
+        workbench::root,
         ops::healthz,
         ops::readyz,
         ops::stats,
@@ -115,7 +116,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/docs").get(docs::docs))
         .service(resource("/docs/{file:.*}").get(docs::file))
-        .service(resource("/").get(ops::root))
+        .service(resource("/").get(workbench::root))
+        .service(resource("/workbench/{version}/{path:.*}").get(workbench::file))
         .default_service(web::to(async || ApiError::NotFound.error_response()));
 }
 

@@ -106,6 +106,7 @@ pub const TABLE: &[Rule] = &[
     rule("GET", "/readyz", May::Anyone, Of::None),
     rule("GET", "/metrics", OVERSEERS, Of::Installation),
     rule("GET", "/openapi.json", May::Anyone, Of::None),
+    rule("GET", "/workbench/{version}/{path:.*}", May::Anyone, Of::None),
     rule("GET", "/docs", May::Anyone, Of::None),
     rule("GET", "/docs/{file:.*}", May::Anyone, Of::None),
     rule("GET", "/", May::Anyone, Of::None),

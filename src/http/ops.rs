@@ -57,11 +57,8 @@ pub async fn openapi() -> HttpResponse {
     HttpResponse::Ok().json(ApiDocument::openapi())
 }
 
-/// Where to look
-#[utoipa::path(get, path = "/", tag = "operation", responses(
-    (status = 200, description = "a short page for people", content_type = "text/html", body = String),
-))]
-pub async fn root() -> HttpResponse {
+/// Where to look, for who has no browser.
+pub fn root() -> HttpResponse {
     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(concat!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>claimlens</title>",
         "<h1>claimlens ",

@@ -164,6 +164,8 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("vision/pdf.rs", &["hayro", "flate2", "std::thread", "std::sync::atomic"]),
     ("decision/policy.rs", &["toml"]),
     ("service/access.rs", &["governor"]),
+    // Compresses the pages once.
+    ("http/workbench.rs", &["flate2"]),
     ("service/pictures.rs", &["jpeg_encoder"]),
     ("service/issuers/registry.rs", &["csv"]),
     ("service/issuers/verifier.rs", &["ureq"]),

@@ -1,0 +1,123 @@
+// Cases and pictures that are at hand: what was fetched ahead is there when it is asked for.
+import { Problem, get, post, request } from './api.js';
+
+/** @typedef {import('./types.js').Case} Case */
+/** @typedef {import('./types.js').Result} Result */
+
+/** @typedef {{ url: string, type: string, image: HTMLImageElement }} Picture */
+
+const PICTURES_KEPT = 24;
+/** @type {Map<string, Promise<Picture|null>>} */
+const pictures = new Map();
+/** @type {Map<string, Promise<Case>>} */
+const ahead = new Map();
+
+/**
+ * A picture of a document, decoded; null where there is none that a browser shows, as of a PDF.
+ * @param {string} claim
+ * @param {number} document
+ * @param {'original'|'page'|'heatmap'} kind
+ */
+export function picture(claim, document, kind) {
+  const path = `/v1/claims/${encodeURIComponent(claim)}/photos/${document}/${kind}`;
+  const known = pictures.get(path);
+  if (known) {
+    pictures.delete(path);
+    pictures.set(path, known);
+    return known;
+  }
+  const loading = load(path).catch((error) => {
+    pictures.delete(path);
+    throw error;
+  });
+  pictures.set(path, loading);
+  for (const [old, gone] of pictures) {
+    if (pictures.size <= PICTURES_KEPT) break;
+    pictures.delete(old);
+    void gone.then((one) => { if (one) URL.revokeObjectURL(one.url); }, () => {});
+  }
+  return loading;
+}
+
+/** @param {string} path @returns {Promise<Picture|null>} */
+async function load(path) {
+  let blob;
+  try {
+    blob = await (await request('GET', path)).blob();
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return null;
+    throw error;
+  }
+  if (!blob.type.startsWith('image/')) return null;
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  try {
+    await image.decode();
+  } catch {
+    URL.revokeObjectURL(image.src);
+    return null;
+  }
+  return { url: image.src, type: blob.type, image };
+}
+
+/** @param {string} id @returns {Promise<Case>} */
+const fetchCase = (id) => get(`/v1/reviews/${encodeURIComponent(id)}`);
+
+/** The case, from what was fetched ahead if it was. @param {string} id */
+export function openCase(id) {
+  const known = ahead.get(id);
+  ahead.delete(id);
+  return known ? known.catch(() => fetchCase(id)) : fetchCase(id);
+}
+
+/** Fetches a case and its first picture before anybody asks. @param {string} id */
+export function prefetch(id) {
+  if (ahead.has(id)) return;
+  ahead.clear();
+  const loading = fetchCase(id);
+  ahead.set(id, loading);
+  loading.then((found) => {
+    if (found.result.documents?.length) void picture(id, 0, 'original').catch(() => {});
+  }).catch(() => ahead.delete(id));
+}
+
+/** Keeps a case that an answer brought along. @param {Case} found */
+export function keep(found) {
+  ahead.clear();
+  ahead.set(found.id, Promise.resolve(found));
+}
+
+/**
+ * Does something with a case, if nobody changed it meanwhile.
+ * @param {Case} item
+ * @param {string} act
+ * @param {Record<string, any>} [body]
+ * @returns {Promise<Case>}
+ */
+export const act = (item, act, body = {}) =>
+  post(`/v1/reviews/${encodeURIComponent(item.id)}/${act}`, body, { 'If-Match': `"${item.steps}"` });
+
+/** What the filters of the queue were when somebody last chose, so that "next" means the next of them. */
+export const filters = {
+  /** @type {Record<string, string>} */
+  chosen: {},
+};
+
+/** Takes the most urgent case that nobody holds. @returns {Promise<Case|null>} */
+export async function nextCase() {
+  const { order, kind, reason, min, max } = filters.chosen;
+  const wanted = Object.fromEntries(Object.entries({ order, kind, reason, min, max }).filter(([, value]) => value));
+  const found = await post('/v1/reviews/next', wanted);
+  if (found) keep(found);
+  return found;
+}
+
+/** The case that "next" would most likely give. @param {string} but @returns {Promise<string|null>} */
+export async function likelyNext(but) {
+  const query = new URLSearchParams({ limit: '5', state: 'open' });
+  for (const [key, value] of Object.entries(filters.chosen)) {
+    if (value && ['order', 'kind', 'reason', 'min', 'max'].includes(key)) query.set(key, value);
+  }
+  const page = await get(`/v1/reviews?${query}`);
+  return page.cases.find((/** @type {{ id: string }} */ one) => one.id !== but)?.id ?? null;
+}

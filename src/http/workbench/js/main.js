@@ -1,0 +1,94 @@
+// The frame: who is here, which screen, which language and theme.
+import { h, icon, put } from './dom.js';
+import { lang, setLanguage, t } from './i18n.js';
+import { bind } from './keys.js';
+import { enter, leave, who } from './session.js';
+import { button, failure, help, kbd, waiting } from './ui.js';
+import { queueScreen } from './queue.js';
+import { caseScreen } from './case.js';
+import { auditScreen } from './audit.js';
+import { operationScreen } from './operation.js';
+
+/** A screen is put into `root` and gives back what takes it down.
+ * @typedef {(root: HTMLElement, parts: string[]) => (() => void)} Screen */
+
+/** @type {Record<string, Screen>} */
+const SCREENS = { queue: queueScreen, case: caseScreen, audit: auditScreen, operation: operationScreen };
+const TABS = /** @type {const} */ (['queue', 'audit', 'operation']);
+const THEME = 'claimlens.theme';
+
+const top = h('header', { class: 'top' });
+const root = h('main', { class: 'screen', id: 'screen', tabindex: '-1' });
+let down = () => {};
+
+function currentTheme() {
+  return document.documentElement.dataset.theme ?? 'auto';
+}
+
+function nextTheme() {
+  const order = ['auto', 'light', 'dark'];
+  const next = /** @type {string} */ (order[(order.indexOf(currentTheme()) + 1) % 3]);
+  if (next === 'auto') { delete document.documentElement.dataset.theme; localStorage.removeItem(THEME); }
+  else { document.documentElement.dataset.theme = next; localStorage.setItem(THEME, next); }
+  drawTop();
+}
+
+function nextLanguage() {
+  setLanguage(lang() === 'en' ? 'zh' : 'en');
+  show();
+}
+
+function drawTop() {
+  const here = location.hash.split('/')[1] || 'queue';
+  const theme = currentTheme();
+  const drawn = theme === 'dark' ? 'moon' : theme === 'light' ? 'sun' : 'auto';
+  const name = who().name;
+  put(top,
+    h('a', { class: 'brand', href: '#/queue' }, h('img', { src: new URL('../icon.svg', import.meta.url).href, alt: '' }), 'claimlens'),
+    h('nav', { class: 'row', 'aria-label': t('nav.label') }, TABS.map((tab) => h('a', {
+      class: 'tab', href: `#/${tab}`, 'aria-current': tab === here || (tab === 'queue' && here === 'case') ? 'page' : null,
+    }, t(`nav.${tab}`)))),
+    h('span', { class: 'grow' }),
+    button([t('help.short'), kbd('?')], help, { class: 'plain', 'aria-label': t('help.title') }),
+    button(lang() === 'en' ? '中文' : 'English', nextLanguage, { class: 'plain', lang: lang() === 'en' ? 'zh-CN' : 'en' }),
+    button(icon(drawn), nextTheme, { class: 'plain icon', 'aria-label': t(`theme.${theme === 'dark' || theme === 'light' ? theme : 'auto'}`),
+      title: t(`theme.${theme === 'dark' || theme === 'light' ? theme : 'auto'}`) }),
+    name && button([icon('person'), name], () => void leave().then(drawTop), { class: 'plain', title: t('session.leave') }),
+  );
+}
+
+function show() {
+  down();
+  const parts = location.hash.replace(/^#\//, '').split('/').map(decodeURIComponent);
+  const screen = SCREENS[parts[0] || 'queue'] ?? queueScreen;
+  drawTop();
+  put(root);
+  root.scrollTop = 0;
+  document.title = 'claimlens';
+  down = screen(root, parts.slice(1));
+}
+
+bind({ title: 'keys.everywhere', bindings: [
+  { keys: ['?'], what: 'help.title', act: help },
+  { keys: ['Alt+1'], what: 'nav.queue', act: () => { location.hash = '#/queue'; } },
+  { keys: ['Alt+2'], what: 'nav.audit', act: () => { location.hash = '#/audit'; } },
+  { keys: ['Alt+3'], what: 'nav.operation', act: () => { location.hash = '#/operation'; } },
+  { keys: ['Shift+l'], what: 'key.language', act: nextLanguage },
+  { keys: ['Shift+d'], what: 'key.theme', act: nextTheme },
+] });
+
+async function start() {
+  document.body.prepend(top, root);
+  drawTop();
+  put(root, waiting(6));
+  try {
+    await enter();
+  } catch (error) {
+    put(root, h('div', { class: 'page' }, failure(error, () => void start())));
+    return;
+  }
+  show();
+}
+
+window.addEventListener('hashchange', show);
+void start();

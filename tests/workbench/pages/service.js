@@ -1,0 +1,83 @@
+// The real service on a free port with records of its own, and the samples sent to it as claims.
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HOME = fileURLToPath(new URL('../../../', import.meta.url));
+const PROGRAM = process.env.CLAIMLENS_PROGRAM ?? join(HOME, 'target/release/claimlens');
+
+/** Waits until something is there; says what it waited for if it never is. */
+export async function until(what, found, ms = 60_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await found();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export async function start() {
+  const data = await mkdtemp(join(tmpdir(), 'claimlens-workbench-'));
+  const child = spawn(PROGRAM, ['serve', '--listen', '127.0.0.1:0', '--data', data], { cwd: HOME, stdio: ['ignore', 'ignore', 'pipe'] });
+  let told = '';
+  child.stderr.on('data', (part) => { told += part; });
+  const ended = new Promise((resolve, reject) => { child.on('error', reject); child.on('exit', resolve); });
+  ended.catch(() => {});
+  const port = await until(`the service's port; it said: ${told}`, () => {
+    if (child.exitCode !== null) throw new Error(`the service ended: ${told}`);
+    return /listening\D*port=(?:\x1b\[[0-9;]*m)*(\d+)/.exec(told.replace(/\x1b\[[0-9;]*m/g, ''))?.[1];
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await until('the service to be ready', () => fetch(`${url}/readyz`).then((answer) => answer.ok, () => false));
+  return {
+    url,
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A photo among the samples, as a part of a form. */
+async function part(path) {
+  return [new Blob([await readFile(join(HOME, 'samples', path))], { type: 'image/jpeg' }), path.split('/').pop()];
+}
+
+/** Sends a claim with these photos and gives what was decided. */
+export async function submit(url, id, kind, photos, change = {}) {
+  const claim = { ...JSON.parse(await readFile(join(HOME, 'samples', kind, 'claim.json'), 'utf8')), id, ...change };
+  const form = new FormData();
+  form.set('claim', new Blob([JSON.stringify(claim)], { type: 'application/json' }), 'claim.json');
+  for (const photo of photos) form.append('photo', ...await part(photo));
+  const answer = await fetch(`${url}/v1/claims`, { method: 'POST', body: form, headers: { Prefer: 'wait=120' } });
+  if (answer.status !== 200) throw new Error(`${id}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
+/** Adds photos to a claim that waits for them. */
+export async function add(url, claim, photos, replaces) {
+  const form = new FormData();
+  if (replaces !== undefined) form.set('replaces', String(replaces));
+  for (const photo of photos) form.append('photo', ...await part(photo));
+  return fetch(`${url}/v1/claims/${claim}/photos`, { method: 'POST', body: form });
+}
+
+/**
+ * Claims with something of everything: one approved by itself, a bill altered in its total, one above every limit, a
+ * receipt that does not add up, and a photo of the first bill again.
+ */
+export async function fill(url) {
+  const claims = {};
+  for (const [name, kind, photos] of [
+    ['genuine', 'outpatient_bill', ['outpatient_bill/photo.jpg']],
+    ['altered', 'outpatient_bill', ['outpatient_bill/altered.jpg']],
+    ['large', 'inpatient_bill', ['inpatient_bill/altered.jpg']],
+    ['receipt', 'till_receipt', ['till_receipt/altered.jpg']],
+    ['several', 'inpatient_bill', ['inpatient_bill/flat.jpg', 'outpatient_bill/flat.jpg']],
+  ]) claims[name] = await submit(url, `T-${name}`, kind, photos);
+  return claims;
+}
