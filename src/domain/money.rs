@@ -54,7 +54,8 @@ pub fn parse_capital(text: &str) -> Option<Fen> {
 /// The grammar is strict where a lost character would change the value: a position left out inside the integer
 /// must be marked by 零, a unit must have its digit, units must fall. So 壹佰壹元, 玖玖拾元 and 壹佰零元 are `None`.
 pub fn parse_capital_with_repairs(text: &str) -> Option<(Fen, Vec<String>)> {
-    let mut chars: Vec<char> = text.chars().filter(|c| !c.is_whitespace() && !"：:，,。、".contains(*c)).collect();
+    let is_between = |c: &char| c.is_whitespace() || matches!(c, '：' | ':' | '，' | ',' | '。' | '、');
+    let mut chars: Vec<char> = text.chars().filter(|c| !is_between(c)).collect();
     let mut repairs = Vec::new();
     for label in ["大写", "人民币"] {
         if chars.starts_with(&label.chars().collect::<Vec<_>>()) {

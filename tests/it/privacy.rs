@@ -34,14 +34,26 @@ pub struct DataKey {
 }
 
 impl DataKey {
-    pub fn unwrap(data: &Path, claim: &str, wrapped: &[u8]) -> Self {
+    /// What data keys of this claim are wrapped with.
+    fn wrapping(data: &Path, claim: &str) -> Self {
         let kek = fs::read_to_string(data.join("kek.key")).unwrap();
         let kek = claimlens::audit::note::from_base64(kek.trim()).unwrap().0;
         let wrapping = hkdf::Salt::new(hkdf::HKDF_SHA256, claim.as_bytes()).extract(&kek);
         let mut key = [0; 32];
         wrapping.expand(&[b"claimlens key v1"], hkdf::HKDF_SHA256).unwrap().fill(&mut key).unwrap();
-        let wrapping = Self { key, claim: claim.to_owned() };
-        Self { key: wrapping.open("key", wrapped).try_into().unwrap(), claim: claim.to_owned() }
+        Self { key, claim: claim.to_owned() }
+    }
+
+    pub fn unwrap(data: &Path, claim: &str, wrapped: &[u8]) -> Self {
+        let key = Self::wrapping(data, claim).open("key", wrapped);
+        Self { key: key.try_into().unwrap(), claim: claim.to_owned() }
+    }
+
+    /// A key, and how it is stored.
+    pub fn make(data: &Path, claim: &str) -> (Self, Vec<u8>) {
+        let key = Self { key: [7; 32], claim: claim.to_owned() };
+        let wrapped = Self::wrapping(data, claim).seal("key", &key.key);
+        (key, wrapped)
     }
 
     fn aead(&self, cell: &str) -> (LessSafeKey, Aad<String>) {
