@@ -12,6 +12,7 @@ pub mod actor;
 mod audit;
 mod backtest;
 pub mod check;
+mod entries;
 mod erase;
 pub mod evaluate;
 mod gate;
@@ -27,15 +28,18 @@ mod reads;
 mod related;
 pub mod replay;
 pub mod retention;
+pub mod review;
 mod sealed;
 mod stats;
 mod tiles;
 mod waiting;
 pub mod work;
 
+pub use crate::store::LogQuery;
 pub use actor::Actor;
 pub use audit::{AuditReport, Noted};
 pub use backtest::{BacktestReport, Change};
+pub use entries::{EntryList, EntryView};
 pub use erase::{EraseRefusal, ErasedView};
 pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
@@ -46,6 +50,7 @@ pub use policy::{AdoptedView, PolicyEvent, PolicyRefusal, PolicyView, ShadowView
 pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
+pub use review::{ClaimReview, ReviewRefusal, ReviewTerms};
 pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, decide_stateless};
 
 use crate::decision::{Policy, policy::PolicyError};
@@ -95,6 +100,9 @@ pub enum ServiceError {
     /// The claim cannot be erased.
     #[error(transparent)]
     Erase(#[from] EraseRefusal),
+    /// The step of a person cannot be taken.
+    #[error(transparent)]
+    Review(#[from] ReviewRefusal),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -204,6 +212,8 @@ pub struct ServiceConfig {
     pub log_claim_reads: bool,
     /// How long claims are kept. For ever by default.
     pub retention: Retention,
+    /// By which rules people review.
+    pub reviews: ReviewTerms,
 }
 
 impl ServiceConfig {
@@ -213,8 +223,9 @@ impl ServiceConfig {
         let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
         let (place, role) = (place.into(), Role::default());
         let retention = Retention::default();
-        let log_claim_reads = true;
-        Self { place, role, policy, load_reader, issuers: Arc::default(), intake, work, log_claim_reads, retention }
+        let (log_claim_reads, reviews) = (true, ReviewTerms::default());
+        let issuers = Arc::default();
+        Self { place, role, policy, load_reader, issuers, intake, work, log_claim_reads, retention, reviews }
     }
 }
 
@@ -372,6 +383,7 @@ struct Inner {
     known: known::Known,
     metrics: metrics::Metrics,
     retention: Retention,
+    reviews: ReviewTerms,
     started: AtomicBool,
     closing: AtomicBool,
 }
@@ -391,6 +403,8 @@ pub struct ClaimView {
     pub decided_at: Option<String>,
     /// The contract's result, once decided.
     pub result: Option<Value>,
+    /// Where it stands with people; `None` where that was not asked for, and within it if nobody has ever had to look.
+    pub review: Option<Option<ClaimReview>>,
 }
 
 impl Service {
@@ -435,6 +449,7 @@ impl Service {
             known: known::Known::default(),
             metrics: metrics::Metrics::default(),
             retention: config.retention,
+            reviews: config.reviews,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))
@@ -477,11 +492,12 @@ impl Service {
     /// # Errors
     /// [`ServiceError::NotFound`], [`ServiceError::Erased`], or the store's.
     pub async fn get(&self, id: &ClaimId) -> Result<ClaimView, ServiceError> {
-        let row = self.0.records.store.claim(id).await?.ok_or(ServiceError::NotFound)?;
-        match row.state {
-            ClaimState::Erased => Err(ServiceError::Erased),
-            _ => Ok(view(row)?),
+        let file = self.0.records.store.case_file(id).await?.ok_or(ServiceError::NotFound)?;
+        if file.is_erased() {
+            return Err(ServiceError::Erased);
         }
+        let review = self.told(&file)?;
+        Ok(ClaimView { review: Some(review), ..view(file.claim)? })
     }
 
     /// Claims, newest first, older than `before`; and the name to go on from, if there are more.
@@ -540,22 +556,25 @@ impl Service {
     }
 }
 
+/// The contract's result of the last decision, if there is one.
+fn result_of(row: &ClaimRow) -> Result<Option<Value>, StoreError> {
+    let Some(decision) = &row.decision else { return Ok(None) };
+    let timing: Timing = serde_json::from_str(&decision.timing)
+        .map_err(|_| StoreError::Corrupt("a stored timing is malformed".to_owned()))?;
+    Ok(Some(result_json(&parse_record(&decision.record)?, &timing)))
+}
+
 fn view(row: ClaimRow) -> Result<ClaimView, StoreError> {
-    let result = match &row.decision {
-        None => None,
-        Some(decision) => {
-            let timing: Timing = serde_json::from_str(&decision.timing)
-                .map_err(|_| StoreError::Corrupt("a stored timing is malformed".to_owned()))?;
-            Some(result_json(&parse_record(&decision.record)?, &timing))
-        }
-    };
+    // While added photos are read nothing is decided of all of them.
+    let result = if row.state == ClaimState::Processing { None } else { result_of(&row)? };
     Ok(ClaimView {
         id: row.id,
         outside_id: row.claim.map(|c| c.id),
         created_at: row.created_at,
         state: row.state,
-        decided_at: row.decision.map(|d| d.decided_at),
+        decided_at: row.decision.filter(|_| result.is_some()).map(|d| d.decided_at),
         result,
+        review: None,
     })
 }
 

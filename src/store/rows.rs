@@ -4,6 +4,7 @@
 use super::gate::{RawMove, RawOutcome};
 use super::policy::PolicyRows;
 use super::reads::ReadRows;
+use super::reviews::ReviewRows;
 use super::vault::RawErasure;
 use super::walk::Walk;
 use super::{DecisionRow, Fingerprint, NewClaim, RawDecision, RawPhoto, StoreError};
@@ -241,7 +242,7 @@ pub(super) struct AuditableRow {
 
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
 #[async_trait]
-pub(super) trait Rows: PolicyRows + ReadRows + Walk {
+pub(super) trait Rows: PolicyRows + ReadRows + ReviewRows + Walk {
     /// Ends the transaction; what it wrote then survives a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 
