@@ -32,6 +32,7 @@ pub mod acts;
 pub mod keys;
 pub mod merkle;
 pub mod note;
+pub mod reviews;
 pub mod sealed;
 pub mod tiles;
 
@@ -411,6 +412,12 @@ pub enum FaultKind {
     /// What is stored of a reading of claims is missing, added, or not what was logged.
     #[error("what is stored of who read what is not what was logged")]
     ReadAltered,
+    /// A step that a person took with a claim is missing, added, or not what was logged.
+    #[error("what is stored of a person's step is not what was logged")]
+    ReviewAltered,
+    /// Where a case stands, as the queue has it, is not what follows from its decisions and steps.
+    #[error("the queue has a case otherwise than its decisions and steps leave it")]
+    CaseAltered,
     /// The database itself is damaged.
     #[error("the database is damaged: {0}")]
     Database(String),

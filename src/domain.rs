@@ -17,6 +17,7 @@ pub mod pixels;
 pub mod print;
 pub mod record;
 pub mod result;
+pub mod review;
 pub mod risk;
 pub mod shape;
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod gate;
 mod ops;
 mod policy;
 mod request;
+mod reviews;
 mod schema;
 pub mod server;
 mod session;
@@ -50,9 +51,22 @@ use utoipa::OpenApi;
         policy::get,
         policy::backtest,
         claims::related,
+        reviews::queue,
+        reviews::case,
+        reviews::next,
+        reviews::claim,
+        reviews::release,
+        reviews::decide,
+        reviews::escalate,
+        reviews::note,
+        reviews::undo,
+        reviews::appeal,
+        reviews::photos,
         audit::checkpoint,
         audit::key,
         audit::keys,
+        audit::entries,
+        audit::replay,
         audit::proof,
         audit::consistency,
         audit::tile,
@@ -90,6 +104,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/claims/{id}").get(claims::get))
         .service(resource("/v1/claims/{id}/outcome").post(gate::outcome))
         .service(resource("/v1/claims/{id}/erase").post(erase::erase))
+        .service(resource("/v1/claims/{id}/appeal").post(reviews::appeal))
+        .service(resource("/v1/claims/{id}/photos").post(reviews::photos))
         .service(resource("/v1/claims/{id}/related").get(claims::related))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
         .service(resource("/v1/photos:check").post(check::check))
@@ -97,9 +113,20 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/audit/checkpoint").get(audit::checkpoint))
         .service(resource("/v1/audit/key").get(audit::key))
         .service(resource("/v1/audit/keys").get(audit::keys))
+        .service(resource("/v1/audit/entries").get(audit::entries))
+        .service(resource("/v1/audit/replay").post(audit::replay))
         .service(resource("/v1/audit/entries/{seq}/proof").get(audit::proof))
         .service(resource("/v1/audit/tile/{tile:.*}").get(audit::tile))
         .service(resource("/v1/audit/consistency").get(audit::consistency))
+        .service(resource("/v1/reviews").get(reviews::queue))
+        .service(resource("/v1/reviews/next").post(reviews::next))
+        .service(resource("/v1/reviews/{id}").get(reviews::case))
+        .service(resource("/v1/reviews/{id}/claim").post(reviews::claim))
+        .service(resource("/v1/reviews/{id}/release").post(reviews::release))
+        .service(resource("/v1/reviews/{id}/decide").post(reviews::decide))
+        .service(resource("/v1/reviews/{id}/escalate").post(reviews::escalate))
+        .service(resource("/v1/reviews/{id}/note").post(reviews::note))
+        .service(resource("/v1/reviews/{id}/undo").post(reviews::undo))
         .service(resource("/v1/gate").get(gate::get))
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/v1/policy").get(policy::get))

@@ -13,9 +13,11 @@ pub mod actor;
 mod audit;
 mod backtest;
 pub mod check;
+mod entries;
 mod erase;
 pub mod evaluate;
 mod gate;
+mod guidance;
 pub mod intake;
 pub mod issuers;
 mod keys;
@@ -29,18 +31,22 @@ mod reads;
 mod related;
 pub mod replay;
 pub mod retention;
+pub mod review;
 mod sealed;
 mod stats;
 mod tiles;
 mod waiting;
 pub mod work;
 
+pub use crate::store::LogQuery;
 pub use access::{Holder, KeyLimits, KeyRefusal, KeyView, LimitReached, NewKey, Secret};
 pub use actor::Actor;
 pub use audit::{AuditReport, Noted};
 pub use backtest::{BacktestReport, Change};
+pub use entries::{EntryList, EntryView};
 pub use erase::{EraseRefusal, ErasedView};
 pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
+pub use guidance::Guidance;
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
 pub use issuers::{Issuers, Registry, Verifier};
 pub use keys::KeyHistory;
@@ -50,6 +56,7 @@ pub use policy::{AdoptedView, PolicyEvent, PolicyRefusal, PolicyView, ShadowView
 pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
+pub use review::{ClaimReview, ReviewRefusal, ReviewTerms};
 pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, decide_stateless};
 
 use crate::decision::{Policy, policy::PolicyError};
@@ -105,6 +112,9 @@ pub enum ServiceError {
     /// The API key cannot be taken back or replaced.
     #[error(transparent)]
     ApiKey(#[from] KeyRefusal),
+    /// The step of a person cannot be taken.
+    #[error(transparent)]
+    Review(#[from] ReviewRefusal),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -218,6 +228,8 @@ pub struct ServiceConfig {
     pub key_limits: KeyLimits,
     /// Whom webhooks may name. Public addresses by default.
     pub reach: Reach,
+    /// By which rules people review.
+    pub reviews: ReviewTerms,
 }
 
 impl ServiceConfig {
@@ -228,8 +240,21 @@ impl ServiceConfig {
         let (place, role) = (place.into(), Role::default());
         let retention = Retention::default();
         let (issuers, log_claim_reads) = (Arc::default(), true);
-        let (key_limits, reach) = (KeyLimits::default(), Reach::default());
-        Self { place, role, policy, load_reader, issuers, intake, work, log_claim_reads, retention, key_limits, reach }
+        let (key_limits, reach, reviews) = (KeyLimits::default(), Reach::default(), ReviewTerms::default());
+        Self {
+            place,
+            role,
+            policy,
+            load_reader,
+            issuers,
+            intake,
+            work,
+            log_claim_reads,
+            retention,
+            key_limits,
+            reach,
+            reviews,
+        }
     }
 }
 
@@ -389,6 +414,7 @@ struct Inner {
     metrics: metrics::Metrics,
     retention: Retention,
     reach: Reach,
+    reviews: ReviewTerms,
     started: AtomicBool,
     closing: AtomicBool,
 }
@@ -410,6 +436,10 @@ pub struct ClaimView {
     pub decided_at: Option<String>,
     /// The contract's result, once decided.
     pub result: Option<Value>,
+    /// Where it stands with people; `None` where that was not asked for, and within it if nobody has ever had to look.
+    pub review: Option<Option<ClaimReview>>,
+    /// What the claimant is told; empty where that was not asked for.
+    pub guidance: Vec<Guidance>,
 }
 
 impl Service {
@@ -456,6 +486,7 @@ impl Service {
             metrics: metrics::Metrics::default(),
             retention: config.retention,
             reach: config.reach,
+            reviews: config.reviews,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))
@@ -499,11 +530,14 @@ impl Service {
     /// # Errors
     /// [`ServiceError::NotFound`], [`ServiceError::Erased`], or the store's.
     pub async fn get(&self, id: &ClaimId) -> Result<ClaimView, ServiceError> {
-        let row = self.0.records.store.claim(id).await?.ok_or(ServiceError::NotFound)?;
-        match row.state {
-            ClaimState::Erased => Err(ServiceError::Erased),
-            _ => Ok(view(row)?),
+        let file = self.0.records.store.case_file(id).await?.ok_or(ServiceError::NotFound)?;
+        if file.is_erased() {
+            return Err(ServiceError::Erased);
         }
+        let review = self.told(&file)?;
+        let view = view(file.claim)?;
+        let guidance = guidance::guidance(view.state, view.result.as_ref(), review.as_ref());
+        Ok(ClaimView { review: Some(review), guidance, ..view })
     }
 
     /// Claims that are seen by somebody, newest first, older than `before`; and the name to go on from, if there are
@@ -564,23 +598,27 @@ impl Service {
     }
 }
 
+/// The contract's result of the last decision, if there is one.
+fn result_of(row: &ClaimRow) -> Result<Option<Value>, StoreError> {
+    let Some(decision) = &row.decision else { return Ok(None) };
+    let timing: Timing = serde_json::from_str(&decision.timing)
+        .map_err(|_| StoreError::Corrupt("a stored timing is malformed".to_owned()))?;
+    Ok(Some(result_json(&parse_record(&decision.record)?, &timing)))
+}
+
 fn view(row: ClaimRow) -> Result<ClaimView, StoreError> {
-    let result = match &row.decision {
-        None => None,
-        Some(decision) => {
-            let timing: Timing = serde_json::from_str(&decision.timing)
-                .map_err(|_| StoreError::Corrupt("a stored timing is malformed".to_owned()))?;
-            Some(result_json(&parse_record(&decision.record)?, &timing))
-        }
-    };
+    // While added photos are read nothing is decided of all of them.
+    let result = if row.state == ClaimState::Processing { None } else { result_of(&row)? };
     Ok(ClaimView {
         id: row.id,
         tenant: row.tenant,
         outside_id: row.claim.map(|c| c.id),
         created_at: row.created_at,
         state: row.state,
-        decided_at: row.decision.map(|d| d.decided_at),
+        decided_at: row.decision.filter(|_| result.is_some()).map(|d| d.decided_at),
         result,
+        review: None,
+        guidance: Vec::new(),
     })
 }
 

@@ -3,13 +3,14 @@
 use super::places::{photo_bytes, read_policy};
 use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, usage};
+use crate::domain::Fen;
 use crate::http::server::bind;
 use crate::http::tls;
 use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
 use crate::service::retention::Rule;
 use crate::service::work::{LoadReader, ReadPhotos};
-use crate::service::{KeyLimits, Place, Reach, Records, Role, Service, ServiceConfig, ServiceError};
+use crate::service::{KeyLimits, Place, Reach, Records, ReviewTerms, Role, Service, ServiceConfig, ServiceError};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -62,6 +63,15 @@ pub struct ServeArgs {
     /// that names most holds [default: keep all]
     #[arg(long, value_name = "KIND:DECISION=DAYS", value_delimiter = ',', env = "CLAIMLENS_RETAIN")]
     retain: Vec<Rule>,
+    /// Days that people have to rule on a claim, while they wait for no photos
+    #[arg(long, value_name = "DAYS", default_value_t = 30, env = "CLAIMLENS_DECIDE_DAYS")]
+    decide_days: u32,
+    /// Above this amount an approval by a person takes another person's
+    #[arg(long, value_name = "AMOUNT", default_value = "10000.00", value_parser = amount)]
+    second_above: Fen,
+    /// Above this amount nobody chooses which claim to look at next: it is drawn among the most urgent
+    #[arg(long, value_name = "AMOUNT", default_value = "5000.00", value_parser = amount)]
+    random_above: Fen,
     /// Let webhooks name private addresses and this machine, and go without TLS: to try them out, or where all receivers
     /// are one's own
     #[arg(long, env = "CLAIMLENS_WEBHOOKS_ANYWHERE")]
@@ -76,6 +86,10 @@ pub struct ServeArgs {
     issuers: IssuerArgs,
     #[command(flatten)]
     engines: EngineArgs,
+}
+
+fn amount(text: &str) -> Result<Fen, &'static str> {
+    Fen::parse(text).filter(|fen| fen.0 >= 0).ok_or("an amount is a decimal with two digits such as 5000.00")
 }
 
 /// Which part of the work a process does.
@@ -109,6 +123,8 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
+    let ServeArgs { decide_days, second_above, random_above, .. } = *args;
+    config.reviews = ReviewTerms { second_above, random_above, decide_days };
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }

@@ -7,7 +7,7 @@ use super::error::{ApiError, Problem};
 use super::form;
 use super::schema::ClaimResult;
 use crate::domain::{ClaimId, Decision, Tenant};
-use crate::service::{ClaimState, ClaimView, ReadOf, Related, ServiceError};
+use crate::service::{ClaimReview, ClaimState, ClaimView, Guidance, ReadOf, Related, ServiceError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,14 @@ pub struct ClaimAnswer {
     /// RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<String>,
+    /// Where it stands with the people who look at it; `null` if nobody has ever had to. Left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ClaimReview>, required = false)]
+    review: Option<Option<ClaimReview>>,
+    /// What to tell the claimant: where it stands, what to do now, what comes next and by when. Left out in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    guidance: Vec<Guidance>,
     /// The members of [`ClaimResult`]; none while the claim waits.
     #[serde(flatten)]
     #[schema(value_type = ClaimResult)]
@@ -137,6 +145,11 @@ pub struct RelatedList {
 }
 
 impl ClaimAnswer {
+    /// With all members.
+    pub(super) fn whole(view: ClaimView) -> Self {
+        Self::of(view, |_| true)
+    }
+
     fn of(view: ClaimView, members: impl Fn(&str) -> bool) -> Self {
         let mut result = match view.result {
             Some(Value::Object(result)) => result,
@@ -150,6 +163,8 @@ impl ClaimAnswer {
             claim: view.outside_id.map(|id| ClaimName { id }),
             created_at: view.created_at,
             decided_at: view.decided_at,
+            review: view.review,
+            guidance: view.guidance,
             result,
         }
     }
@@ -199,7 +214,7 @@ pub async fn submit(
         ClaimState::Processing => HttpResponse::Accepted(),
         ClaimState::Decided | ClaimState::Failed | ClaimState::Erased => HttpResponse::Ok(),
     };
-    Ok(response.insert_header((header::LOCATION, location)).json(ClaimAnswer::of(view, |_| true)))
+    Ok(response.insert_header((header::LOCATION, location)).json(ClaimAnswer::whole(view)))
 }
 
 /// Look at a claim
@@ -216,7 +231,7 @@ pub async fn submit(
 pub async fn get(path: web::Path<String>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
     let view = service.get(&parse_id(&path)?).await?;
     service.note_read(&caller.0, ReadOf::Claim, [&view.id])?;
-    Ok(HttpResponse::Ok().json(ClaimAnswer::of(view, |_| true)))
+    Ok(HttpResponse::Ok().json(ClaimAnswer::whole(view)))
 }
 
 /// List claims, newest first

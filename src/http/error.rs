@@ -4,8 +4,12 @@
 use super::request;
 use crate::decision::policy::PolicyError;
 use crate::domain::access::Role;
+use crate::domain::review::StepRefusal;
 use crate::domain::{RetakeAdvice, result};
-use crate::service::{EraseRefusal, GateRefusal, KeyRefusal, LimitReached, Refusal, ServiceError, WebhookRefusal};
+use crate::service::review::time;
+use crate::service::{
+    EraseRefusal, GateRefusal, KeyRefusal, LimitReached, Refusal, ReviewRefusal, ServiceError, WebhookRefusal,
+};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -38,6 +42,9 @@ pub enum ApiError {
     /// A part has a name we do not know; which there may be.
     #[error("parts are {0}")]
     UnknownPart(&'static str),
+    /// The part `replaces` is no number.
+    #[error("`replaces` must be the place of a photo, from 0")]
+    ReplacesMalformed,
     /// The part `claim` is missing.
     #[error("the part `claim` is missing")]
     ClaimMissing,
@@ -102,6 +109,7 @@ fn told(error: &ServiceError) -> String {
         ServiceError::Erase(refusal) => return refusal.to_string(),
         ServiceError::Webhook(refusal) => return refusal.to_string(),
         ServiceError::ApiKey(refusal) => return refusal.to_string(),
+        ServiceError::Review(refusal) => return refusal.to_string(),
         ServiceError::Erased => "the claim's content was erased",
         ServiceError::NotFound => "there is no such claim, photo, picture or webhook",
         ServiceError::Busy => "too much work is waiting; try again later",
@@ -149,6 +157,14 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub retake: Vec<Value>,
+    /// Of `case_held`: who holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub holder: Option<String>,
+    /// Of `case_held`: until when, RFC 3339 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub until: Option<String>,
     /// Finds the request in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -165,6 +181,7 @@ impl ApiError {
             Self::NotMultipart => (415, "not_multipart"),
             Self::Malformed => (400, "multipart_malformed"),
             Self::UnknownPart(_) => (400, "unknown_part"),
+            Self::ReplacesMalformed => (422, "replaces_invalid"),
             Self::ClaimMissing => (400, "claim_missing"),
             Self::ClaimTwice => (400, "claim_twice"),
             Self::ClaimTooLarge(_) => (413, "claim_too_large"),
@@ -205,6 +222,19 @@ impl ApiError {
                 WebhookRefusal::TooMany => (409, "too_many_webhooks"),
                 WebhookRefusal::BadUrl | WebhookRefusal::NoEvents => (422, "webhook_invalid"),
             },
+            Self::Service(ServiceError::Review(refusal)) => match refusal {
+                ReviewRefusal::ReviewerUnknown => (403, "reviewer_unknown"),
+                ReviewRefusal::Step(refusal @ StepRefusal::SameReviewer) => (403, refusal.code()),
+                ReviewRefusal::Step(refusal) => (409, refusal.code()),
+                ReviewRefusal::Changed => (412, "case_changed"),
+                ReviewRefusal::NoteInvalid => (422, "note_invalid"),
+                ReviewRefusal::ReasonInvalid(_) => (422, "reason_invalid"),
+                ReviewRefusal::CorrectionInvalid { .. } => (422, "correction_invalid"),
+                ReviewRefusal::ReviewOpen => (409, "review_open"),
+                ReviewRefusal::Undecided => (409, "claim_undecided"),
+                ReviewRefusal::PhotosNotTaken => (409, "photos_not_taken"),
+                ReviewRefusal::ReplacesInvalid(_) => (422, "replaces_invalid"),
+            },
             Self::Service(ServiceError::Busy) => (503, "busy"),
             Self::Service(ServiceError::Closing) => (503, "closing"),
             Self::Service(ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::PhotosElsewhere) => {
@@ -221,6 +251,16 @@ impl ApiError {
     fn retake(&self) -> Option<RetakeAdvice> {
         match self {
             Self::Service(ServiceError::Refused(refusal)) => refusal.retake(),
+            _ => None,
+        }
+    }
+
+    /// Who holds a case that somebody else wants, and until when.
+    fn held(&self) -> Option<(&str, i64)> {
+        match self {
+            Self::Service(ServiceError::Review(ReviewRefusal::Step(StepRefusal::Held { name, until }))) => {
+                Some((name, *until))
+            }
             _ => None,
         }
     }
@@ -264,6 +304,8 @@ impl ResponseError for ApiError {
             code,
             detail: self.to_string(),
             retake: self.retake().iter().map(result::retake).collect(),
+            holder: self.held().map(|(holder, _)| holder.to_owned()),
+            until: self.held().map(|(_, until)| time(until)),
             request_id: request::current_id(),
         })
     }

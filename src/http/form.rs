@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use crate::domain::Claim;
 use crate::service::{IntakeLimits, Refusal, Submission, Upload};
-use actix_multipart::{Multipart, MultipartError};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, Payload};
@@ -51,6 +51,45 @@ impl Stream for Counted {
 /// Names the limit or rule that was broken first.
 pub async fn read(headers: &HeaderMap, payload: Payload, limits: &IntakeLimits) -> Result<Submission, ApiError> {
     receive(headers, payload, limits, async |body| read_parts(Multipart::new(headers, body), limits).await).await
+}
+
+/// Reads photos that come later, and the place of one that they stand for, out of a request's body.
+///
+/// # Errors
+/// Names the limit or rule that was broken first.
+pub async fn read_more(
+    headers: &HeaderMap,
+    payload: Payload,
+    limits: &IntakeLimits,
+) -> Result<(Vec<Upload>, Option<usize>), ApiError> {
+    let parts = async |body| {
+        let mut parts = Multipart::new(headers, body);
+        let (mut photos, mut replaces) = (Vec::new(), None);
+        while let Some(part) = parts.next().await {
+            let mut part = part.map_err(refuse)?;
+            match part.name() {
+                Some("photo") => photos.push(photo(&mut part, photos.len(), limits).await?),
+                Some("replaces") if replaces.is_none() => {
+                    let bytes = collect(&mut part, 20, || ApiError::ReplacesMalformed).await?;
+                    let place = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+                    replaces = Some(place.ok_or(ApiError::ReplacesMalformed)?);
+                }
+                _ => return Err(ApiError::UnknownPart("one or more `photo` and at most one `replaces`")),
+            }
+        }
+        Ok((photos, replaces))
+    };
+    receive(headers, payload, limits, parts).await
+}
+
+/// A part `photo`, the nth of a form.
+async fn photo(part: &mut Field, n: usize, limits: &IntakeLimits) -> Result<Upload, ApiError> {
+    if n == limits.photos {
+        return Err(Refusal::TooManyPhotos(limits.photos).into());
+    }
+    let name = part.content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
+    let bytes = collect(part, limits.photo, || Refusal::PhotoTooLarge(n, limits.photo).into()).await?;
+    Ok(Upload { name, bytes })
 }
 
 /// Reads one photo out of a request's body: the part `photo` of a form, or the body itself if it is no form.
@@ -137,13 +176,7 @@ async fn read_parts(mut parts: Multipart, limits: &IntakeLimits) -> Result<Submi
                 let bytes = collect(&mut part, limits.claim, || ApiError::ClaimTooLarge(limits.claim)).await?;
                 claim = Some(parse_claim(&bytes)?);
             }
-            Some("photo") if photos.len() == limits.photos => return Err(Refusal::TooManyPhotos(limits.photos).into()),
-            Some("photo") => {
-                let n = photos.len();
-                let name = part.content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
-                let bytes = collect(&mut part, limits.photo, || Refusal::PhotoTooLarge(n, limits.photo).into()).await?;
-                photos.push(Upload { name, bytes });
-            }
+            Some("photo") => photos.push(photo(&mut part, photos.len(), limits).await?),
             _ => return Err(ApiError::UnknownPart("one `claim` and one or more `photo`")),
         }
     }

@@ -11,8 +11,9 @@ use actix_web::error::JsonPayloadError;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-/// The longest body: `why` may take 4 bytes a character, or 12 as escapes.
-const BODY: usize = 16 << 10;
+/// The longest body: a note of 2000 characters may take 4 bytes for each, or 12 as escapes, and values put right stand
+/// beside it.
+const BODY: usize = 64 << 10;
 
 /// What a person found of a claim.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

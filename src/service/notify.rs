@@ -9,6 +9,7 @@ mod send;
 use super::work::stamp;
 use super::{Service, ServiceError, off_thread};
 use crate::audit::{Entry, kind};
+use crate::domain::review::{StepKind, UNDO};
 use crate::store::webhooks::{Attempt, Delivery, Told, Webhook};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -54,6 +55,15 @@ pub enum Event {
     /// No decision could be made; a person looks at the claim.
     #[serde(rename = "claim.failed")]
     Failed,
+    /// A person ruled, or took a verdict back.
+    #[serde(rename = "claim.reviewed")]
+    Reviewed,
+    /// A person asks for photos.
+    #[serde(rename = "claim.photos_wanted")]
+    PhotosWanted,
+    /// The claimant does not agree.
+    #[serde(rename = "claim.appealed")]
+    Appealed,
     /// The claim's content was erased.
     #[serde(rename = "claim.erased")]
     Erased,
@@ -61,14 +71,26 @@ pub enum Event {
 
 impl Event {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Decided, Self::Failed, Self::Erased];
+    pub const ALL: [Self; 6] =
+        [Self::Decided, Self::Failed, Self::Reviewed, Self::PhotosWanted, Self::Appealed, Self::Erased];
 
     /// The name in messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Decided => "claim.decided",
             Self::Failed => "claim.failed",
+            Self::Reviewed => "claim.reviewed",
+            Self::PhotosWanted => "claim.photos_wanted",
+            Self::Appealed => "claim.appealed",
             Self::Erased => "claim.erased",
+        }
+    }
+
+    /// Milliseconds to wait before it is told: what a person ruled is not, while it can be taken back.
+    fn settles(self) -> i64 {
+        match self {
+            Self::Reviewed | Self::PhotosWanted => UNDO,
+            _ => 0,
         }
     }
 
@@ -78,7 +100,12 @@ impl Event {
             kind::DECIDED => Some(Self::Decided),
             kind::FAILED => Some(Self::Failed),
             kind::ERASED => Some(Self::Erased),
-            _ => None,
+            other => match StepKind::of_logged(other)? {
+                StepKind::Decided | StepKind::Seconded | StepKind::Undone => Some(Self::Reviewed),
+                StepKind::PhotosAsked => Some(Self::PhotosWanted),
+                StepKind::Appealed => Some(Self::Appealed),
+                _ => None,
+            },
         }
     }
 }
@@ -90,7 +117,7 @@ pub enum WebhookRefusal {
     #[error("`url` must be an https:// address of a public host, without a user in it, of at most {LONGEST_URL} bytes")]
     BadUrl,
     /// It is to be told of nothing.
-    #[error("`events` must name at least one of claim.decided, claim.failed and claim.erased")]
+    #[error("`events` must name at least one of those that there are; see /openapi.json")]
     NoEvents,
     /// There are too many.
     #[error("there may be {MOST} webhooks")]
@@ -242,7 +269,8 @@ impl Service {
         let until = now + jiff::SignedDuration::try_from(HOLD).unwrap_or_default();
         let wanted = |webhook: &Webhook, entry: &Entry| {
             let event = Event::of(entry)?;
-            webhook.events.iter().any(|name| name == event.as_str()).then(|| now.as_millisecond())
+            let due = now.as_millisecond() + event.settles();
+            webhook.events.iter().any(|name| name == event.as_str()).then_some(due)
         };
         let store = &self.0.records.store;
         Ok(store.take_deliveries(now.as_millisecond(), until.as_millisecond(), room as i64, wanted).await?)

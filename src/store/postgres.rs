@@ -8,6 +8,7 @@
 mod access;
 mod policy;
 mod reads;
+mod reviews;
 mod walk;
 mod webhooks;
 
@@ -223,7 +224,8 @@ impl Backend for PostgresDatabase {
     }
 }
 
-/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page and blob, which begin at `first`.
+/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page, blob, round and left_out, which
+/// begin at `first`.
 fn photo(row: &PgRow, first: usize) -> Result<RawPhoto, sqlx::Error> {
     Ok(RawPhoto {
         n: row.try_get(first)?,
@@ -234,6 +236,8 @@ fn photo(row: &PgRow, first: usize) -> Result<RawPhoto, sqlx::Error> {
         page: row.try_get(first + 5)?,
         pdf_page: row.try_get(first + 6)?,
         blob: row.try_get(first + 7)?,
+        round: row.try_get(first + 8)?,
+        left_out: row.try_get(first + 9)?,
     })
 }
 
@@ -394,8 +398,8 @@ impl Rows for PostgresRows {
 
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
         let rows = sqlx::query(
-            "SELECT n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256) FROM photos \
-             WHERE claim = $1 ORDER BY n",
+            "SELECT n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256), round, left_out \
+             FROM photos WHERE claim = $1 ORDER BY n",
         );
         rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(|r| Ok(photo(r, 0)?)).collect()
     }
@@ -743,6 +747,7 @@ impl Rows for PostgresRows {
             "DELETE FROM photos WHERE claim = $1",
             "DELETE FROM fingerprints WHERE claim = $1",
             "DELETE FROM marks WHERE claim = $1",
+            "UPDATE review_steps SET content = NULL WHERE claim = $1",
             "UPDATE decisions SET record = '', kind = '' WHERE claim = $1",
             "UPDATE idempotency SET body_sha256 = '' WHERE claim = $1",
         ] {
@@ -796,7 +801,9 @@ impl Rows for PostgresRows {
             "SELECT d.claim FROM decisions d WHERE d.kind = $1 AND d.decision = $2 AND d.decided_at < $3 \
              AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.claim = d.claim AND later.id > d.id) \
              AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.claim = d.claim) \
-             AND (d.decision = 'auto_approve' OR EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim)) \
+             AND (EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim) \
+             OR (SELECT phase = 'closed' FROM cases q WHERE q.claim = d.claim) \
+             OR (d.decision = 'auto_approve' AND NOT EXISTS (SELECT 1 FROM cases q WHERE q.claim = d.claim))) \
              ORDER BY d.decided_at, d.claim LIMIT $4",
         );
         let rows = rows.bind(of.kind).bind(of.decision).bind(of.before).bind(i64::from(of.limit));

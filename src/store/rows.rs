@@ -5,6 +5,7 @@ use super::access::AccessRows;
 use super::gate::{RawMove, RawOutcome};
 use super::policy::PolicyRows;
 use super::reads::ReadRows;
+use super::reviews::ReviewRows;
 use super::vault::RawErasure;
 use super::walk::Walk;
 use super::webhooks::WebhookRows;
@@ -246,7 +247,7 @@ pub(super) struct AuditableRow {
 
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
 #[async_trait]
-pub(super) trait Rows: AccessRows + PolicyRows + ReadRows + WebhookRows + Walk {
+pub(super) trait Rows: AccessRows + PolicyRows + ReadRows + ReviewRows + WebhookRows + Walk {
     /// Ends the transaction; what it wrote then survives a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 

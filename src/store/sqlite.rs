@@ -6,6 +6,7 @@
 mod access;
 mod policy;
 mod reads;
+mod reviews;
 mod walk;
 mod webhooks;
 
@@ -258,7 +259,8 @@ fn lossy_or_null(row: &SqliteRow, column: usize) -> Result<Option<String>, Store
     Ok(row.try_get::<Option<&[u8]>, _>(column)?.map(|b| String::from_utf8_lossy(b).into_owned()))
 }
 
-/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page and blob, which begin at `first`.
+/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page, blob, round and left_out, which
+/// begin at `first`.
 fn photo(row: &SqliteRow, first: usize) -> Result<RawPhoto, StoreError> {
     Ok(RawPhoto {
         n: row.try_get(first)?,
@@ -269,6 +271,8 @@ fn photo(row: &SqliteRow, first: usize) -> Result<RawPhoto, StoreError> {
         page: lossy_or_null(row, first + 5)?,
         pdf_page: row.try_get(first + 6)?,
         blob: lossy(row, first + 7)?,
+        round: row.try_get(first + 8)?,
+        left_out: row.try_get(first + 9)?,
     })
 }
 
@@ -288,8 +292,7 @@ const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decide
      LEFT JOIN decisions d ON d.id = (SELECT id FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) ";
 
 const ENTRIES: &str = "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(subject AS BLOB), CAST(payload AS BLOB), \
-     CAST(payload_sha256 AS BLOB), CAST(prev_hash AS BLOB), CAST(hash AS BLOB) FROM log \
-     WHERE seq BETWEEN ? AND ? ORDER BY seq";
+     CAST(payload_sha256 AS BLOB), CAST(prev_hash AS BLOB), CAST(hash AS BLOB) FROM log";
 
 fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
     Ok(Entry {
@@ -424,8 +427,8 @@ impl Rows for SqliteRows {
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
         let rows = sqlx::query(
             "SELECT n, CAST(source AS BLOB), CAST(sha256 AS BLOB), bytes, CAST(media_type AS BLOB), \
-             CAST(page_sha256 AS BLOB), pdf_page, CAST(COALESCE(blob, sha256) AS BLOB) FROM photos WHERE claim = ? \
-             ORDER BY n",
+             CAST(page_sha256 AS BLOB), pdf_page, CAST(COALESCE(blob, sha256) AS BLOB), round, left_out FROM photos \
+             WHERE claim = ? ORDER BY n",
         )
         .bind(claim)
         .fetch_all(&mut *self.tx)
@@ -615,7 +618,8 @@ impl Rows for SqliteRows {
     }
 
     async fn entries(&mut self, from: i64, to: i64) -> Result<Vec<Entry>, StoreError> {
-        sqlx::query(ENTRIES).bind(from).bind(to).fetch_all(&mut *self.tx).await?.iter().map(entry).collect()
+        let rows = sqlx::query(AssertSqlSafe(format!("{ENTRIES} WHERE seq BETWEEN ? AND ? ORDER BY seq")));
+        rows.bind(from).bind(to).fetch_all(&mut *self.tx).await?.iter().map(entry).collect()
     }
 
     async fn entries_of(&mut self, subject: &str) -> Result<Vec<i64>, StoreError> {
@@ -776,6 +780,7 @@ impl Rows for SqliteRows {
             "DELETE FROM photos WHERE claim = ?",
             "DELETE FROM fingerprints WHERE claim = ?",
             "DELETE FROM marks WHERE claim = ?",
+            "UPDATE review_steps SET content = NULL WHERE claim = ?",
             "UPDATE decisions SET record = x'', kind = '' WHERE claim = ?",
             "UPDATE idempotency SET body_sha256 = '' WHERE claim = ?",
         ] {
@@ -834,7 +839,9 @@ impl Rows for SqliteRows {
             "SELECT d.claim FROM decisions d WHERE d.kind = ? AND d.decision = ? AND d.decided_at < ? \
              AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.claim = d.claim AND later.id > d.id) \
              AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.claim = d.claim) \
-             AND (d.decision = 'auto_approve' OR EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim)) \
+             AND (EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim) \
+             OR (SELECT phase = 'closed' FROM cases q WHERE q.claim = d.claim) \
+             OR (d.decision = 'auto_approve' AND NOT EXISTS (SELECT 1 FROM cases q WHERE q.claim = d.claim))) \
              ORDER BY d.decided_at, d.claim LIMIT ?",
         );
         let rows = rows.bind(of.kind).bind(of.decision).bind(of.before).bind(of.limit);

@@ -22,6 +22,7 @@ mod erasure;
 pub use erasure::{Erasure, RawErasure, Undone};
 
 use super::log::write_secret;
+use super::reviews::{added_names, open_step};
 use super::rows::Rows;
 use super::{Fingerprint, NewClaim, RawClaim, RawPhoto, StoreError, fingerprints};
 use crate::audit::note;
@@ -73,6 +74,8 @@ pub enum Cell {
     Photo,
     /// A normalised page kept for viewing.
     Page,
+    /// What a person's step says of the claim.
+    Step,
 }
 
 /// How a claim's content is kept.
@@ -250,9 +253,10 @@ impl Secrets {
         hex::decode(&self.salt).map_err(|_| altered())
     }
 
-    /// Puts what is sealed of photos in its place.
-    pub(super) fn fill(&self, photos: &mut [RawPhoto]) {
-        for (photo, [source, sha256]) in photos.iter_mut().zip(&self.photos) {
+    /// Puts what is sealed of photos in its place; `added` is that of photos that came later, each time.
+    pub(super) fn fill(&self, photos: &mut [RawPhoto], added: &[Vec<[String; 2]>]) {
+        let sealed = self.photos.iter().chain(added.iter().flatten());
+        for (photo, [source, sha256]) in photos.iter_mut().zip(sealed) {
             source.clone_into(&mut photo.source);
             sha256.clone_into(&mut photo.sha256);
         }
@@ -266,6 +270,7 @@ impl Cell {
             Self::Record => "record",
             Self::Photo => "photo",
             Self::Page => "page",
+            Self::Step => "step",
         }
     }
 }
@@ -471,6 +476,7 @@ impl Vault {
         }
         let stored: Vec<ContentHash> = raw.decisions.iter().map(|d| ContentHash::of(&d.record)).collect();
         raw.decisions.iter_mut().zip(stored).for_each(|(decision, cell)| decision.cell = Some(cell));
+        raw.steps.iter_mut().for_each(|step| step.cell = step.content.as_deref().map(ContentHash::of));
         let (secrets, key) = match self.secrets(&raw.id, raw.sealed.as_deref(), raw.wrapped.as_deref()) {
             Err(StoreError::Locked(_)) => {
                 raw.sealing = Sealing::Locked;
@@ -488,8 +494,9 @@ impl Vault {
             raw.salt = secrets.salt().unwrap_or_default();
             raw.claim_json.clone_from(&secrets.claim);
         }
+        raw.steps.iter_mut().for_each(|step| open_step(step, Some(&key)));
         if raw.photos.iter().all(|photo| photo.source.is_empty() && photo.sha256.is_empty()) {
-            secrets.fill(&mut raw.photos);
+            secrets.fill(&mut raw.photos, &added_names(&raw.steps));
         }
         for decision in &mut raw.decisions {
             if let Some(record) = key.open(Cell::Record, &decision.record) {

@@ -13,6 +13,7 @@ mod hostile;
 mod postgres;
 mod privacy;
 mod replay;
+mod reviews;
 mod s3;
 mod store;
 mod support;

@@ -12,8 +12,10 @@ use claimlens::audit::note::{LogKey, PublicKey};
 use claimlens::audit::{Checkpoint, Entry, Fault, FaultKind, merkle};
 use claimlens::decision::Policy;
 use claimlens::domain::gate::{AuditSource, Audited, Reviewer, Why};
+use claimlens::domain::review::CaseVerdict;
 use claimlens::domain::{Claim, ClaimId, ContentHash, DocumentKind, FieldName, Tenant};
 use claimlens::pipeline::{ReadError, ReadOutcome};
+use claimlens::service::review::{Ask, Ruling};
 use claimlens::service::{
     Actor, KeyLimits, NewKey, Noted, Place, ReadOf, ReadPhotos, Records, ServiceConfig, Submission, Upload,
 };
@@ -40,7 +42,19 @@ const TABLES: &[Table] = &[
         "photos",
         "claim, n",
         "claim",
-        &["claim", "n", "source", "sha256", "bytes", "media_type", "page_sha256", "pdf_page", "blob"],
+        &[
+            "claim",
+            "n",
+            "source",
+            "sha256",
+            "bytes",
+            "media_type",
+            "page_sha256",
+            "pdf_page",
+            "blob",
+            "round",
+            "left_out",
+        ],
     ),
     table("jobs", "claim", "claim", &["claim", "now"]),
     table("idempotency", "key_sha256", "claim", &["key_sha256", "body_sha256", "claim"]),
@@ -89,6 +103,37 @@ const TABLES: &[Table] = &[
         ],
     ),
     table("reads", "entry", "claim", &["entry", "claim", "at", "what", "reader", "salt"]),
+    table(
+        "review_steps",
+        "entry",
+        "claim",
+        &["entry", "claim", "at", "kind", "reviewer", "verdict", "reason", "second", "replaces", "content", "salt"],
+    ),
+    table(
+        "cases",
+        "claim",
+        "claim",
+        &[
+            "claim",
+            "phase",
+            "rank",
+            "clock",
+            "opened",
+            "paused",
+            "holder",
+            "held_until",
+            "appeal",
+            "verdict",
+            "steps",
+            "kind",
+            "reasons",
+            "documents",
+            "amount",
+            "currency",
+            "risk",
+            "external",
+        ],
+    ),
     table("log", "seq", "seq", &["seq", "at", "kind", "subject", "payload", "payload_sha256", "prev_hash", "hash"]),
     table("log_nodes", "level, i", "(i << CAST(level AS INTEGER)) + 1", &["level", "i", "hash"]),
     table("log_head", "id", "NULL", &["id", "size", "hash", "note", "public_key"]),
@@ -130,6 +175,7 @@ const UNCOVERED: &[(&str, &[&str], &str)] = &[
         &["key", "day", "photos"],
         "what keys with a quota sent today: at most more than the quota comes in",
     ),
+    ("cases_made", &["id"], "whether the cases of earlier claims are made; where one is missing then, that is told"),
     ("sqlite_sequence", &["name", "seq"], "SQLite's own counters for these numbers"),
 ];
 
@@ -293,12 +339,14 @@ fn fill(place: &Place, old: Option<&Path>) -> (Running, Vec<String>, PublicKey) 
         steps.decide(Some("k-4"), vec![photo(6)]).await;
         steps.tried_and_read().await;
         steps.keys().await;
+        steps.reviewed().await;
         steps.decide(Some("k-5"), vec![photo(9)]).await;
         steps.say(6, Audited::Right, AuditSource::Sample).await;
+        steps.ruled(6).await;
         steps.erase(6).await;
         steps.undecided(photo(7), true).await;
         steps.undecided(photo(8), false).await;
-        steps.of_tenant(photo(10)).await;
+        steps.of_tenant(photo(11)).await;
         let (_, public) = steps.store.signed_head().await.unwrap();
         (steps.notes, public)
     });
@@ -413,6 +461,57 @@ impl Steps<'_> {
         let id = service.submit(ticket, Submission { claim: None, photos, now: None }).await.unwrap();
         service.wait(&id, Duration::from_secs(300)).await;
         assert_eq!(self.store.claim(&id).await.unwrap().unwrap().tenant.as_str(), "north");
+        self.noted().await;
+    }
+
+    /// Cases that people worked on: two closed, one that waits for another person, one with a photo more in
+    /// the place of another.
+    async fn reviewed(&mut self) {
+        self.ruled(0).await;
+        self.ruled(1).await;
+        let service = &self.running.service;
+        let actor = |name: &str| Actor::named(Reviewer::try_from(name.to_owned()).unwrap());
+        let one = actor("rv-021");
+        let ask = Ask { actor: &one, seen: None };
+        let large = &self.decided[4];
+        service.claim_case(large, ask, false).await.unwrap();
+        let right = vec![(0, "total".to_owned(), "20000.00".to_owned())];
+        let ruling =
+            Ruling {
+                verdict: CaseVerdict::Approve, note: "金额应为两万".to_owned(), reason: None, corrections: right
+            };
+        service.decide_case(large, ask, ruling).await.unwrap();
+        let retaken = &self.decided[3];
+        service.claim_case(retaken, ask, false).await.unwrap();
+        let ruling = Ruling {
+            verdict: CaseVerdict::RequestPhotos,
+            note: "再拍一张".to_owned(),
+            reason: Some("blurred".to_owned()),
+            corrections: Vec::new(),
+        };
+        service.decide_case(retaken, ask, ruling).await.unwrap();
+        let photos = vec![Upload { name: "重拍.png".to_owned(), bytes: photo(10) }];
+        let ticket = service.admit(None).await.unwrap();
+        service.add_photos(ticket, retaken, photos, Some(0), &Actor::default()).await.unwrap();
+        service.wait(retaken, Duration::from_secs(300)).await;
+        assert_eq!(self.store.claim(retaken).await.unwrap().unwrap().state, ClaimState::Decided);
+        service.escalate_case(retaken, ask, "请看一下").await.unwrap();
+        self.noted().await;
+    }
+
+    /// A case rejected.
+    async fn ruled(&mut self, n: usize) {
+        let (service, id) = (&self.running.service, &self.decided[n]);
+        let actor = Actor::named(Reviewer::try_from("rv-020".to_owned()).unwrap());
+        let ask = Ask { actor: &actor, seen: None };
+        service.claim_case(id, ask, false).await.unwrap();
+        let ruling = Ruling {
+            verdict: CaseVerdict::Reject,
+            note: "改过".to_owned(),
+            reason: Some("altered".to_owned()),
+            corrections: Vec::new(),
+        };
+        service.decide_case(id, ask, ruling).await.unwrap();
         self.noted().await;
     }
 
@@ -574,7 +673,8 @@ async fn rows(db: &mut SqliteConnection, table: &Table) -> usize {
 fn is_in_pack(table: &str, column: &str) -> bool {
     match table {
         "claims" => ["created_at", "claim_json", "salt", "tenant"].contains(&column),
-        "photos" => column != "claim" && column != "n",
+        "photos" => !["claim", "n", "left_out"].contains(&column),
+        "review_steps" => ["kind", "reviewer", "verdict", "reason", "replaces", "content", "salt"].contains(&column),
         "decisions" => ["record", "timing"].contains(&column),
         "erasures" => ["at", "reviewer", "why", "salt"].contains(&column),
         "outcomes" => ["outcome", "source", "reviewer"].contains(&column),
@@ -649,7 +749,7 @@ async fn insert(db: &mut SqliteConnection, dice: &mut Dice) -> Option<Change> {
     let other = "(SELECT id FROM claims ORDER BY hex(randomblob(4)) LIMIT 1)".to_owned();
     let far = |dice: &mut Dice| (1_i64 << dice.below(62)).to_string();
     let quoted = |text: &str| format!("'{text}'");
-    let (name, new): (&str, Vec<(&str, String)>) = match dice.below(25) {
+    let (name, new): (&str, Vec<(&str, String)>) = match dice.below(29) {
         0 => ("claims", vec![("id", quoted(&id))]),
         1 => ("photos", vec![("n", "n + 1000".to_owned())]),
         2 => ("photos", vec![("claim", quoted(&id))]),
@@ -668,6 +768,10 @@ async fn insert(db: &mut SqliteConnection, dice: &mut Dice) -> Option<Change> {
         15 => ("gate", vec![("entry", far(dice))]),
         16 => ("log", vec![("seq", far(dice))]),
         17 => ("log", vec![("seq", format!("-{}", far(dice)))]),
+        24 => ("review_steps", vec![("entry", "entry + 1000".to_owned())]),
+        25 => ("review_steps", vec![("entry", "entry + 1000".to_owned()), ("claim", quoted(&id))]),
+        26 => ("cases", vec![("claim", other)]),
+        27 => ("cases", vec![("claim", quoted(&id))]),
         18 => ("log_nodes", vec![("i", far(dice))]),
         19 => ("claim_keys", vec![("claim", other)]),
         20 => ("claim_keys", vec![("claim", quoted(&id))]),

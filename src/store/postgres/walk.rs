@@ -103,8 +103,8 @@ impl Walk for PostgresRows {
     }
 
     async fn photos_in(&mut self, names: &Names) -> Result<Vec<Named<RawPhoto>>, StoreError> {
-        let select = "SELECT claim, n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256) \
-                      FROM photos";
+        let select = "SELECT claim, n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256), \
+                      round, left_out FROM photos";
         self.named(select, "claim", names, "claim, n", |r| photo(r, 1)).await
     }
 

@@ -103,7 +103,7 @@ impl Walk for SqliteRows {
     async fn photos_in(&mut self, names: &Names) -> Result<Vec<Named<RawPhoto>>, StoreError> {
         let select = "SELECT CAST(claim AS BLOB), n, CAST(source AS BLOB), CAST(sha256 AS BLOB), bytes, \
                       CAST(media_type AS BLOB), CAST(page_sha256 AS BLOB), pdf_page, \
-                      CAST(COALESCE(blob, sha256) AS BLOB) FROM photos";
+                      CAST(COALESCE(blob, sha256) AS BLOB), round, left_out FROM photos";
         self.named(select, "claim", names, "claim, n", |r| photo(r, 1)).await
     }
 
