@@ -246,11 +246,11 @@ async fn holder(request: &ServiceRequest, service: &Service) -> Result<Holder, A
     known.ok_or(ApiError::Unauthenticated)
 }
 
-/// What stands after `Bearer`; empty if the header holds something else.
+/// What stands after `Bearer`; other schemes may be a proxy's.
 fn bearer(request: &ServiceRequest) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().unwrap_or_default();
-    let (scheme, key) = value.split_once(' ').unwrap_or_default();
-    Some(if scheme.eq_ignore_ascii_case("bearer") { key.trim() } else { "" })
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
 /// Refuses what a page of another site makes a browser send, for all methods that change something: by Fetch Metadata,
@@ -258,8 +258,8 @@ fn bearer(request: &ServiceRequest) -> Option<&str> {
 fn same_site(request: &ServiceRequest, strict: bool) -> Result<(), ApiError> {
     let headers = request.headers();
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    // Another program of ours is no page.
-    if request.method().is_safe() || headers.contains_key(header::AUTHORIZATION) {
+    // No page of another site can know a key.
+    if request.method().is_safe() || bearer(request).is_some() {
         return Ok(());
     }
     let is_ours = match (text("sec-fetch-site"), text("origin")) {

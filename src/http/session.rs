@@ -34,7 +34,6 @@ pub struct SessionView {
     /// The name that acts and readings are logged under; `null` while it is open.
     name: Option<String>,
     /// `null` while it is open.
-    #[schema(value_type = Option<Role>)]
     role: Option<Role>,
     /// The one tenant whose claims are seen; `null` if those of all are.
     tenant: Option<String>,

@@ -28,7 +28,7 @@ fn the_server_speaks_tls_with_the_certificate_it_is_given() {
         ureq::Agent::new_with_config(ureq::Agent::config_builder().tls_config(tls).build())
     };
     let own = Certificate::from_pem(made.cert.pem().as_bytes()).unwrap().to_owned();
-    let answer = trusting(RootCerts::from([own].as_slice())).get(format!("https://localhost:{port}/healthz")).call();
+    let answer = trusting(RootCerts::from([own])).get(format!("https://localhost:{port}/healthz")).call();
     assert_eq!(answer.unwrap().status(), 200);
     let stranger = trusting(RootCerts::WebPki).get(format!("https://localhost:{port}/healthz")).call();
     assert!(stranger.is_err(), "who does not know the certificate does not talk to it");
