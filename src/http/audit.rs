@@ -145,7 +145,7 @@ pub async fn entries(query: web::Query<EntriesQuery>, service: Shared) -> Result
 )]
 pub async fn replay(body: web::Json<ReplayBody>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
     if !(1..=100).contains(&body.claims.len()) {
-        return Err(ApiError::BodyInvalid);
+        return Err(ApiError::BodyInvalid("`claims` must name 1 to 100".to_owned()));
     }
     let ids = body.claims.iter().map(|id| parse_id(id)).collect::<Result<Vec<ClaimId>, _>>()?;
     let report = service.records().replay(&ReplayOf::Claims(ids.clone()), &ReplayFrom::Evidence).await?;
