@@ -24,7 +24,7 @@ export function auditScreen(root, parts) {
   const list = h('div', { class: 'log-list', role: 'list', 'aria-label': t('audit.log') });
   const detail = h('div', { class: 'audit-detail' });
   const only = h('div', { class: 'segments', role: 'group', 'aria-label': t('audit.kind') });
-  const find = h('input', { class: 'input grow', type: 'search', placeholder: t('audit.find'), 'aria-label': t('audit.find') });
+  const find = h('input', { class: 'input', type: 'search', placeholder: t('audit.find'), 'aria-label': t('audit.find') });
   find.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') find.blur();
     if (event.key !== 'Enter') return;
@@ -33,7 +33,7 @@ export function auditScreen(root, parts) {
     if (/^\d+$/.test(sought)) location.hash = `#/audit/entry/${sought}`;
     else if (sought) location.hash = `#/audit/claim/${encodeURIComponent(sought)}`;
   });
-  const side = h('div', { class: 'audit-side' }, h('div', { class: 'audit-find row' }, find, only), list);
+  const side = h('div', { class: 'audit-side' }, h('div', { class: 'audit-find' }, find, only), list);
   put(root, h('div', { class: 'audit' }, side, detail));
 
   const here = parts[0] === 'entry' ? Number(parts[1]) : null;
@@ -88,7 +88,7 @@ export function auditScreen(root, parts) {
     { keys: ['k', 'ArrowUp'], what: 'key.up', act: () => move(-1) },
     { keys: ['/'], what: 'audit.find', act: () => find.focus() },
     { keys: ['v'], what: 'audit.replay_go', act: () => { /** @type {HTMLButtonElement|null} */ (detail.querySelector('.replay-go'))?.click(); } },
-    { keys: ['c'], what: 'audit.pack_checks', act: () => { /** @type {HTMLButtonElement|null} */ (detail.querySelector('.pack-go'))?.click(); } },
+    { keys: ['c'], what: 'audit.pack_go', act: () => { /** @type {HTMLButtonElement|null} */ (detail.querySelector('.pack-go'))?.click(); } },
     { keys: ['Enter'], what: 'audit.open_claim', act: () => { /** @type {HTMLAnchorElement|null} */ (detail.querySelector('.open-claim'))?.click(); } },
     { keys: ['Escape'], what: 'audit.title', act: () => { location.hash = '#/audit'; } },
   ] });
@@ -198,7 +198,7 @@ async function claimView(place, id, alive) {
       !result && h('p', { class: 'notice warn' }, t('audit.erased')),
       h('div', { class: 'audit-columns' },
         h('section', { class: 'panel' }, h('header', {}, h('h2', { class: 'grow' }, t('audit.pack'))), h('div', { class: 'body' }, h('p', { class: 'small quiet' }, t('audit.pack_why')), packBox,
-          h('div', { class: 'row acts' }, button([t('audit.pack_checks'), kbd('c')], () => void checkPack(packBox, id), { class: 'pack-go primary' }),
+          h('div', { class: 'row acts' }, button([t('audit.pack_go'), kbd('c')], () => void checkPack(packBox, id), { class: 'pack-go primary' }),
             button([icon('down'), t('audit.pack_get')], () => void download(id))))),
         h('section', { class: 'panel' }, h('header', {}, h('h2', { class: 'grow' }, t('audit.replay'))), h('div', { class: 'body' }, h('p', { class: 'small quiet' }, t('audit.replay_why')), replayBox,
           h('div', { class: 'row acts' }, button([t('audit.replay_go'), kbd('v')], () => void replay(replayBox, id), { class: 'replay-go primary' }))))),

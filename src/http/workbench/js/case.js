@@ -72,11 +72,11 @@ export function caseScreen(root, parts) {
     if (gone) return;
     document.title = `${item.external_id ?? item.id} · claimlens`;
     viewer = new Viewer({ claim: id, onPick: (field) => focus(keyOf(field), false), onHover: (field) => mark(field) });
-    put(left, viewer.element);
+    put(left, docs().length ? viewer.element : h('div', { class: 'empty' }, h('h2', {}, t('case.no_documents'))));
     put(briefBox, brief(item));
     put(scroll, briefBox, SECTIONS.map((section) => boxes[section]));
-    draw();
-    showDocument(worst());
+    if (docs().length) showDocument(worst());
+    else draw();
     put(boxes.related ?? scroll, heading('related'), relatedList(id, openCompare, (count) => { relatedCount = count; drawNav(); }));
     const both = [bind({ title: 'keys.photo', bindings: viewer.bindings() }), bind({ title: 'case.title', bindings: bindings() })];
     unbind = () => both.forEach((one) => one());
@@ -94,7 +94,7 @@ export function caseScreen(root, parts) {
   /** @param {number} to */
   function showDocument(to) {
     const shown = docs()[to];
-    if (!shown) { put(left, h('div', { class: 'empty' }, h('h2', {}, t('case.no_documents')))); return; }
+    if (!shown) return;
     index = to;
     image = null;
     const asked = to;

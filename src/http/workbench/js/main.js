@@ -15,11 +15,15 @@ import { operationScreen } from './operation.js';
 /** @type {Record<string, Screen>} */
 const SCREENS = { queue: queueScreen, case: caseScreen, audit: auditScreen, operation: operationScreen };
 const TABS = /** @type {const} */ (['queue', 'audit', 'operation']);
+/** What each role has a use for; a service that runs open shows all. @type {Record<string, readonly string[]>} */
+const OF_ROLE = { submitter: [], reviewer: ['queue', 'operation'], auditor: TABS, admin: TABS };
 const THEME = 'claimlens.theme';
 
 const top = h('header', { class: 'top' });
 const root = h('main', { class: 'screen', id: 'screen', tabindex: '-1' });
 let down = () => {};
+
+const tabs = () => TABS.filter((tab) => OF_ROLE[who().role ?? 'admin']?.includes(tab));
 
 function currentTheme() {
   return document.documentElement.dataset.theme ?? 'auto';
@@ -45,7 +49,7 @@ function drawTop() {
   const name = who().name;
   put(top,
     h('a', { class: 'brand', href: '#/queue' }, h('img', { src: new URL('../icon.svg', import.meta.url).href, alt: '' }), 'claimlens'),
-    h('nav', { class: 'row', 'aria-label': t('nav.label') }, TABS.map((tab) => h('a', {
+    h('nav', { class: 'row', 'aria-label': t('nav.label') }, tabs().map((tab) => h('a', {
       class: 'tab', href: `#/${tab}`, 'aria-current': tab === here || (tab === 'queue' && here === 'case') ? 'page' : null,
     }, t(`nav.${tab}`)))),
     h('span', { class: 'grow' }),
@@ -65,6 +69,11 @@ function show() {
   put(root);
   root.scrollTop = 0;
   document.title = 'claimlens';
+  if (!tabs().length) {
+    put(root, h('div', { class: 'empty' }, h('h2', {}, t('session.no_use')), h('p', {}, t('session.no_use_why'))));
+    down = () => {};
+    return;
+  }
   down = screen(root, parts.slice(1));
 }
 

@@ -6,10 +6,13 @@ import { name, t } from './i18n.js';
 import { buckets, named, parse, quantile } from './metrics.js';
 import { band, bars, columns, gauge } from './plot.js';
 import { bind } from './keys.js';
+import { who } from './session.js';
 import { button, failure, wrong } from './ui.js';
 
 const DAY = 86_400_000;
 const EVERY = 15_000;
+/** Reviewers may see the figures, not how the process fares or what policy decides. */
+const overseer = () => who().role !== 'reviewer';
 const TOLD = 10;
 
 /** @param {HTMLElement} root */
@@ -25,19 +28,20 @@ export function operationScreen(root) {
   async function load() {
     clearTimeout(timer);
     // Each figure comes by itself: where one cannot be had, the others are still shown.
-    const [stats, reviews, metrics] = await Promise.allSettled([get('/v1/stats'), get('/v1/reviews?limit=100'), text('/metrics')]);
+    const [stats, reviews, metrics] = await Promise.allSettled([get('/v1/stats'), get('/v1/reviews?limit=100'), overseer() ? text('/metrics') : '']);
     if (gone) return;
     const open = new Set([...root.querySelectorAll('details[open]')].map((one) => one.id));
     put(figures,
       stats.status === 'fulfilled' ? [automation(stats.value), gatePanel(stats.value), earned(stats.value)] : panel(t('op.claims'), failure(stats.reason, () => void load())),
       reviews.status === 'fulfilled' ? queuePanel(reviews.value) : panel(t('op.queue'), failure(reviews.reason)),
-      metrics.status === 'fulfilled' ? [reasonsPanel(parse(metrics.value)), timesPanel(parse(metrics.value))] : panel(t('op.times'), failure(metrics.reason)));
+      !overseer() ? null : metrics.status === 'fulfilled' ? [reasonsPanel(parse(metrics.value)), timesPanel(parse(metrics.value))] : panel(t('op.times'), failure(metrics.reason)));
     for (const id of open) document.getElementById(id)?.setAttribute('open', '');
     put(stamp, t('op.refreshed', { at: moment(new Date().toISOString()) }));
     timer = setTimeout(() => { if (!document.hidden) void load(); }, EVERY);
   }
 
   async function loadPolicy() {
+    if (!overseer()) return;
     try {
       const policy = await get('/v1/policy');
       if (!gone) put(policyBox, policyPanel(policy), backtestPanel(policy));

@@ -111,6 +111,8 @@ export function queueScreen(root) {
     drawBar();
     const all = cases();
     view.selected = Math.max(0, Math.min(view.selected, all.length - 1));
+    // An empty list is none to those who listen to the page.
+    if (all.length) list.setAttribute('role', 'list'); else list.removeAttribute('role');
     if (!all.length) {
       put(list, emptiness());
       put(below);
