@@ -38,9 +38,9 @@ cmp -s package-lock.json "$stamp" || {
 case ${1:-} in
 test)
     node_modules/.bin/tsc -p .
-    node --test unit/
+    node --test unit/*.test.js
     # One after the other: each starts a service that reads photos with all cores.
-    node --test --test-concurrency=1 pages/
+    node --test --test-concurrency=1 pages/*.test.js
     ;;
 screenshots) node screenshots.js ;;
 *) die "say test or screenshots" ;;

@@ -16,3 +16,4 @@ mod store;
 mod support;
 mod tamper;
 mod tiles;
+mod workbench;

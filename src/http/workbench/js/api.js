@@ -18,9 +18,13 @@ let actor = null;
 let onUnauthorised = () => {};
 
 /** @param {string|null} name */
-export const setActor = (name) => { actor = name; };
+export const setActor = (name) => {
+  actor = name;
+};
 /** @param {() => void} act */
-export const whenUnauthorised = (act) => { onUnauthorised = act; };
+export const whenUnauthorised = (act) => {
+  onUnauthorised = act;
+};
 
 /**
  * @param {string} method

@@ -34,7 +34,12 @@ export function picture(claim, document, kind) {
   for (const [old, gone] of pictures) {
     if (pictures.size <= PICTURES_KEPT) break;
     pictures.delete(old);
-    void gone.then((one) => { if (one) URL.revokeObjectURL(one.url); }, () => {});
+    void gone.then(
+      (one) => {
+        if (one) URL.revokeObjectURL(one.url);
+      },
+      () => {},
+    );
   }
   return loading;
 }
@@ -76,9 +81,11 @@ export function prefetch(id) {
   ahead.clear();
   const loading = fetchCase(id);
   ahead.set(id, loading);
-  loading.then((found) => {
-    if (found.result.documents?.length) void picture(id, 0, 'original').catch(() => {});
-  }).catch(() => ahead.delete(id));
+  loading
+    .then((found) => {
+      if (found.result.documents?.length) void picture(id, 0, 'original').catch(() => {});
+    })
+    .catch(() => ahead.delete(id));
 }
 
 /** Keeps a case that an answer brought along. @param {Case} found */

@@ -334,7 +334,9 @@ export const zh = {
   'op.gate_limit': '上限{limit}',
   'op.gate_now': '现为{bound}',
   'op.earned': '上限的测量依据',
-  'op.earned_why': '测量对象是绘制样本，而非您的单据：改动样本{altered}份，其中{slipped}份会被通过；真实样本{genuine}份，通过{approved}份，其中误读{misread}份。假定来件中{share}经过改动。只有您自己的抽查结果才能说明您的单据。',
+  'op.earned_why':
+    '测量对象是绘制样本，而非您的单据：改动样本{altered}份，其中{slipped}份会被通过；真实样本{genuine}份，通过{approved}份，其中误读{misread}份。假定来件中{share}经过改动。' +
+    '只有您自己的抽查结果才能说明您的单据。',
   'op.queue': '等待人工的案件',
   'op.queue_due': '按距法定时限的天数',
   'op.queue_none': '没有等待的案件。',
