@@ -280,10 +280,11 @@ export function caseScreen(root, parts) {
   function drawProblems() {
     const all = problems();
     const elsewhere = gather(reasons()).length - all.length;
-    const failed = item.result.status !== 'decided';
+    const failed = item.result.status === 'failed';
     put(
       part('problems'),
       heading('problems'),
+      item.reading && h('p', { class: 'notice warn' }, icon('clock'), t('case.reading')),
       failed && h('p', { class: 'notice bad' }, icon('warn'), t('case.failed')),
       !all.length && !failed && h('p', { class: 'quiet' }, elsewhere ? t('problems.none_here') : t('problems.none')),
       doc()
@@ -341,7 +342,7 @@ export function caseScreen(root, parts) {
 
   function drawBar() {
     const can = item.may.includes('decide') || item.may.includes('claim');
-    const blocked = item.may_not?.decide;
+    const blocked = Object.values(item.may_not ?? {}).includes('same_reviewer') ? 'same_reviewer' : null;
     const acts = /** @type {const} */ ([
       ['approve', 'a', 'check'],
       ['reject', 'x', 'cross'],
@@ -503,7 +504,7 @@ export function caseScreen(root, parts) {
 
   /** @param {Case} now */
   function changed(now) {
-    item = { ...now, result: now.result ?? item.result };
+    item = now;
     if (gone) return;
     put(briefBox, brief(item));
     draw();

@@ -65,8 +65,19 @@ async function load(path) {
   return { url: image.src, type: blob.type, image };
 }
 
+/**
+ * A case as the page uses it: one that could not be read has an empty result, and an unknown kind.
+ * @param {any} found
+ * @returns {Case}
+ */
+function whole(found) {
+  const { id, submitted_at: created_at } = found;
+  const result = found.result ?? { id, status: 'failed', claim: { id: found.external_id ?? id }, created_at };
+  return { ...found, kind: found.kind ?? 'unknown', result };
+}
+
 /** @param {string} id @returns {Promise<Case>} */
-const fetchCase = (id) => get(`/v1/reviews/${encodeURIComponent(id)}`);
+const fetchCase = async (id) => whole(await get(`/v1/reviews/${encodeURIComponent(id)}`));
 
 /** The case, from what was fetched ahead if it was. @param {string} id */
 export function openCase(id) {
@@ -101,8 +112,8 @@ export function keep(found) {
  * @param {Record<string, any>} [body]
  * @returns {Promise<Case>}
  */
-export const act = (item, act, body = {}) =>
-  post(`/v1/reviews/${encodeURIComponent(item.id)}/${act}`, body, { 'If-Match': `"${item.steps}"` });
+export const act = async (item, act, body = {}) =>
+  whole(await post(`/v1/reviews/${encodeURIComponent(item.id)}/${act}`, body, { 'If-Match': `"${item.steps}"` }));
 
 /** What the filters of the queue were when somebody last chose, so that "next" means the next of them. */
 export const filters = {
@@ -114,8 +125,10 @@ export const filters = {
 export async function nextCase() {
   const { order, kind, reason, min, max } = filters.chosen;
   const wanted = Object.fromEntries(Object.entries({ order, kind, reason, min, max }).filter(([, value]) => value));
-  const found = await post('/v1/reviews/next', wanted);
-  if (found) keep(found);
+  const answer = await post('/v1/reviews/next', wanted);
+  if (!answer) return null;
+  const found = whole(answer);
+  keep(found);
   return found;
 }
 

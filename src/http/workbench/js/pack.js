@@ -5,7 +5,7 @@ import { checkpoint, entryBytes, hex, included, joined, logKey, salted, sha256, 
  * @typedef {{ seq: number, at: string, kind: string, subject: string, payload: string, prev_hash: string, proof:
  *   string[] }} PackEntry
  */
-/** @typedef {{ what: 'entries'|'claim'|'record'|'policy', n: number, ok: boolean }} Check */
+/** @typedef {{ what: 'entries'|'claim'|'record'|'policy'|'steps', n: number, ok: boolean }} Check */
 
 /**
  * @param {any} pack
@@ -54,5 +54,34 @@ export async function held(pack, keyText) {
     const policy = JSON.parse(decision.record).versions.policy;
     checks.push({ what: 'policy', n: n + 1, ok: hex(await sha256(joined(pack.policies[policy] ?? ''))) === policy });
   }
+  if (pack.steps) checks.push({ what: 'steps', n: pack.steps.length, ok: await stepsHold(pack.steps, entries, salt) });
   return { checks, signature };
+}
+
+/** What people do with a claim, each step an entry of its own. */
+const STEPS = new Set(['claim_appealed', 'photos_asked', 'photos_added']);
+
+/**
+ * Whether people's steps are those that were logged.
+ * @param {any[]} steps
+ * @param {PackEntry[]} entries
+ * @param {string} salt of the claim
+ */
+async function stepsHold(steps, entries, salt) {
+  const logged = entries.filter((one) => one.kind.startsWith('review_') || STEPS.has(one.kind));
+  if (logged.length !== steps.length) return false;
+  const all = await Promise.all(
+    steps.map(async (step, n) => {
+      const entry = /** @type {PackEntry} */ (logged[n]);
+      const payload = JSON.parse(entry.payload);
+      const content = step.content === null ? null : await salted(salt, step.content);
+      return (
+        entry.kind === step.kind &&
+        payload.by === (await salted(step.salt, step.by ?? '')) &&
+        payload.content === content &&
+        ['reason', 'sealed', 'second', 'verdict'].every((member) => payload[member] === step[member])
+      );
+    }),
+  );
+  return all.every(Boolean);
 }

@@ -331,7 +331,7 @@ export function queueScreen(root) {
         h(
           'span',
           { class: 'small quiet cut' },
-          name('kind', one.kind),
+          name('kind', one.kind ?? 'unknown'),
           one.documents > 1 && ` · ${t('queue.documents', { n: one.documents })}`,
         ),
       ),

@@ -35,7 +35,7 @@
  *   documents: number, wrong_approval_ppm: number|null, appeal: boolean, escalated: boolean, external_id: string|null,
  *   verdict: string|null, steps: number, submitted_at?: string }} Summary */
 /** @typedef {Summary & { result: Result, claim?: Claim, timeline: Step[], may: string[],
- *   may_not?: Record<string, string>,   needs_second_above: string, undo_until: string|null }} Case */
+ *   may_not?: Record<string, string>, reading?: boolean,   needs_second_above: string, undo_until: string|null }} Case */
 /** @typedef {{ cases: Summary[], next: string|null, counts: Record<string, number> }} QueuePage */
 
 export {};
