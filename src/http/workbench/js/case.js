@@ -15,7 +15,7 @@ import { gather, troubled } from './problems.js';
 import { compare, relatedList } from './related.js';
 import { who } from './session.js';
 import { signals } from './signals.js';
-import { brief, timeline } from './timeline.js';
+import { brief, standing, timeline } from './timeline.js';
 import { button, countdown, dialog, failure, kbd, toast, wrong } from './ui.js';
 import { Viewer } from './viewer.js';
 
@@ -242,17 +242,23 @@ export function caseScreen(root, parts) {
       : null;
   }
 
+  /** What stands in place of what was read: by the first person, where a second decides, and by this one. */
+  function corrected() {
+    const told = standing(item).filter((one) => one.document === index);
+    return { ...Object.fromEntries(told.map((one) => [one.field, one.to])), ...draft.of(index) };
+  }
+
   /** @returns {import('./fields.js').FieldContext} */
   function context() {
     return {
       doc: /** @type {Doc} */ (doc()),
       index,
-      draft,
+      corrected: corrected(),
       troubled: troubled(reasons(), index),
       editing,
-      mayCorrect: item.may.includes('decide') || item.may.includes('claim'),
+      mayCorrect: mayCorrect(),
       agrees: () => {
-        const lines = balance(/** @type {Doc} */ (doc()), item.claim?.amount, draft.of(index)).lines;
+        const lines = balance(/** @type {Doc} */ (doc()), item.claim?.amount, corrected()).lines;
         return lines.length > 0 && lines.every((line) => line.outcome !== 'differs');
       },
       crop: (field) => {
@@ -301,13 +307,12 @@ export function caseScreen(root, parts) {
       part('amounts'),
       heading('amounts'),
       one &&
-        ledger(one, item.claim?.amount, draft.of(index), {
+        ledger(one, item.claim?.amount, corrected(), {
           hover: (fields, regions) => {
             if (regions.length) viewer.light(fields, regions);
             else relight();
           },
-          use:
-            item.may.includes('decide') || item.may.includes('claim') ? (amount) => void useAmount(amount) : undefined,
+          use: mayCorrect() ? (amount) => void useAmount(amount) : undefined,
         }),
     );
   }
@@ -322,7 +327,7 @@ export function caseScreen(root, parts) {
       related: relatedCount,
       pixels: doc()?.authenticity.signals.filter((one) => one.alarm).length ?? 0,
       amounts: doc()
-        ? balance(/** @type {Doc} */ (doc()), item.claim?.amount, draft.of(index)).lines.filter(
+        ? balance(/** @type {Doc} */ (doc()), item.claim?.amount, corrected()).lines.filter(
             (one) => one.outcome === 'differs',
           ).length
         : 0,
@@ -434,9 +439,12 @@ export function caseScreen(root, parts) {
     if (next?.dataset.key) focus(next.dataset.key);
   }
 
+  /** A second person says yes or no to what the first put right. */
+  const mayCorrect = () => !item.second && (item.may.includes('decide') || item.may.includes('claim'));
+
   /** @param {string|null} key */
   async function startEdit(key) {
-    if (key && !(await held())) return;
+    if (key && (!mayCorrect() || !(await held()))) return;
     editing = key;
     if (key) {
       focused = key;

@@ -134,7 +134,7 @@ export async function nextCase() {
 
 /** The case that "next" would most likely give. @param {string} but @returns {Promise<string|null>} */
 export async function likelyNext(but) {
-  const query = new URLSearchParams({ limit: '5', state: 'open' });
+  const query = new URLSearchParams({ limit: '2', state: 'open' });
   for (const [key, value] of Object.entries(filters.chosen)) {
     if (value && ['order', 'kind', 'reason', 'min', 'max'].includes(key)) query.set(key, value);
   }

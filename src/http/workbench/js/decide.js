@@ -41,6 +41,9 @@ function guess(item) {
   return undefined;
 }
 
+/** An amount that nobody knows takes two people as well. @param {string|null|undefined} amount @param {string} limit */
+const aboveLimit = (amount, limit) => (fen(amount) ?? Infinity) > (fen(limit) ?? Infinity);
+
 /**
  * @param {HTMLElement} place
  * @param {Act} act
@@ -54,7 +57,7 @@ export function sheet(place, act, item, draft, send, closed) {
   const codes = WHY[act] ?? [];
   const hint =
     act === 'request_photos' ? advice(item) : { words: '', code: act === 'reject' ? guess(item) : undefined };
-  const corrections = act === 'approve' || act === 'reject' ? draft.all() : [];
+  const corrections = (act === 'approve' || act === 'reject') && !item.second ? draft.all() : [];
   const note = h('textarea', {
     class: 'textarea',
     id: 'why',
@@ -68,18 +71,7 @@ export function sheet(place, act, item, draft, send, closed) {
   );
   const go = button([t(`decide.go_${act}`), kbd('Ctrl+Enter')], () => void submit(), { class: `primary act-${act}` });
   const total = corrections.find((one) => one.field === 'total')?.value ?? item.amount;
-  const second =
-    act === 'approve' &&
-    item.state !== 'second' &&
-    !item.timeline.some((step) => step.kind === 'decided' && step.verdict === 'approve' && isLast(step)) &&
-    (fen(total) === null || (fen(total) ?? 0) > (fen(item.needs_second_above) ?? Infinity));
-
-  /** @param {import('./types.js').Step} step */
-  function isLast(step) {
-    return !item.timeline.some(
-      (other) => other.n > step.n && ['seconded', 'undone', 'opened', 'appealed'].includes(other.kind),
-    );
-  }
+  const second = act === 'approve' && !item.second && aboveLimit(total, item.needs_second_above);
 
   async function submit() {
     const text = note.value.trim();

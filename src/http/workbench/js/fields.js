@@ -9,7 +9,7 @@ import { button, kbd } from './ui.js';
 /** @typedef {import('./types.js').Polygon} Polygon */
 /** @typedef {import('./problems.js').Problem} Problem */
 
-/** @typedef {{ doc: Doc, index: number, draft: import('./draft.js').Draft, troubled: Set<string>, editing: string|null,
+/** @typedef {{ doc: Doc, index: number, corrected: Record<string, string>, troubled: Set<string>, editing: string|null,
  *   crop: (field: string) => HTMLCanvasElement|null, mayCorrect: boolean, agrees: () => boolean,
  *   hover: (fields: string[], regions: Polygon[]) => void, focus: (key: string) => void,
  *   edit: (key: string|null) => void, correct: (field: string, value: string|null) => void }} FieldContext */
@@ -114,7 +114,7 @@ function readings(readers) {
 
 /** Where a value is written anew. @param {string} key @param {string} field @param {FieldContext} context */
 function editor(key, field, context) {
-  const { doc, index, draft } = context;
+  const { doc, corrected } = context;
   const was = doc.fields[field]?.value ?? '';
   const input = h('input', {
     class: 'input edit',
@@ -122,7 +122,7 @@ function editor(key, field, context) {
     'aria-label': t('field.correct_label', { field: name('field', field) }),
     autocomplete: 'off',
     spellcheck: 'false',
-    value: draft.get(index, field) ?? was,
+    value: corrected[field] ?? was,
     inputmode: typeOf(field) === 'money' ? 'decimal' : null,
   });
   const fault = h('span', { class: 'bad small', role: 'alert' });
@@ -157,17 +157,16 @@ function editor(key, field, context) {
     { class: 'editor' },
     input,
     button([t('field.save'), kbd('Enter')], save, { class: 'tiny primary' }),
-    draft.get(index, field) !== undefined &&
-      button(t('field.restore'), () => context.correct(field, null), { class: 'tiny' }),
+    corrected[field] !== undefined && button(t('field.restore'), () => context.correct(field, null), { class: 'tiny' }),
     fault,
   );
 }
 
 /** @param {string} key @param {string} field @param {FieldContext} context */
 function value(key, field, context) {
-  const { doc, index, draft } = context;
+  const { doc } = context;
   const found = doc.fields[field];
-  const corrected = draft.get(index, field);
+  const corrected = context.corrected[field];
   if (context.editing === key) return editor(key, field, context);
   if (corrected !== undefined) {
     return h(
@@ -210,7 +209,7 @@ export function problemCard(problem, context) {
   const fields = [...new Set(reasons.flatMap((one) => one.fields))];
   const regions = reasons.flatMap((one) => one.regions);
   const found = field ? context.doc.fields[field] : undefined;
-  const agrees = field !== null && context.draft.get(context.index, field) !== undefined && context.agrees();
+  const agrees = field !== null && context.corrected[field] !== undefined && context.agrees();
   return h(
     'article',
     { class: `problem ${field ? '' : 'whole'}`, ...linked(key, field ? [field] : fields, regions, context) },
@@ -250,9 +249,7 @@ export function fieldTable(context) {
     'div',
     { class: 'fields' },
     [...GROUPS, /** @type {[string, string[]]} */ (['other', rest])].map(([group, fields]) => {
-      const there = fields.filter(
-        (field) => doc.fields[field] || context.draft.get(context.index, field) !== undefined,
-      );
+      const there = fields.filter((field) => doc.fields[field] || context.corrected[field] !== undefined);
       if (!there.length) return null;
       return h(
         'section',

@@ -10,7 +10,7 @@ import { button, dialog, failure, kbd, toast, wrong } from './ui.js';
 
 /** @typedef {import('./types.js').Summary} Summary */
 
-const EVERY = 4000;
+const EVERY = 5000;
 const REST = 250;
 const STATES = /** @type {const} */ (['open', 'mine', 'second', 'waiting', 'closed']);
 const ORDERS = /** @type {const} */ (['due', 'risk', 'amount', 'oldest']);
@@ -75,7 +75,7 @@ export function queueScreen(root) {
   }
 
   function query() {
-    const q = new URLSearchParams({ limit: '50', order: filters.chosen.order || 'due' });
+    const q = new URLSearchParams({ limit: '30', order: filters.chosen.order || 'due' });
     if (view.tab === 'open') for (const state of ['open', 'held', 'second']) q.append('state', state);
     else if (view.tab === 'mine') {
       q.append('state', 'held');
@@ -340,7 +340,7 @@ export function queueScreen(root) {
         { class: 'chips' },
         one.escalated && h('span', { class: 'chip bad' }, icon('flag'), t('case.escalated')),
         one.appeal && h('span', { class: 'chip accent' }, t('case.appeal')),
-        one.state === 'second' && h('span', { class: 'chip accent' }, t('state.second')),
+        one.second && h('span', { class: 'chip accent' }, t('state.second')),
         one.verdict && h('span', { class: 'chip' }, name('verdict', one.verdict)),
         shown.map((code) => h('span', { class: 'chip' }, name('code', code))),
         rest > 0 &&

@@ -117,13 +117,11 @@ export function brief(item) {
         }),
       ),
     ],
-    item.state === 'second' ||
-      (first && item.may.includes('decide') && steps.at(-1)?.kind === 'claimed' && first.by !== item.holder)
-      ? first && [
-          h('dt', {}, t('state.second')),
-          h('dd', {}, t('brief.second', { by: first.by ?? '–', note: first.note ?? '' })),
-        ]
-      : null,
+    item.second &&
+      first && [
+        h('dt', {}, t('state.second')),
+        h('dd', {}, t('brief.second', { by: first.by ?? '–', note: first.note ?? '' })),
+      ],
     notes.length > 0 && [
       h('dt', {}, t('brief.notes')),
       h(
@@ -137,3 +135,12 @@ export function brief(item) {
 
 /** @param {Case} item */
 const result = (item) => item.result;
+
+/**
+ * The values that a person put right for the verdict that stands.
+ * @param {Case} item
+ */
+export function standing(item) {
+  const after = item.timeline.findLastIndex((step) => ['opened', 'undone', 'appealed'].includes(step.kind));
+  return item.timeline.slice(after + 1).findLast((step) => step.kind === 'decided')?.corrections ?? [];
+}
