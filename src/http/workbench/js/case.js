@@ -11,7 +11,7 @@ import { clock, moment, percent, shownMoney } from './format.js';
 import { name, say, t } from './i18n.js';
 import { bind } from './keys.js';
 import { ledger } from './ledger.js';
-import { gather, troubled } from './problems.js';
+import { foremost, gather, troubled } from './problems.js';
 import { compare, relatedList } from './related.js';
 import { who } from './session.js';
 import { signals } from './signals.js';
@@ -37,7 +37,7 @@ export function caseScreen(root, parts) {
   let index = 0;
   let focused = /** @type {string|null} */ (null);
   let editing = /** @type {string|null} */ (null);
-  let image = /** @type {HTMLImageElement|null} */ (null);
+  let cut = /** @type {{ image: HTMLImageElement, page: boolean }|null} */ (null);
   let closeSheet = () => {};
   let gone = false;
   let unbind = () => {};
@@ -100,7 +100,7 @@ export function caseScreen(root, parts) {
       briefBox,
       SECTIONS.map((section) => boxes[section]),
     );
-    if (docs().length) showDocument(worst());
+    if (docs().length) showDocument(foremost(item.result));
     else draw();
     put(
       boxes.related ?? scroll,
@@ -126,9 +126,15 @@ export function caseScreen(root, parts) {
 
   let relatedCount = 0;
 
-  /** The document that the first reason is about. */
-  function worst() {
-    return reasons().find((one) => one.severity === 'blocking' && one.document !== undefined)?.document ?? 0;
+  /**
+   * The picture that pieces are cut out of: the photo, or the page where browsers do not draw it.
+   * @param {number} of
+   */
+  async function cuttable(of) {
+    const photo = await picture(id, of, 'original');
+    if (photo) return { image: photo.image, page: false };
+    const page = await picture(id, of, 'page');
+    return page && { image: page.image, page: true };
   }
 
   /** @param {number} to */
@@ -136,13 +142,13 @@ export function caseScreen(root, parts) {
     const shown = docs()[to];
     if (!shown) return;
     index = to;
-    image = null;
+    cut = null;
     const asked = to;
     void viewer.show(shown, index, troubled(reasons(), index));
-    void picture(id, index, 'original').then(
+    void cuttable(asked).then(
       (found) => {
         if (!found || gone || asked !== index) return;
-        image = found.image;
+        cut = found;
         drawProblems();
       },
       () => {},
@@ -263,7 +269,11 @@ export function caseScreen(root, parts) {
       },
       crop: (field) => {
         const found = doc()?.fields[field];
-        return image && found?.polygon.length ? crop(image, found.polygon, /** @type {Doc} */ (doc()).size) : null;
+        const shown = doc();
+        if (!cut || !found?.polygon.length || !shown) return null;
+        return cut.page
+          ? crop(cut.image, found.page_polygon, shown.page_size)
+          : crop(cut.image, found.polygon, shown.size);
       },
       hover: (fields, regions) => {
         if (fields.length || regions.length) viewer.light(fields, regions);

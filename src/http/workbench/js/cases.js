@@ -1,5 +1,6 @@
 // Cases and pictures that are at hand: what was fetched ahead is there when it is asked for.
 import { Problem, get, post, request } from './api.js';
+import { foremost } from './problems.js';
 
 /** @typedef {import('./types.js').Case} Case */
 /** @typedef {import('./types.js').Result} Result */
@@ -94,7 +95,7 @@ export function prefetch(id) {
   ahead.set(id, loading);
   loading
     .then((found) => {
-      if (found.result.documents?.length) void picture(id, 0, 'original').catch(() => {});
+      if (found.result.documents?.length) void picture(id, foremost(found.result), 'original').catch(() => {});
     })
     .catch(() => ahead.delete(id));
 }

@@ -54,3 +54,9 @@ export function troubled(reasons, document) {
   }
   return fields;
 }
+
+/** The document that the first reason is about. @param {import('./types.js').Result} result */
+export function foremost(result) {
+  const reason = result.reasons?.find((one) => one.severity === 'blocking' && one.document !== undefined);
+  return reason?.document ?? 0;
+}

@@ -37,7 +37,7 @@ export async function enter() {
     setActor(session.name);
     if (!session.name) await askName();
   }
-  whenUnauthorised(() => location.reload());
+  whenUnauthorised(signIn);
   return session;
 }
 
