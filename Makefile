@@ -17,7 +17,7 @@ EVAL_ARGS ?=
 PICTURES ?=
 LOAD_ARGS ?=
 
-.PHONY: help build setup demo test lint serve bench flame bench-peers bench-load faults golden eval clean-data
+.PHONY: help build setup demo test test-workbench screenshots lint serve bench flame bench-peers bench-load faults golden eval clean-data
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,13 @@ lint: setup ## formatting and lints
 
 test: lint ## formatting, lints, every test
 	$(CARGO) test --release --locked
+	./scripts/workbench.sh test
+
+test-workbench: build ## check the workbench's pages: types, units, and in a real browser
+	./scripts/workbench.sh test
+
+screenshots: build ## take the workbench's pictures for README.md into samples/docs
+	./scripts/workbench.sh screenshots
 
 serve: build ## run the service
 	target/release/claimlens serve --listen $(LISTEN) --data $(DATA)

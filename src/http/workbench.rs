@@ -39,11 +39,14 @@ const FILES: &[(&str, &[u8])] = files!(
     "js/amounts.js"
     "js/api.js"
     "js/audit.js"
+    "js/auditparts.js"
     "js/case.js"
     "js/cases.js"
+    "js/crop.js"
     "js/decide.js"
     "js/dom.js"
     "js/draft.js"
+    "js/entry.js"
     "js/fields.js"
     "js/format.js"
     "js/geometry.js"
@@ -58,6 +61,7 @@ const FILES: &[(&str, &[u8])] = files!(
     "js/problems.js"
     "js/proof.js"
     "js/queue.js"
+    "js/record.js"
     "js/related.js"
     "js/session.js"
     "js/signals.js"
@@ -79,9 +83,9 @@ const MODULES: &str = "<!-- modules -->";
 /// A file, as it goes out.
 struct Asset {
     media_type: &'static str,
-    bytes: Vec<u8>,
+    bytes: web::Bytes,
     /// `None` of what is compressed in itself.
-    gzip: Option<Vec<u8>>,
+    gzip: Option<web::Bytes>,
 }
 
 impl Asset {
@@ -96,7 +100,7 @@ impl Asset {
             _ => "application/octet-stream",
         };
         let gzip = if media_type == "font/woff2" { None } else { compressed(&bytes) };
-        Self { media_type, bytes, gzip }
+        Self { media_type, bytes: bytes.into(), gzip: gzip.map(Into::into) }
     }
 
     fn answer(&self, request: &HttpRequest) -> HttpResponse {
@@ -247,7 +251,7 @@ mod tests {
     #[test]
     fn no_page_has_inline_script_or_style_and_every_path_of_it_is_there() {
         let pages = Pages::build();
-        let index = String::from_utf8(pages.index.bytes.clone()).expect("text");
+        let index = String::from_utf8(pages.index.bytes.to_vec()).expect("text");
         assert!(!index.contains(" style=") && !index.contains("<style") && !index.contains(" on"), "{index}");
         let prefix = format!("\"/workbench/{}/", pages.version);
         let named: Vec<&str> = index.split(prefix.as_str()).skip(1).filter_map(|rest| rest.split('"').next()).collect();

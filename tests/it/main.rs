@@ -21,3 +21,4 @@ mod tamper;
 mod tiles;
 mod tls;
 mod webhooks;
+mod workbench;

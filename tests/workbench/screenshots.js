@@ -13,11 +13,33 @@ try {
   const claims = await fill(service.url);
   for (const [name, hash, ready, options, act] of [
     ['workbench-queue', '#/queue', '.case-row .case-link', {}],
-    ['workbench-case', `#/case/${claims.altered.id}`, '.problem .crop', {}, async (page) => { await page.waitForSelector('.related li'); }],
-    ['workbench-case-zh', `#/case/${claims.large.id}`, '.ledger .notice', { language: 'zh', theme: 'dark' }, async (page) => {
-      await page.evaluate(() => document.querySelector('#part-amounts').scrollIntoView());
-    }],
-    ['workbench-audit', '#/audit/entry/3', '.ladder .root.good', {}, async (page) => { await page.waitForSelector('.log-row'); }],
+    [
+      'workbench-case',
+      `#/case/${claims.altered.id}`,
+      '.problem .crop',
+      {},
+      async (page) => {
+        await page.waitForSelector('.related li');
+      },
+    ],
+    [
+      'workbench-case-zh',
+      `#/case/${claims.large.id}`,
+      '.ledger .notice',
+      { language: 'zh', theme: 'dark' },
+      async (page) => {
+        await page.evaluate(() => document.querySelector('#part-amounts').scrollIntoView());
+      },
+    ],
+    [
+      'workbench-audit',
+      '#/audit/entry/3',
+      '.ladder .root.good',
+      {},
+      async (page) => {
+        await page.waitForSelector('.log-row');
+      },
+    ],
     ['workbench-operation', '#/operation', '.op-grid .plot', {}],
   ]) {
     const { page, go, close } = await person(browser, { url: service.url, name: 'rv-017', scale: 1.25, ...options });
@@ -26,8 +48,10 @@ try {
     await page.waitForTimeout(600);
     const { width, height } = page.viewportSize();
     // As SVG around a JPEG, so that no command takes it for the photo of a paper.
-    const drawn = (jpeg) => `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}"><image width="${width}" height="${height}" `
-      + `href="data:image/jpeg;base64,${jpeg.toString('base64')}"/></svg>\n`;
+    const drawn = (jpeg) =>
+      `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">` +
+      `<image width="${width}" height="${height}" ` +
+      `href="data:image/jpeg;base64,${jpeg.toString('base64')}"/></svg>\n`;
     let svg;
     for (let quality = 86; quality >= 44; quality -= 6) {
       svg = drawn(await page.screenshot({ type: 'jpeg', quality }));

@@ -21,17 +21,30 @@ export async function until(what, found, ms = 60_000) {
 
 export async function start() {
   const data = await mkdtemp(join(tmpdir(), 'claimlens-workbench-'));
-  const child = spawn(PROGRAM, ['serve', '--listen', '127.0.0.1:0', '--data', data], { cwd: HOME, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(PROGRAM, ['serve', '--listen', '127.0.0.1:0', '--data', data], {
+    cwd: HOME,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let told = '';
-  child.stderr.on('data', (part) => { told += part; });
-  const ended = new Promise((resolve, reject) => { child.on('error', reject); child.on('exit', resolve); });
+  child.stderr.on('data', (part) => {
+    told += part;
+  });
+  const ended = new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', resolve);
+  });
   ended.catch(() => {});
   const port = await until(`the service's port; it said: ${told}`, () => {
     if (child.exitCode !== null) throw new Error(`the service ended: ${told}`);
     return /listening\D*port=(?:\x1b\[[0-9;]*m)*(\d+)/.exec(told.replace(/\x1b\[[0-9;]*m/g, ''))?.[1];
   });
   const url = `http://127.0.0.1:${port}`;
-  await until('the service to be ready', () => fetch(`${url}/readyz`).then((answer) => answer.ok, () => false));
+  await until('the service to be ready', () =>
+    fetch(`${url}/readyz`).then(
+      (answer) => answer.ok,
+      () => false,
+    ),
+  );
   return {
     url,
     async stop() {
@@ -52,7 +65,7 @@ export async function submit(url, id, kind, photos, change = {}) {
   const claim = { ...JSON.parse(await readFile(join(HOME, 'samples', kind, 'claim.json'), 'utf8')), id, ...change };
   const form = new FormData();
   form.set('claim', new Blob([JSON.stringify(claim)], { type: 'application/json' }), 'claim.json');
-  for (const photo of photos) form.append('photo', ...await part(photo));
+  for (const photo of photos) form.append('photo', ...(await part(photo)));
   const answer = await fetch(`${url}/v1/claims`, { method: 'POST', body: form, headers: { Prefer: 'wait=120' } });
   if (answer.status !== 200) throw new Error(`${id}: ${answer.status} ${await answer.text()}`);
   return answer.json();
@@ -62,7 +75,7 @@ export async function submit(url, id, kind, photos, change = {}) {
 export async function add(url, claim, photos, replaces) {
   const form = new FormData();
   if (replaces !== undefined) form.set('replaces', String(replaces));
-  for (const photo of photos) form.append('photo', ...await part(photo));
+  for (const photo of photos) form.append('photo', ...(await part(photo)));
   return fetch(`${url}/v1/claims/${claim}/photos`, { method: 'POST', body: form });
 }
 
@@ -78,6 +91,7 @@ export async function fill(url) {
     ['large', 'inpatient_bill', ['inpatient_bill/altered.jpg']],
     ['receipt', 'till_receipt', ['till_receipt/altered.jpg']],
     ['several', 'inpatient_bill', ['inpatient_bill/flat.jpg', 'outpatient_bill/flat.jpg']],
-  ]) claims[name] = await submit(url, `T-${name}`, kind, photos);
+  ])
+    claims[name] = await submit(url, `T-${name}`, kind, photos);
   return claims;
 }

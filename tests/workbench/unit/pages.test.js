@@ -8,7 +8,11 @@ const { gather, troubled } = await page('problems.js');
 const { normal, typeOf } = await page('draft.js');
 const { buckets, named, parse, quantile } = await page('metrics.js');
 
-const places = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1]).filter((one, at, all) => all.indexOf(one) === at).sort();
+const places = (text) =>
+  [...text.matchAll(/\{(\w+)\}/g)]
+    .map((found) => found[1])
+    .filter((one, at, all) => all.indexOf(one) === at)
+    .sort();
 
 test('both languages have the same words with the same figures in them', () => {
   assert.deepEqual(Object.keys(en).sort(), Object.keys(zh).sort());
@@ -19,11 +23,38 @@ test('both languages have the same words with the same figures in them', () => {
 });
 
 test('problems are gathered by field, the total first, and a repeat is about the whole paper', () => {
-  const reason = (code, fields, document = 0, severity = 'blocking') => ({ code, fields, document, severity, regions: [], message: { en: code, zh: code } });
-  const found = gather([reason('low_confidence', ['payer_name']), reason('seen_before_same_number', ['bill_code', 'bill_number']), reason('items_do_not_add_up', ['total']),
-    reason('total_in_words_differs', ['total', 'total_in_words']), reason('within_amount_limit', ['total'], 0, 'info')]);
-  assert.deepEqual(found.map((one) => [one.field, one.reasons.length]), [['total', 2], ['payer_name', 1], [null, 1]]);
-  assert.deepEqual([...troubled(found.flatMap((one) => one.reasons), 0)], ['total', 'payer_name']);
+  const reason = (code, fields, document = 0, severity = 'blocking') => ({
+    code,
+    fields,
+    document,
+    severity,
+    regions: [],
+    message: { en: code, zh: code },
+  });
+  const found = gather([
+    reason('low_confidence', ['payer_name']),
+    reason('seen_before_same_number', ['bill_code', 'bill_number']),
+    reason('items_do_not_add_up', ['total']),
+    reason('total_in_words_differs', ['total', 'total_in_words']),
+    reason('within_amount_limit', ['total'], 0, 'info'),
+  ]);
+  assert.deepEqual(
+    found.map((one) => [one.field, one.reasons.length]),
+    [
+      ['total', 2],
+      ['payer_name', 1],
+      [null, 1],
+    ],
+  );
+  assert.deepEqual(
+    [
+      ...troubled(
+        found.flatMap((one) => one.reasons),
+        0,
+      ),
+    ],
+    ['total', 'payer_name'],
+  );
 });
 
 test('a correction must be of its field’s type and is kept in its normal form', () => {
@@ -37,9 +68,12 @@ test('a correction must be of its field’s type and is kept in its normal form'
 });
 
 test('the process’s counts are read, and a quantile lies within its bucket', () => {
-  const samples = parse('# TYPE x counter\nclaimlens_reasons_total{code="a\\"b"} 3\n'
-    + 'claimlens_stage_duration_seconds_bucket{le="1.0",stage="total"} 10\nclaimlens_stage_duration_seconds_bucket{le="2.0",stage="total"} 20\n'
-    + 'claimlens_stage_duration_seconds_bucket{le="+Inf",stage="total"} 20\n');
+  const samples = parse(
+    '# TYPE x counter\nclaimlens_reasons_total{code="a\\"b"} 3\n' +
+      'claimlens_stage_duration_seconds_bucket{le="1.0",stage="total"} 10\n' +
+      'claimlens_stage_duration_seconds_bucket{le="2.0",stage="total"} 20\n' +
+      'claimlens_stage_duration_seconds_bucket{le="+Inf",stage="total"} 20\n',
+  );
   assert.equal(named(samples, 'claimlens_reasons_total')[0].value, 3);
   assert.equal(quantile(buckets(samples, 'total'), 0.5), 1);
   assert.equal(quantile(buckets(samples, 'total'), 0.75), 1.5);

@@ -3,21 +3,45 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import test from 'node:test';
 import { page } from './page.js';
 
-const { Malformed, checkpoint, continues, entryBytes, hex, included, joined, leafOf, logKey, proof, signedBy, unbase64, unhex } = await page('proof.js');
+const {
+  Malformed,
+  checkpoint,
+  continues,
+  entryBytes,
+  hex,
+  included,
+  joined,
+  leafOf,
+  logKey,
+  proof,
+  signedBy,
+  unbase64,
+  unhex,
+} = await page('proof.js');
 
 // A tree as RFC 9162 defines it, written apart from the one in the pages.
-const sha = (...parts) => createHash('sha256').update(Buffer.concat(parts.map((part) => Buffer.from(part)))).digest();
+const sha = (...parts) =>
+  createHash('sha256')
+    .update(Buffer.concat(parts.map((part) => Buffer.from(part))))
+    .digest();
 const split = (n) => 2 ** Math.floor(Math.log2(n - 1));
-const root = (leaves) => (leaves.length === 1 ? sha([0], leaves[0]) : sha([1], root(leaves.slice(0, split(leaves.length))), root(leaves.slice(split(leaves.length)))));
+const root = (leaves) =>
+  leaves.length === 1
+    ? sha([0], leaves[0])
+    : sha([1], root(leaves.slice(0, split(leaves.length))), root(leaves.slice(split(leaves.length))));
 const path = (m, leaves) => {
   if (leaves.length === 1) return [];
   const k = split(leaves.length);
-  return m < k ? [...path(m, leaves.slice(0, k)), root(leaves.slice(k))] : [...path(m - k, leaves.slice(k)), root(leaves.slice(0, k))];
+  return m < k
+    ? [...path(m, leaves.slice(0, k)), root(leaves.slice(k))]
+    : [...path(m - k, leaves.slice(k)), root(leaves.slice(0, k))];
 };
 const grown = (m, leaves, whole = true) => {
   if (m === leaves.length) return whole ? [] : [root(leaves)];
   const k = split(leaves.length);
-  return m <= k ? [...grown(m, leaves.slice(0, k), whole), root(leaves.slice(k))] : [...grown(m - k, leaves.slice(k), false), root(leaves.slice(0, k))];
+  return m <= k
+    ? [...grown(m, leaves.slice(0, k), whole), root(leaves.slice(k))]
+    : [...grown(m - k, leaves.slice(k), false), root(leaves.slice(0, k))];
 };
 const leaves = (n) => Array.from({ length: n }, (_, index) => Buffer.from(`leaf ${index}`));
 const bytes = (buffer) => new Uint8Array(buffer);
@@ -56,7 +80,10 @@ test('an entry’s bytes are read as they are written, and nothing else is', asy
   const entry = { seq: 7, at: '2026-01-02T03:04:05Z', kind: 'decision', subject: 'clm_x', prev_hash: '11'.repeat(32) };
   const whole = entryBytes(entry, unhex('22'.repeat(32)));
   const leaf = leafOf(whole);
-  assert.deepEqual([leaf.seq, leaf.at, leaf.kind, leaf.subject, leaf.payload, leaf.prev], [7, entry.at, 'decision', 'clm_x', '22'.repeat(32), entry.prev_hash]);
+  assert.deepEqual(
+    [leaf.seq, leaf.at, leaf.kind, leaf.subject, leaf.payload, leaf.prev],
+    [7, entry.at, 'decision', 'clm_x', '22'.repeat(32), entry.prev_hash],
+  );
   assert.throws(() => leafOf(whole.slice(0, -1)), Malformed);
   assert.throws(() => leafOf(joined(whole, [0])), Malformed);
   assert.throws(() => leafOf(joined('other domain, other log', whole)), Malformed);
@@ -75,7 +102,8 @@ test('a signed checkpoint is held against the key, and a changed one does not ho
   assert.equal(await signedBy(checkpoint(note.replace('\n5\n', '\n6\n')), key), false);
   assert.equal(await signedBy({ ...checkpoint(note), origin: 'log/2' }, key), false);
   await assert.rejects(logKey(`log/2+${id.toString('hex')}+${coded.toString('base64')}`), Malformed);
-  for (const bad of ['', text, note.replace('\n\n', '\n'), note.replace('5', '05'), `${note}x`]) assert.throws(() => checkpoint(bad), Malformed, bad);
+  for (const bad of ['', text, note.replace('\n\n', '\n'), note.replace('5', '05'), `${note}x`])
+    assert.throws(() => checkpoint(bad), Malformed, bad);
 });
 
 test('base64 and hex are written in one way only', () => {

@@ -14,18 +14,25 @@ export class Problem extends Error {
 
 /** Whom the service is told who asks, where it does not know by itself. @type {string|null} */
 let actor = null;
-/** What is done when the service wants somebody to sign in. @type {() => void} */
-let onUnauthorised = () => {};
+/** What is done when the service wants somebody to sign in again. @type {() => Promise<void>} */
+let onUnauthorised = async () => {};
+/** Asked for once, however many requests wait for it. @type {Promise<void>|null} */
+let signingIn = null;
 
 /** @param {string|null} name */
-export const setActor = (name) => { actor = name; };
-/** @param {() => void} act */
-export const whenUnauthorised = (act) => { onUnauthorised = act; };
+export const setActor = (name) => {
+  actor = name;
+};
+/** @param {() => Promise<void>} act */
+export const whenUnauthorised = (act) => {
+  onUnauthorised = act;
+};
 
 /**
  * @param {string} method
  * @param {string} path
- * @param {{ body?: any, type?: string, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+ * @param {{ body?: any, type?: string, headers?: Record<string, string>, signal?: AbortSignal, again?: boolean }}
+ *   [options]
  * @returns {Promise<Response>} of success, or 304
  */
 export async function request(method, path, options = {}) {
@@ -43,7 +50,14 @@ export async function request(method, path, options = {}) {
     throw new Problem(0, {});
   }
   if (response.ok || response.status === 304) return response;
-  if (response.status === 401 && path !== '/v1/session') onUnauthorised();
+  // A session that ran out must not cost what somebody was writing: they sign in over the page, and it goes on.
+  if (response.status === 401 && path !== '/v1/session' && !options.again) {
+    signingIn ??= onUnauthorised().finally(() => {
+      signingIn = null;
+    });
+    await signingIn;
+    return request(method, path, { ...options, again: true });
+  }
   throw new Problem(response.status, await response.json().catch(() => ({})));
 }
 

@@ -2,6 +2,7 @@
 import { Problem } from './api.js';
 import { act, keep, likelyNext, nextCase, openCase, picture, prefetch } from './cases.js';
 import { balance } from './amounts.js';
+import { crop } from './crop.js';
 import { h, icon, put } from './dom.js';
 import { Draft } from './draft.js';
 import { sheet } from './decide.js';
@@ -10,13 +11,13 @@ import { clock, moment, percent, shownMoney } from './format.js';
 import { name, say, t } from './i18n.js';
 import { bind } from './keys.js';
 import { ledger } from './ledger.js';
-import { gather, troubled } from './problems.js';
+import { foremost, gather, troubled } from './problems.js';
 import { compare, relatedList } from './related.js';
 import { who } from './session.js';
 import { signals } from './signals.js';
-import { brief, timeline } from './timeline.js';
+import { brief, standing, timeline } from './timeline.js';
 import { button, countdown, dialog, failure, kbd, toast, wrong } from './ui.js';
-import { Viewer, crop } from './viewer.js';
+import { Viewer } from './viewer.js';
 
 /** @typedef {import('./types.js').Case} Case */
 /** @typedef {import('./types.js').Doc} Doc */
@@ -36,7 +37,7 @@ export function caseScreen(root, parts) {
   let index = 0;
   let focused = /** @type {string|null} */ (null);
   let editing = /** @type {string|null} */ (null);
-  let image = /** @type {HTMLImageElement|null} */ (null);
+  let cut = /** @type {{ image: HTMLImageElement, page: boolean }|null} */ (null);
   let closeSheet = () => {};
   let gone = false;
   let unbind = () => {};
@@ -48,10 +49,18 @@ export function caseScreen(root, parts) {
   const sheetPlace = h('div', { class: 'sheet-place' });
   const bar = h('footer', { class: 'case-bar', role: 'toolbar', 'aria-label': t('case.decide') });
   const briefBox = h('div');
-  const boxes = Object.fromEntries(SECTIONS.map((section) => [section, h('section', { class: `part ${section}`, id: `part-${section}` })]));
-  put(root, h('div', { class: 'case' }, strip, left, h('div', { class: 'case-right' }, index_nav, scroll, sheetPlace, bar)));
+  const boxes = Object.fromEntries(
+    SECTIONS.map((section) => [section, h('section', { class: `part ${section}`, id: `part-${section}` })]),
+  );
+  put(
+    root,
+    h('div', { class: 'case' }, strip, left, h('div', { class: 'case-right' }, index_nav, scroll, sheetPlace, bar)),
+  );
   put(left, h('div', { class: 'skeleton viewer-wait' }));
-  put(scroll, Array.from({ length: 5 }, () => h('div', { class: 'skeleton line' })));
+  put(
+    scroll,
+    Array.from({ length: 5 }, () => h('div', { class: 'skeleton line' })),
+  );
 
   /** @returns {Doc[]} */
   const docs = () => item.result.documents ?? [];
@@ -64,46 +73,86 @@ export function caseScreen(root, parts) {
       item = await openCase(id);
     } catch (error) {
       if (gone) return;
-      put(root, h('div', { class: 'page' }, error instanceof Problem && error.status === 404
-        ? h('div', { class: 'empty' }, h('h2', {}, t('case.none')), h('a', { class: 'button', href: '#/queue' }, t('case.back')))
-        : failure(error, () => void caseScreen(root, parts))));
+      put(
+        root,
+        h(
+          'div',
+          { class: 'page' },
+          error instanceof Problem && error.status === 404
+            ? h(
+                'div',
+                { class: 'empty' },
+                h('h2', {}, t('case.none')),
+                h('a', { class: 'button', href: '#/queue' }, t('case.back')),
+              )
+            : failure(error, () => void caseScreen(root, parts)),
+        ),
+      );
       return;
     }
     if (gone) return;
     document.title = `${item.external_id ?? item.id} · claimlens`;
     viewer = new Viewer({ claim: id, onPick: (field) => focus(keyOf(field), false), onHover: (field) => mark(field) });
-    put(left, viewer.element);
+    put(left, docs().length ? viewer.element : h('div', { class: 'empty' }, h('h2', {}, t('case.no_documents'))));
     put(briefBox, brief(item));
-    put(scroll, briefBox, SECTIONS.map((section) => boxes[section]));
-    draw();
-    showDocument(worst());
-    put(boxes.related ?? scroll, heading('related'), relatedList(id, openCompare, (count) => { relatedCount = count; drawNav(); }));
-    const both = [bind({ title: 'keys.photo', bindings: viewer.bindings() }), bind({ title: 'case.title', bindings: bindings() })];
+    put(
+      scroll,
+      briefBox,
+      SECTIONS.map((section) => boxes[section]),
+    );
+    if (docs().length) showDocument(foremost(item.result));
+    else draw();
+    put(
+      boxes.related ?? scroll,
+      heading('related'),
+      relatedList(id, openCompare, (count) => {
+        relatedCount = count;
+        drawNav();
+      }),
+    );
+    const both = [
+      bind({ title: 'keys.photo', bindings: viewer.bindings() }),
+      bind({ title: 'case.title', bindings: bindings() }),
+    ];
     unbind = () => both.forEach((one) => one());
     scroll.focus();
-    likelyNext(id).then((next) => { if (next && !gone) prefetch(next); }, () => {});
+    likelyNext(id).then(
+      (next) => {
+        if (next && !gone) prefetch(next);
+      },
+      () => {},
+    );
   }
 
   let relatedCount = 0;
 
-  /** The document that the first reason is about. */
-  function worst() {
-    return reasons().find((one) => one.severity === 'blocking' && one.document !== undefined)?.document ?? 0;
+  /**
+   * The picture that pieces are cut out of: the photo, or the page where browsers do not draw it.
+   * @param {number} of
+   */
+  async function cuttable(of) {
+    const photo = await picture(id, of, 'original');
+    if (photo) return { image: photo.image, page: false };
+    const page = await picture(id, of, 'page');
+    return page && { image: page.image, page: true };
   }
 
   /** @param {number} to */
   function showDocument(to) {
     const shown = docs()[to];
-    if (!shown) { put(left, h('div', { class: 'empty' }, h('h2', {}, t('case.no_documents')))); return; }
+    if (!shown) return;
     index = to;
-    image = null;
+    cut = null;
     const asked = to;
     void viewer.show(shown, index, troubled(reasons(), index));
-    void picture(id, index, 'original').then((found) => {
-      if (!found || gone || asked !== index) return;
-      image = found.image;
-      drawProblems();
-    }, () => {});
+    void cuttable(asked).then(
+      (found) => {
+        if (!found || gone || asked !== index) return;
+        cut = found;
+        drawProblems();
+      },
+      () => {},
+    );
     draw();
   }
 
@@ -113,7 +162,11 @@ export function caseScreen(root, parts) {
     drawAmounts();
     drawFields();
     const one = doc();
-    put(part('pixels'), heading('pixels'), one ? signals(one, (fields, regions) => viewer.light(fields, regions, true)) : null);
+    put(
+      part('pixels'),
+      heading('pixels'),
+      one ? signals(one, (fields, regions) => viewer.light(fields, regions, true)) : null,
+    );
     put(part('history'), heading('history'), timeline(item));
     drawNav();
     drawBar();
@@ -127,48 +180,109 @@ export function caseScreen(root, parts) {
   function drawStrip() {
     const due = clock(item);
     const risk = item.wrong_approval_ppm;
-    put(strip,
-      h('a', { class: 'button plain icon', href: '#/queue', 'aria-label': t('case.back'), title: t('case.back') }, icon('left')),
-      h('div', { class: 'case-name' }, h('h1', { class: 'cut' }, item.external_id ?? item.id),
-        h('span', { class: 'small quiet cut' }, `${name('kind', item.kind)} · ${shownMoney(item.amount)} ${item.currency ?? ''}`)),
-      docs().length > 1 && h('div', { class: 'segments', role: 'group', 'aria-label': t('case.documents') }, docs().map((one, n) => h('button', {
-        type: 'button', 'aria-pressed': String(n === index), title: one.source, on: { click: () => showDocument(n) },
-      }, `${n + 1} `, h('span', { class: 'doc-kind' }, name('kind', one.kind)),
-      troubled(reasons(), n).size > 0 && h('span', { class: 'dot', 'aria-label': t('part.problems') })))),
+    put(
+      strip,
+      h(
+        'a',
+        { class: 'button plain icon', href: '#/queue', 'aria-label': t('case.back'), title: t('case.back') },
+        icon('left'),
+      ),
+      h(
+        'div',
+        { class: 'case-name' },
+        h('h1', { class: 'cut' }, item.external_id ?? item.id),
+        h(
+          'span',
+          { class: 'small quiet cut' },
+          `${name('kind', item.kind)} · ${shownMoney(item.amount)} ${item.currency ?? ''}`,
+        ),
+      ),
+      docs().length > 1 &&
+        h(
+          'div',
+          { class: 'segments', role: 'group', 'aria-label': t('case.documents') },
+          docs().map((one, n) =>
+            h(
+              'button',
+              {
+                type: 'button',
+                'aria-pressed': String(n === index),
+                title: one.source,
+                on: { click: () => showDocument(n) },
+              },
+              `${n + 1} `,
+              h('span', { class: 'doc-kind' }, name('kind', one.kind)),
+              troubled(reasons(), n).size > 0 && h('span', { class: 'dot', 'aria-label': t('part.problems') }),
+            ),
+          ),
+        ),
       h('span', { class: 'grow' }),
       item.escalated && h('span', { class: 'chip bad' }, icon('flag'), t('case.escalated')),
       item.appeal && h('span', { class: 'chip accent' }, t('case.appeal')),
       h('span', { class: `chip ${due.tone}`, title: moment(item.due_at) }, icon('clock'), due.text),
-      risk !== null && h('span', { class: 'chip', title: t('queue.risk_why') }, t('case.risk', { risk: percent(risk / 1e6) })),
+      risk !== null &&
+        h('span', { class: 'chip', title: t('queue.risk_why') }, t('case.risk', { risk: percent(risk / 1e6) })),
       holding(),
-      button([t('case.next'), kbd('n')], () => void goNext(), { class: item.state === 'closed' || item.state === 'waiting' ? 'primary' : '' }));
+      button([t('case.next'), kbd('n')], () => void goNext(), {
+        class: item.state === 'closed' || item.state === 'waiting' ? 'primary' : '',
+      }),
+    );
   }
 
   function holding() {
-    if (item.state === 'closed' || item.state === 'waiting') return h('span', { class: 'chip accent' }, t(`state.${item.state}`), item.verdict && ` · ${name('verdict', item.verdict)}`);
+    if (item.state === 'closed' || item.state === 'waiting')
+      return h(
+        'span',
+        { class: 'chip accent' },
+        t(`state.${item.state}`),
+        item.verdict && ` · ${name('verdict', item.verdict)}`,
+      );
     if (mine()) return button([t('case.release'), kbd('t')], () => void release(), { class: 'tiny' });
-    if (item.holder) return [h('span', { class: 'chip warn' }, icon('person'), t('case.held_by', { holder: item.holder })), button([t('case.takeover'), kbd('t')], takeover, { class: 'tiny' })];
-    return item.may.includes('claim') ? button([t('case.take'), kbd('t')], () => void take(), { class: 'tiny primary' }) : null;
+    if (item.holder)
+      return [
+        h('span', { class: 'chip warn' }, icon('person'), t('case.held_by', { holder: item.holder })),
+        button([t('case.takeover'), kbd('t')], takeover, { class: 'tiny' }),
+      ];
+    return item.may.includes('claim')
+      ? button([t('case.take'), kbd('t')], () => void take(), { class: 'tiny primary' })
+      : null;
+  }
+
+  /** What stands in place of what was read: by the first person, where a second decides, and by this one. */
+  function corrected() {
+    const told = standing(item).filter((one) => one.document === index);
+    return { ...Object.fromEntries(told.map((one) => [one.field, one.to])), ...draft.of(index) };
   }
 
   /** @returns {import('./fields.js').FieldContext} */
   function context() {
     return {
-      doc: /** @type {Doc} */ (doc()), index, draft, troubled: troubled(reasons(), index), editing, mayCorrect: item.may.includes('decide') || item.may.includes('claim'),
+      doc: /** @type {Doc} */ (doc()),
+      index,
+      corrected: corrected(),
+      troubled: troubled(reasons(), index),
+      editing,
+      mayCorrect: mayCorrect(),
       agrees: () => {
-        const lines = balance(/** @type {Doc} */ (doc()), item.claim?.amount, draft.of(index)).lines;
+        const lines = balance(/** @type {Doc} */ (doc()), item.claim?.amount, corrected()).lines;
         return lines.length > 0 && lines.every((line) => line.outcome !== 'differs');
       },
       crop: (field) => {
         const found = doc()?.fields[field];
-        return image && found?.polygon.length ? crop(image, found.polygon, /** @type {Doc} */ (doc()).size) : null;
+        const shown = doc();
+        if (!cut || !found?.polygon.length || !shown) return null;
+        return cut.page
+          ? crop(cut.image, found.page_polygon, shown.page_size)
+          : crop(cut.image, found.polygon, shown.size);
       },
       hover: (fields, regions) => {
         if (fields.length || regions.length) viewer.light(fields, regions);
         else relight();
       },
       focus: (key) => focus(key),
-      edit: (key) => { void startEdit(key); },
+      edit: (key) => {
+        void startEdit(key);
+      },
       correct: (field, value) => {
         draft.set(index, field, value);
         editing = null;
@@ -182,21 +296,35 @@ export function caseScreen(root, parts) {
   function drawProblems() {
     const all = problems();
     const elsewhere = gather(reasons()).length - all.length;
-    const failed = item.result.status !== 'decided';
-    put(part('problems'), heading('problems'),
+    const failed = item.result.status === 'failed';
+    put(
+      part('problems'),
+      heading('problems'),
+      item.reading && h('p', { class: 'notice warn' }, icon('clock'), t('case.reading')),
       failed && h('p', { class: 'notice bad' }, icon('warn'), t('case.failed')),
       !all.length && !failed && h('p', { class: 'quiet' }, elsewhere ? t('problems.none_here') : t('problems.none')),
-      doc() ? all.map((one) => problemCard(one, context())) : all.map((one) => h('p', {}, one.reasons.map((reason) => say(reason.message)).join(' '))),
-      elsewhere > 0 && h('p', { class: 'small quiet' }, t('problems.elsewhere', { n: elsewhere })));
+      doc()
+        ? all.map((one) => problemCard(one, context()))
+        : all.map((one) => h('p', {}, one.reasons.map((reason) => say(reason.message)).join(' '))),
+      elsewhere > 0 && h('p', { class: 'small quiet' }, t('problems.elsewhere', { n: elsewhere })),
+    );
     mark(null);
   }
 
   function drawAmounts() {
     const one = doc();
-    put(part('amounts'), heading('amounts'), one && ledger(one, item.claim?.amount, draft.of(index), {
-      hover: (fields, regions) => { if (regions.length) viewer.light(fields, regions); else relight(); },
-      use: item.may.includes('decide') || item.may.includes('claim') ? (amount) => void useAmount(amount) : undefined,
-    }));
+    put(
+      part('amounts'),
+      heading('amounts'),
+      one &&
+        ledger(one, item.claim?.amount, corrected(), {
+          hover: (fields, regions) => {
+            if (regions.length) viewer.light(fields, regions);
+            else relight();
+          },
+          use: mayCorrect() ? (amount) => void useAmount(amount) : undefined,
+        }),
+    );
   }
 
   function drawFields() {
@@ -205,23 +333,57 @@ export function caseScreen(root, parts) {
 
   function drawNav() {
     const counts = /** @type {Record<string, number>} */ ({
-      problems: problems().length, related: relatedCount, pixels: doc()?.authenticity.signals.filter((one) => one.alarm).length ?? 0,
-      amounts: doc() ? balance(/** @type {Doc} */ (doc()), item.claim?.amount, draft.of(index)).lines.filter((one) => one.outcome === 'differs').length : 0,
+      problems: problems().length,
+      related: relatedCount,
+      pixels: doc()?.authenticity.signals.filter((one) => one.alarm).length ?? 0,
+      amounts: doc()
+        ? balance(/** @type {Doc} */ (doc()), item.claim?.amount, corrected()).lines.filter(
+            (one) => one.outcome === 'differs',
+          ).length
+        : 0,
     });
-    put(index_nav, SECTIONS.map((section) => h('button', { type: 'button', on: { click: () => part(section).scrollIntoView({ block: 'start' }) } },
-      t(`part.${section}`), counts[section] ? h('span', { class: `count ${section === 'related' ? '' : 'bad'}` }, counts[section]) : null)));
+    put(
+      index_nav,
+      SECTIONS.map((section) =>
+        h(
+          'button',
+          { type: 'button', on: { click: () => part(section).scrollIntoView({ block: 'start' }) } },
+          t(`part.${section}`),
+          counts[section] ? h('span', { class: `count ${section === 'related' ? '' : 'bad'}` }, counts[section]) : null,
+        ),
+      ),
+    );
   }
 
   function drawBar() {
     const can = item.may.includes('decide') || item.may.includes('claim');
-    const blocked = item.may_not?.decide;
-    const acts = /** @type {const} */ ([['approve', 'a', 'check'], ['reject', 'x', 'cross'], ['request_photos', 'p', 'photo']]);
-    put(bar, acts.map(([verdict, key, mark]) => button([icon(mark), t(`decide.short_${verdict}`), kbd(key)], () => void decide(verdict),
-      { class: `act-${verdict} grow`, disabled: !can, title: blocked ? name('problem', blocked) : null })),
-    button([icon('flag'), kbd('e')], () => void decide('escalate'), { 'aria-label': t('decide.escalate'), title: t('decide.escalate'), disabled: !can }),
-    button([icon('note'), kbd('m')], () => void decide('note'), { 'aria-label': t('decide.note'), title: t('decide.note') }),
-    draft.all().length > 0 && h('p', { class: 'small accent-text' }, t('draft.kept', { n: draft.all().length })),
-    blocked && h('p', { class: 'small warn' }, name('problem', blocked)));
+    const blocked = Object.values(item.may_not ?? {}).includes('same_reviewer') ? 'same_reviewer' : null;
+    const acts = /** @type {const} */ ([
+      ['approve', 'a', 'check'],
+      ['reject', 'x', 'cross'],
+      ['request_photos', 'p', 'photo'],
+    ]);
+    put(
+      bar,
+      acts.map(([verdict, key, mark]) =>
+        button([icon(mark), t(`decide.short_${verdict}`), kbd(key)], () => void decide(verdict), {
+          class: `act-${verdict} grow`,
+          disabled: !can,
+          title: blocked ? name('problem', blocked) : null,
+        }),
+      ),
+      button([icon('flag'), kbd('e')], () => void decide('escalate'), {
+        'aria-label': t('decide.escalate'),
+        title: t('decide.escalate'),
+        disabled: !can,
+      }),
+      button([icon('note'), kbd('m')], () => void decide('note'), {
+        'aria-label': t('decide.note'),
+        title: t('decide.note'),
+      }),
+      draft.all().length > 0 && h('p', { class: 'small accent-text' }, t('draft.kept', { n: draft.all().length })),
+      blocked && h('p', { class: 'small warn' }, name('problem', blocked)),
+    );
   }
 
   function redraw() {
@@ -253,12 +415,17 @@ export function caseScreen(root, parts) {
     row?.scrollIntoView({ block: 'nearest' });
     const { fields, regions } = placesOf(key);
     // A field's own place is looked at closely; the others that a reason speaks of are lit as well.
-    if (fields.length && fields[0] && doc()?.fields[fields[0]]) { viewer.light(fields, [], go); viewer.light(fields, regions); }
-    else viewer.light(fields, regions, go);
+    if (fields.length && fields[0] && doc()?.fields[fields[0]]) {
+      viewer.light(fields, [], go);
+      viewer.light(fields, regions);
+    } else viewer.light(fields, regions, go);
   }
 
   function relight() {
-    if (!focused) { viewer.light([]); return; }
+    if (!focused) {
+      viewer.light([]);
+      return;
+    }
     const { fields, regions } = placesOf(focused);
     viewer.light(fields, regions);
   }
@@ -269,7 +436,8 @@ export function caseScreen(root, parts) {
       row.toggleAttribute('data-focused', row.dataset.key === focused);
       row.toggleAttribute('data-hovered', hovered !== null && (row.dataset.key ?? '').endsWith(`.${hovered}`));
     }
-    if (hovered) viewer.canvas.classList.add('pointing'); else viewer?.canvas.classList.remove('pointing');
+    if (hovered) viewer.canvas.classList.add('pointing');
+    else viewer?.canvas.classList.remove('pointing');
   }
 
   /** @param {number} by */
@@ -281,11 +449,17 @@ export function caseScreen(root, parts) {
     if (next?.dataset.key) focus(next.dataset.key);
   }
 
+  /** A second person says yes or no to what the first put right. */
+  const mayCorrect = () => !item.second && (item.may.includes('decide') || item.may.includes('claim'));
+
   /** @param {string|null} key */
   async function startEdit(key) {
-    if (key && !(await held())) return;
+    if (key && (!mayCorrect() || !(await held()))) return;
     editing = key;
-    if (key) { focused = key; focus(key); }
+    if (key) {
+      focused = key;
+      focus(key);
+    }
     redraw();
     if (!key) scroll.focus();
   }
@@ -301,7 +475,10 @@ export function caseScreen(root, parts) {
   /** Takes the case if it is free; a decision needs its holder. @returns {Promise<boolean>} */
   async function held() {
     if (item.may.includes('decide')) return true;
-    if (!item.may.includes('claim')) { if (item.holder && !mine()) takeover(); return false; }
+    if (!item.may.includes('claim')) {
+      if (item.holder && !mine()) takeover();
+      return false;
+    }
     return take();
   }
 
@@ -327,16 +504,25 @@ export function caseScreen(root, parts) {
   function takeover() {
     dialog(t('case.takeover_title'), (close) => [
       h('p', {}, t('case.takeover_why', { holder: item.holder ?? '?', until: moment(item.held_until) })),
-      h('div', { class: 'foot' }, button(t('cancel'), close), button(t('case.takeover'), () => {
-        close();
-        act(item, 'claim', { takeover: true }).then(changed, trouble);
-      }, { class: 'primary' })),
+      h(
+        'div',
+        { class: 'foot' },
+        button(t('cancel'), close),
+        button(
+          t('case.takeover'),
+          () => {
+            close();
+            act(item, 'claim', { takeover: true }).then(changed, trouble);
+          },
+          { class: 'primary' },
+        ),
+      ),
     ]);
   }
 
   /** @param {Case} now */
   function changed(now) {
-    item = { ...now, result: now.result ?? item.result };
+    item = now;
     if (gone) return;
     put(briefBox, brief(item));
     draw();
@@ -346,7 +532,11 @@ export function caseScreen(root, parts) {
   async function trouble(error) {
     toast(wrong(error), { bad: true });
     if (error instanceof Problem && [409, 412].includes(error.status)) {
-      try { changed(await openCase(id)); } catch (again) { toast(wrong(again), { bad: true }); }
+      try {
+        changed(await openCase(id));
+      } catch (again) {
+        toast(wrong(again), { bad: true });
+      }
     }
   }
 
@@ -355,30 +545,57 @@ export function caseScreen(root, parts) {
     if (verdict !== 'note' && !(await held())) return;
     closeSheet();
     bar.hidden = true;
-    closeSheet = sheet(sheetPlace, verdict, item, draft, async (body) => {
-      const path = verdict === 'note' || verdict === 'escalate' ? verdict : 'decide';
-      let now;
-      try {
-        now = await act(item, path, body);
-      } catch (error) {
-        if (error instanceof Problem && error.status === 412) await trouble(error);
-        throw error;
-      }
-      if (verdict === 'note' || verdict === 'escalate') toast(t(`decide.done_${verdict}`));
-      else { draft.clear(); offerUndo(now, verdict); }
-      changed(now);
-    }, () => { bar.hidden = false; closeSheet = () => {}; scroll.focus(); });
+    closeSheet = sheet(
+      sheetPlace,
+      verdict,
+      item,
+      draft,
+      async (body) => {
+        const path = verdict === 'note' || verdict === 'escalate' ? verdict : 'decide';
+        let now;
+        try {
+          now = await act(item, path, body);
+        } catch (error) {
+          if (error instanceof Problem && error.status === 412) await trouble(error);
+          throw error;
+        }
+        if (verdict === 'note' || verdict === 'escalate') toast(t(`decide.done_${verdict}`));
+        else {
+          draft.clear();
+          offerUndo(now, verdict);
+        }
+        changed(now);
+      },
+      () => {
+        bar.hidden = false;
+        closeSheet = () => {};
+        scroll.focus();
+      },
+    );
   }
 
   /** @param {Case} now @param {Act} verdict */
   function offerUndo(now, verdict) {
-    if (!now.undo_until) { toast(t('decide.done', { verdict: name('verdict', verdict) })); return; }
-    countdown(`${now.external_id ?? now.id}: ${name('verdict', verdict)}${now.state === 'second' ? ` · ${t('state.second')}` : ''}`, {
-      label: t('decide.undo'), key: 'u', until: Date.parse(now.undo_until),
-      act: () => act(now, 'undo').then((back) => {
-        toast(t('decide.undone'));
-        if (gone) { keep(back); location.hash = `#/case/${back.id}`; } else changed(back);
-      }, (error) => toast(wrong(error), { bad: true })),
+    if (!now.undo_until) {
+      toast(t('decide.done', { verdict: name('verdict', verdict) }));
+      return;
+    }
+    const more = now.state === 'second' ? ` · ${t('state.second')}` : '';
+    countdown(`${now.external_id ?? now.id}: ${name('verdict', verdict)}${more}`, {
+      label: t('decide.undo'),
+      key: 'u',
+      until: Date.parse(now.undo_until),
+      act: () =>
+        act(now, 'undo').then(
+          (back) => {
+            toast(t('decide.undone'));
+            if (gone) {
+              keep(back);
+              location.hash = `#/case/${back.id}`;
+            } else changed(back);
+          },
+          (error) => toast(wrong(error), { bad: true }),
+        ),
     });
   }
 
@@ -386,7 +603,10 @@ export function caseScreen(root, parts) {
     try {
       const found = await nextCase();
       if (found) location.hash = `#/case/${found.id}`;
-      else { toast(t('queue.nothing_next')); location.hash = '#/queue'; }
+      else {
+        toast(t('queue.nothing_next'));
+        location.hash = '#/queue';
+      }
     } catch (error) {
       toast(wrong(error), { bad: true });
     }
@@ -402,7 +622,9 @@ export function caseScreen(root, parts) {
   function section(by) {
     const top = scroll.getBoundingClientRect().top + 60;
     const at = SECTIONS.findLastIndex((one) => part(one).getBoundingClientRect().top <= top);
-    part(SECTIONS[Math.max(0, Math.min(SECTIONS.length - 1, at + by))] ?? 'problems').scrollIntoView({ block: 'start' });
+    part(SECTIONS[Math.max(0, Math.min(SECTIONS.length - 1, at + by))] ?? 'problems').scrollIntoView({
+      block: 'start',
+    });
   }
 
   /** @returns {import('./keys.js').Binding[]} */
@@ -410,27 +632,73 @@ export function caseScreen(root, parts) {
     return [
       { keys: ['j', 'ArrowDown'], what: 'key.down', act: () => move(1) },
       { keys: ['k', 'ArrowUp'], what: 'key.up', act: () => move(-1) },
-      { keys: ['Enter', 'c'], what: 'field.correct', act: () => {
-        const problem = problems().find((one) => one.key === focused);
-        if (focused && (!problem || problem.field)) void startEdit(focused);
-      } },
-      { keys: ['='], what: 'amounts.key', act: () => { /** @type {HTMLButtonElement|null} */ (part('amounts').querySelector('.notice .button'))?.click(); } },
+      {
+        keys: ['Enter', 'c'],
+        what: 'field.correct',
+        act: () => {
+          const problem = problems().find((one) => one.key === focused);
+          if (focused && (!problem || problem.field)) void startEdit(focused);
+        },
+      },
+      {
+        keys: ['='],
+        what: 'amounts.key',
+        act: () => {
+          /** @type {HTMLButtonElement|null} */ (part('amounts').querySelector('.notice .button'))?.click();
+        },
+      },
       { keys: ['a'], what: 'decide.approve', act: () => void decide('approve') },
       { keys: ['x'], what: 'decide.reject', act: () => void decide('reject') },
       { keys: ['p'], what: 'decide.request_photos', act: () => void decide('request_photos') },
       { keys: ['e'], what: 'decide.escalate', act: () => void decide('escalate') },
       { keys: ['m'], what: 'decide.note', act: () => void decide('note') },
       { keys: ['n'], what: 'key.next', act: () => void goNext() },
-      { keys: ['t'], what: 'key.take', act: () => { if (mine()) void release(); else void held(); } },
+      {
+        keys: ['t'],
+        what: 'key.take',
+        act: () => {
+          if (mine()) void release();
+          else void held();
+        },
+      },
       { keys: ['v'], what: 'case.next_section', act: () => section(1) },
       { keys: ['Shift+v'], what: 'case.previous_section', act: () => section(-1) },
-      { keys: ['['], what: 'case.previous_document', act: () => { if (index > 0) showDocument(index - 1); } },
-      { keys: [']'], what: 'case.next_document', act: () => { if (index < docs().length - 1) showDocument(index + 1); } },
-      { keys: ['w'], what: 'related.compare', act: () => { /** @type {HTMLButtonElement|null} */ (part('related').querySelector('.button'))?.click(); } },
-      { keys: ['Escape'], what: 'case.back', act: () => { location.hash = '#/queue'; } },
+      {
+        keys: ['['],
+        what: 'case.previous_document',
+        act: () => {
+          if (index > 0) showDocument(index - 1);
+        },
+      },
+      {
+        keys: [']'],
+        what: 'case.next_document',
+        act: () => {
+          if (index < docs().length - 1) showDocument(index + 1);
+        },
+      },
+      {
+        keys: ['w'],
+        what: 'related.compare',
+        act: () => {
+          /** @type {HTMLButtonElement|null} */ (part('related').querySelector('.button'))?.click();
+        },
+      },
+      {
+        keys: ['Escape'],
+        what: 'case.back',
+        act: () => {
+          location.hash = '#/queue';
+        },
+      },
     ];
   }
 
   void load();
-  return () => { gone = true; unbind(); closeSheet(); viewer?.close(); };
+  return () => {
+    gone = true;
+    unbind();
+    closeSheet();
+    viewer?.close();
+  };
 }

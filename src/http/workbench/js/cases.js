@@ -1,5 +1,6 @@
 // Cases and pictures that are at hand: what was fetched ahead is there when it is asked for.
 import { Problem, get, post, request } from './api.js';
+import { foremost } from './problems.js';
 
 /** @typedef {import('./types.js').Case} Case */
 /** @typedef {import('./types.js').Result} Result */
@@ -34,7 +35,12 @@ export function picture(claim, document, kind) {
   for (const [old, gone] of pictures) {
     if (pictures.size <= PICTURES_KEPT) break;
     pictures.delete(old);
-    void gone.then((one) => { if (one) URL.revokeObjectURL(one.url); }, () => {});
+    void gone.then(
+      (one) => {
+        if (one) URL.revokeObjectURL(one.url);
+      },
+      () => {},
+    );
   }
   return loading;
 }
@@ -60,8 +66,19 @@ async function load(path) {
   return { url: image.src, type: blob.type, image };
 }
 
+/**
+ * A case as the page uses it: one that could not be read has an empty result, and an unknown kind.
+ * @param {any} found
+ * @returns {Case}
+ */
+function whole(found) {
+  const { id, submitted_at: created_at } = found;
+  const result = found.result ?? { id, status: 'failed', claim: { id: found.external_id ?? id }, created_at };
+  return { ...found, kind: found.kind ?? 'unknown', result };
+}
+
 /** @param {string} id @returns {Promise<Case>} */
-const fetchCase = (id) => get(`/v1/reviews/${encodeURIComponent(id)}`);
+const fetchCase = async (id) => whole(await get(`/v1/reviews/${encodeURIComponent(id)}`));
 
 /** The case, from what was fetched ahead if it was. @param {string} id */
 export function openCase(id) {
@@ -76,9 +93,11 @@ export function prefetch(id) {
   ahead.clear();
   const loading = fetchCase(id);
   ahead.set(id, loading);
-  loading.then((found) => {
-    if (found.result.documents?.length) void picture(id, 0, 'original').catch(() => {});
-  }).catch(() => ahead.delete(id));
+  loading
+    .then((found) => {
+      if (found.result.documents?.length) void picture(id, foremost(found.result), 'original').catch(() => {});
+    })
+    .catch(() => ahead.delete(id));
 }
 
 /** Keeps a case that an answer brought along. @param {Case} found */
@@ -94,8 +113,8 @@ export function keep(found) {
  * @param {Record<string, any>} [body]
  * @returns {Promise<Case>}
  */
-export const act = (item, act, body = {}) =>
-  post(`/v1/reviews/${encodeURIComponent(item.id)}/${act}`, body, { 'If-Match': `"${item.steps}"` });
+export const act = async (item, act, body = {}) =>
+  whole(await post(`/v1/reviews/${encodeURIComponent(item.id)}/${act}`, body, { 'If-Match': `"${item.steps}"` }));
 
 /** What the filters of the queue were when somebody last chose, so that "next" means the next of them. */
 export const filters = {
@@ -107,14 +126,16 @@ export const filters = {
 export async function nextCase() {
   const { order, kind, reason, min, max } = filters.chosen;
   const wanted = Object.fromEntries(Object.entries({ order, kind, reason, min, max }).filter(([, value]) => value));
-  const found = await post('/v1/reviews/next', wanted);
-  if (found) keep(found);
+  const answer = await post('/v1/reviews/next', wanted);
+  if (!answer) return null;
+  const found = whole(answer);
+  keep(found);
   return found;
 }
 
 /** The case that "next" would most likely give. @param {string} but @returns {Promise<string|null>} */
 export async function likelyNext(but) {
-  const query = new URLSearchParams({ limit: '5', state: 'open' });
+  const query = new URLSearchParams({ limit: '2', state: 'open' });
   for (const [key, value] of Object.entries(filters.chosen)) {
     if (value && ['order', 'kind', 'reason', 'min', 'max'].includes(key)) query.set(key, value);
   }

@@ -21,7 +21,13 @@ function advice(item) {
   const words = [...new Set(told.map((one) => say(one.message)))].join(' ');
   const known = told.map((one) => one.code).find((code) => WHY.request_photos?.includes(code));
   const codes = item.reasons;
-  const guess = known ?? (codes.includes('unknown_document') ? 'wrong_document' : codes.includes('required_field_missing') ? 'cut_off' : undefined);
+  const guess =
+    known ??
+    (codes.includes('unknown_document')
+      ? 'wrong_document'
+      : codes.includes('required_field_missing')
+        ? 'cut_off'
+        : undefined);
   return { words, code: guess };
 }
 
@@ -35,6 +41,9 @@ function guess(item) {
   return undefined;
 }
 
+/** An amount that nobody knows takes two people as well. @param {string|null|undefined} amount @param {string} limit */
+const aboveLimit = (amount, limit) => (fen(amount) ?? Infinity) > (fen(limit) ?? Infinity);
+
 /**
  * @param {HTMLElement} place
  * @param {Act} act
@@ -46,34 +55,50 @@ function guess(item) {
  */
 export function sheet(place, act, item, draft, send, closed) {
   const codes = WHY[act] ?? [];
-  const hint = act === 'request_photos' ? advice(item) : { words: '', code: act === 'reject' ? guess(item) : undefined };
-  const corrections = act === 'approve' || act === 'reject' ? draft.all() : [];
-  const note = h('textarea', { class: 'textarea', id: 'why', maxlength: MOST, placeholder: t(`decide.placeholder_${act}`) });
+  const hint =
+    act === 'request_photos' ? advice(item) : { words: '', code: act === 'reject' ? guess(item) : undefined };
+  const corrections = (act === 'approve' || act === 'reject') && !item.second ? draft.all() : [];
+  const note = h('textarea', {
+    class: 'textarea',
+    id: 'why',
+    maxlength: MOST,
+    placeholder: t(`decide.placeholder_${act}`),
+  });
   note.value = hint.words;
   const fault = h('p', { class: 'bad small', role: 'alert' });
-  const radios = codes.map((code) => h('input', { type: 'radio', name: 'reason', id: `why-${code}`, value: code, checked: code === hint.code }));
+  const radios = codes.map((code) =>
+    h('input', { type: 'radio', name: 'reason', id: `why-${code}`, value: code, checked: code === hint.code }),
+  );
   const go = button([t(`decide.go_${act}`), kbd('Ctrl+Enter')], () => void submit(), { class: `primary act-${act}` });
   const total = corrections.find((one) => one.field === 'total')?.value ?? item.amount;
-  const second = act === 'approve' && item.state !== 'second' && !item.timeline.some((step) => step.kind === 'decided' && step.verdict === 'approve' && isLast(step))
-    && (fen(total) === null || (fen(total) ?? 0) > (fen(item.needs_second_above) ?? Infinity));
-
-  /** @param {import('./types.js').Step} step */
-  function isLast(step) {
-    return !item.timeline.some((other) => other.n > step.n && ['seconded', 'undone', 'opened', 'appealed'].includes(other.kind));
-  }
+  const second = act === 'approve' && !item.second && aboveLimit(total, item.needs_second_above);
 
   async function submit() {
     const text = note.value.trim();
     const code = radios.find((radio) => radio.checked)?.value;
     note.setAttribute('aria-invalid', String(!text));
-    if (!text) { put(fault, t('decide.no_note')); note.focus(); return; }
-    if (codes.length && !code) { put(fault, t('decide.no_reason')); radios[0]?.focus(); return; }
+    if (!text) {
+      put(fault, t('decide.no_note'));
+      note.focus();
+      return;
+    }
+    if (codes.length && !code) {
+      put(fault, t('decide.no_reason'));
+      radios[0]?.focus();
+      return;
+    }
     go.setAttribute('disabled', '');
     try {
       if (act === 'note' || act === 'escalate') await send({ note: text });
       else {
-        await send({ verdict: act, note: text, ...(code ? { reason: code } : {}),
-          ...(corrections.length ? { corrections: corrections.map(({ document, field, value }) => ({ document, field, value })) } : {}) });
+        await send({
+          verdict: act,
+          note: text,
+          ...(code ? { reason: code } : {}),
+          ...(corrections.length
+            ? { corrections: corrections.map(({ document, field, value }) => ({ document, field, value })) }
+            : {}),
+        });
       }
       close();
     } catch (error) {
@@ -82,23 +107,84 @@ export function sheet(place, act, item, draft, send, closed) {
     }
   }
 
-  const box = h('div', { class: `sheet ${act}`, role: 'group', 'aria-label': t(`decide.${act}`) },
-    h('header', { class: 'row' }, h('h2', { class: 'grow' }, t(`decide.${act}`),
-      act === 'approve' && total && h('span', {}, ` · ${shownMoney(total)} ${item.currency ?? ''}`)),
-    button([icon('cross'), h('span', { class: 'sr' }, t('cancel'))], () => close(), { class: 'plain icon' })),
-    second && h('p', { class: 'notice warn small' }, icon('person'), t('decide.second', { limit: shownMoney(item.needs_second_above) })),
-    corrections.length > 0 && h('ul', { class: 'small' }, corrections.map((one) => h('li', {}, icon('pen'), ' ', name('field', one.field), ': ',
-      h('s', { class: 'quiet' }, item.result.documents?.[one.document]?.fields[one.field]?.value ?? t('field.none')), ' → ', h('strong', {}, one.value)))),
-    codes.length > 0 && h('fieldset', { class: 'whys' }, h('legend', { class: 'label' }, t('decide.reason')), codes.map((code, index) => h('label', { for: `why-${code}` },
-      radios[index], h('span', {}, name('why', code))))),
-    h('label', { class: 'label', for: 'why' }, t(`decide.note_${act}`)), note, fault,
-    h('div', { class: 'row' }, h('span', { class: 'small quiet grow' }, act === 'note' || act === 'escalate' ? t('decide.logged') : t('decide.undo_hint')), go));
+  const box = h(
+    'div',
+    { class: `sheet ${act}`, role: 'group', 'aria-label': t(`decide.${act}`) },
+    h(
+      'header',
+      { class: 'row' },
+      h(
+        'h2',
+        { class: 'grow' },
+        t(`decide.${act}`),
+        act === 'approve' && total && h('span', {}, ` · ${shownMoney(total)} ${item.currency ?? ''}`),
+      ),
+      button([icon('cross'), h('span', { class: 'sr' }, t('cancel'))], () => close(), { class: 'plain icon' }),
+    ),
+    second &&
+      h(
+        'p',
+        { class: 'notice warn small' },
+        icon('person'),
+        t('decide.second', { limit: shownMoney(item.needs_second_above) }),
+      ),
+    corrections.length > 0 &&
+      h(
+        'ul',
+        { class: 'small' },
+        corrections.map((one) =>
+          h(
+            'li',
+            {},
+            icon('pen'),
+            ' ',
+            name('field', one.field),
+            ': ',
+            h(
+              's',
+              { class: 'quiet' },
+              item.result.documents?.[one.document]?.fields[one.field]?.value ?? t('field.none'),
+            ),
+            ' → ',
+            h('strong', {}, one.value),
+          ),
+        ),
+      ),
+    codes.length > 0 &&
+      h(
+        'fieldset',
+        { class: 'whys' },
+        h('legend', { class: 'label' }, t('decide.reason')),
+        codes.map((code, index) => h('label', { for: `why-${code}` }, radios[index], h('span', {}, name('why', code)))),
+      ),
+    h('label', { class: 'label', for: 'why' }, t(`decide.note_${act}`)),
+    note,
+    fault,
+    h(
+      'div',
+      { class: 'row' },
+      h(
+        'span',
+        { class: 'small quiet grow' },
+        act === 'note' || act === 'escalate' ? t('decide.logged') : t('decide.undo_hint'),
+      ),
+      go,
+    ),
+  );
 
-  const unbind = bind({ title: 'keys.sheet', modal: true, bindings: [
-    { keys: ['Ctrl+Enter'], what: 'decide.send', act: () => void submit() },
-    { keys: ['Escape'], what: 'cancel', act: () => close() },
-  ] });
-  const close = () => { unbind(); box.remove(); closed(); };
+  const unbind = bind({
+    title: 'keys.sheet',
+    modal: true,
+    bindings: [
+      { keys: ['Ctrl+Enter'], what: 'decide.send', act: () => void submit() },
+      { keys: ['Escape'], what: 'cancel', act: () => close() },
+    ],
+  });
+  const close = () => {
+    unbind();
+    box.remove();
+    closed();
+  };
   put(place, box);
   (codes.length ? (radios.find((radio) => radio.checked) ?? radios[0]) : note)?.focus();
   return close;

@@ -2,8 +2,24 @@
 import { fen } from './format.js';
 import { plain } from './amounts.js';
 
-const MONEY = new Set(['total', 'fund_payment', 'other_payment', 'account_payment', 'cash_payment', 'self_paid', 'self_funded', 'deposit', 'top_up',
-  'refund', 'amount_without_tax', 'tax', 'subtotal', 'rounding', 'cash', 'change']);
+const MONEY = new Set([
+  'total',
+  'fund_payment',
+  'other_payment',
+  'account_payment',
+  'cash_payment',
+  'self_paid',
+  'self_funded',
+  'deposit',
+  'top_up',
+  'refund',
+  'amount_without_tax',
+  'tax',
+  'subtotal',
+  'rounding',
+  'cash',
+  'change',
+]);
 const DATES = new Set(['issue_date', 'visit_date', 'admission_date', 'discharge_date']);
 
 /** @param {string} field @returns {'money'|'date'|'text'} */
@@ -56,7 +72,9 @@ export class Draft {
 
   /** @param {number} document @returns {Record<string, string>} */
   of(document) {
-    return Object.fromEntries([...this.changes.values()].filter((one) => one.document === document).map((one) => [one.field, one.value]));
+    return Object.fromEntries(
+      [...this.changes.values()].filter((one) => one.document === document).map((one) => [one.field, one.value]),
+    );
   }
 
   all() {

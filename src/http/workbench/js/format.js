@@ -1,7 +1,11 @@
 // Figures as people read them. Money stays a string of digits until it is shown: no amount passes through a float.
 import { lang, t } from './i18n.js';
 
-/** Money in hundredths, or null where the text is no amount. @param {string|null|undefined} text @returns {number|null} */
+/**
+ * Money in hundredths, or null where the text is no amount.
+ * @param {string|null|undefined} text
+ * @returns {number|null}
+ */
 export function fen(text) {
   const found = /^(-?)(\d{1,12})(?:\.(\d{1,2}))?$/.exec(text ?? '');
   if (!found) return null;
@@ -49,7 +53,13 @@ export const ago = (at) => t('time.ago', { span: span(Date.now() - Date.parse(at
 /** Day and minute in the reader's own time. @param {string|null|undefined} at RFC 3339 */
 export function moment(at) {
   if (!at) return '–';
-  const options = /** @type {const} */ ({ month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hour12: false });
+  const options = /** @type {const} */ ({
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hour12: false,
+  });
   return new Intl.DateTimeFormat(lang() === 'zh' ? 'zh-CN' : 'en-GB', options).format(new Date(at));
 }
 

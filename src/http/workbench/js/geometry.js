@@ -49,8 +49,13 @@ export function affine(from, to) {
     const [x, y] = [px - mx, py - my];
     const target = /** @type {Point} */ (to[index]);
     const [u, v] = [target[0] - tx, target[1] - ty];
-    xx += x * x; xy += x * y; yy += y * y;
-    xu += x * u; yu += y * u; xv += x * v; yv += y * v;
+    xx += x * x;
+    xy += x * y;
+    yy += y * y;
+    xu += x * u;
+    yu += y * u;
+    xv += x * v;
+    yv += y * v;
   });
   const det = xx * yy - xy * xy;
   if (det < 1e-6 * (xx + yy) ** 2) return null;
@@ -71,7 +76,10 @@ export function steadyAffine(from, to) {
   let kept = from.map((_, index) => index);
   let matrix = null;
   for (let round = 0; round < 3; round += 1) {
-    matrix = affine(kept.map((i) => /** @type {Point} */ (from[i])), kept.map((i) => /** @type {Point} */ (to[i])));
+    matrix = affine(
+      kept.map((i) => /** @type {Point} */ (from[i])),
+      kept.map((i) => /** @type {Point} */ (to[i])),
+    );
     if (!matrix) return null;
     const [a, b, c, d, e, f] = /** @type {any} */ (matrix);
     const off = kept.map((i) => {

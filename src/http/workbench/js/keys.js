@@ -1,7 +1,10 @@
 // Keys: each screen says which it has, in order, and the help lists just those.
 import { t } from './i18n.js';
 
-/** @typedef {{ keys: string[], what: import('./i18n.js').Word, act: (event: KeyboardEvent) => void, shown?: string[] }} Binding */
+/**
+ * @typedef {{ keys: string[], what: import('./i18n.js').Word, act: (event: KeyboardEvent) => void, shown?: string[] }}
+ *   Binding
+ */
 /** @typedef {{ title: import('./i18n.js').Word, bindings: Binding[], modal?: boolean }} Scope */
 
 /** The scopes in force, the innermost last. @type {Scope[]} */
@@ -36,7 +39,12 @@ document.addEventListener('keydown', (event) => {
   // Somebody who types means letters; Escape and combinations with Ctrl still mean commands.
   if (event.isComposing || (typing && key !== 'Escape' && !key.startsWith('Ctrl+'))) return;
   // A focused button or link keeps its own keys.
-  if (at instanceof HTMLElement && at.matches('button, a[href], [role="button"]') && (key === 'Enter' || key === 'Space')) return;
+  if (
+    at instanceof HTMLElement &&
+    at.matches('button, a[href], [role="button"]') &&
+    (key === 'Enter' || key === 'Space')
+  )
+    return;
   for (const scope of reachable().toReversed()) {
     const found = scope.bindings.find((binding) => binding.keys.includes(key));
     if (found) {
@@ -51,7 +59,16 @@ document.addEventListener('keydown', (event) => {
 export function printed(key) {
   if (key === '+') return key;
   const names = /** @type {Record<string, string>} */ ({
-    ArrowDown: '↓', ArrowUp: '↑', ArrowLeft: '←', ArrowRight: '→', Escape: 'Esc', Enter: '↵', Space: t('key.space'),
+    ArrowDown: '↓',
+    ArrowUp: '↑',
+    ArrowLeft: '←',
+    ArrowRight: '→',
+    Escape: 'Esc',
+    Enter: '↵',
+    Space: t('key.space'),
   });
-  return key.split('+').map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join(' ');
+  return key
+    .split('+')
+    .map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part))
+    .join(' ');
 }

@@ -15,11 +15,15 @@ import { operationScreen } from './operation.js';
 /** @type {Record<string, Screen>} */
 const SCREENS = { queue: queueScreen, case: caseScreen, audit: auditScreen, operation: operationScreen };
 const TABS = /** @type {const} */ (['queue', 'audit', 'operation']);
+/** What each role has a use for; a service that runs open shows all. @type {Record<string, readonly string[]>} */
+const OF_ROLE = { submitter: [], reviewer: ['queue', 'operation'], auditor: TABS, admin: TABS };
 const THEME = 'claimlens.theme';
 
 const top = h('header', { class: 'top' });
 const root = h('main', { class: 'screen', id: 'screen', tabindex: '-1' });
 let down = () => {};
+
+const tabs = () => TABS.filter((tab) => OF_ROLE[who().role ?? 'admin']?.includes(tab));
 
 function currentTheme() {
   return document.documentElement.dataset.theme ?? 'auto';
@@ -28,8 +32,13 @@ function currentTheme() {
 function nextTheme() {
   const order = ['auto', 'light', 'dark'];
   const next = /** @type {string} */ (order[(order.indexOf(currentTheme()) + 1) % 3]);
-  if (next === 'auto') { delete document.documentElement.dataset.theme; localStorage.removeItem(THEME); }
-  else { document.documentElement.dataset.theme = next; localStorage.setItem(THEME, next); }
+  if (next === 'auto') {
+    delete document.documentElement.dataset.theme;
+    localStorage.removeItem(THEME);
+  } else {
+    document.documentElement.dataset.theme = next;
+    localStorage.setItem(THEME, next);
+  }
   drawTop();
 }
 
@@ -43,17 +52,42 @@ function drawTop() {
   const theme = currentTheme();
   const drawn = theme === 'dark' ? 'moon' : theme === 'light' ? 'sun' : 'auto';
   const name = who().name;
-  put(top,
-    h('a', { class: 'brand', href: '#/queue' }, h('img', { src: new URL('../icon.svg', import.meta.url).href, alt: '' }), 'claimlens'),
-    h('nav', { class: 'row', 'aria-label': t('nav.label') }, TABS.map((tab) => h('a', {
-      class: 'tab', href: `#/${tab}`, 'aria-current': tab === here || (tab === 'queue' && here === 'case') ? 'page' : null,
-    }, t(`nav.${tab}`)))),
+  put(
+    top,
+    h(
+      'a',
+      { class: 'brand', href: '#/queue' },
+      h('img', { src: new URL('../icon.svg', import.meta.url).href, alt: '' }),
+      'claimlens',
+    ),
+    h(
+      'nav',
+      { class: 'row', 'aria-label': t('nav.label') },
+      tabs().map((tab) =>
+        h(
+          'a',
+          {
+            class: 'tab',
+            href: `#/${tab}`,
+            'aria-current': tab === here || (tab === 'queue' && here === 'case') ? 'page' : null,
+          },
+          t(`nav.${tab}`),
+        ),
+      ),
+    ),
     h('span', { class: 'grow' }),
     button([t('help.short'), kbd('?')], help, { class: 'plain', 'aria-label': t('help.title') }),
-    button(lang() === 'en' ? '中文' : 'English', nextLanguage, { class: 'plain', lang: lang() === 'en' ? 'zh-CN' : 'en' }),
-    button(icon(drawn), nextTheme, { class: 'plain icon', 'aria-label': t(`theme.${theme === 'dark' || theme === 'light' ? theme : 'auto'}`),
-      title: t(`theme.${theme === 'dark' || theme === 'light' ? theme : 'auto'}`) }),
-    name && button([icon('person'), name], () => void leave().then(drawTop), { class: 'plain', title: t('session.leave') }),
+    button(lang() === 'en' ? '中文' : 'English', nextLanguage, {
+      class: 'plain',
+      lang: lang() === 'en' ? 'zh-CN' : 'en',
+    }),
+    button(icon(drawn), nextTheme, {
+      class: 'plain icon',
+      'aria-label': t(`theme.${theme === 'dark' || theme === 'light' ? theme : 'auto'}`),
+      title: t(`theme.${theme === 'dark' || theme === 'light' ? theme : 'auto'}`),
+    }),
+    name &&
+      button([icon('person'), name], () => void leave().then(drawTop), { class: 'plain', title: t('session.leave') }),
   );
 }
 
@@ -65,17 +99,43 @@ function show() {
   put(root);
   root.scrollTop = 0;
   document.title = 'claimlens';
+  if (!tabs().length) {
+    put(root, h('div', { class: 'empty' }, h('h2', {}, t('session.no_use')), h('p', {}, t('session.no_use_why'))));
+    down = () => {};
+    return;
+  }
   down = screen(root, parts.slice(1));
 }
 
-bind({ title: 'keys.everywhere', bindings: [
-  { keys: ['?'], what: 'help.title', act: help },
-  { keys: ['Alt+1'], what: 'nav.queue', act: () => { location.hash = '#/queue'; } },
-  { keys: ['Alt+2'], what: 'nav.audit', act: () => { location.hash = '#/audit'; } },
-  { keys: ['Alt+3'], what: 'nav.operation', act: () => { location.hash = '#/operation'; } },
-  { keys: ['Shift+l'], what: 'key.language', act: nextLanguage },
-  { keys: ['Shift+d'], what: 'key.theme', act: nextTheme },
-] });
+bind({
+  title: 'keys.everywhere',
+  bindings: [
+    { keys: ['?'], what: 'help.title', act: help },
+    {
+      keys: ['Alt+1'],
+      what: 'nav.queue',
+      act: () => {
+        location.hash = '#/queue';
+      },
+    },
+    {
+      keys: ['Alt+2'],
+      what: 'nav.audit',
+      act: () => {
+        location.hash = '#/audit';
+      },
+    },
+    {
+      keys: ['Alt+3'],
+      what: 'nav.operation',
+      act: () => {
+        location.hash = '#/operation';
+      },
+    },
+    { keys: ['Shift+l'], what: 'key.language', act: nextLanguage },
+    { keys: ['Shift+d'], what: 'key.theme', act: nextTheme },
+  ],
+});
 
 async function start() {
   document.body.prepend(top, root);
@@ -84,7 +144,14 @@ async function start() {
   try {
     await enter();
   } catch (error) {
-    put(root, h('div', { class: 'page' }, failure(error, () => void start())));
+    put(
+      root,
+      h(
+        'div',
+        { class: 'page' },
+        failure(error, () => void start()),
+      ),
+    );
     return;
   }
   show();

@@ -7,7 +7,9 @@ export function parse(text) {
   return text.split('\n').flatMap((line) => {
     const found = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line);
     if (!found || line.startsWith('#')) return [];
-    const labels = Object.fromEntries([...(found[2] ?? '').matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map((one) => [one[1], one[2]]));
+    const labels = Object.fromEntries(
+      [...(found[2] ?? '').matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map((one) => [one[1], one[2]]),
+    );
     return [{ name: /** @type {string} */ (found[1]), labels, value: Number(found[3]) }];
   });
 }
@@ -16,7 +18,8 @@ export function parse(text) {
 export const named = (samples, name) => samples.filter((one) => one.name === name);
 
 /**
- * The value below which a share of a histogram lies, within its bucket by a straight line; null where nothing was counted.
+ * The value below which a share of a histogram lies, within its bucket by a straight line; null where nothing was
+ * counted.
  * @param {{ le: number, count: number }[]} buckets
  * @param {number} share
  */
@@ -38,6 +41,7 @@ export function quantile(buckets, share) {
 }
 
 /** @param {Sample[]} samples @param {string} stage */
-export const buckets = (samples, stage) => named(samples, 'claimlens_stage_duration_seconds_bucket')
-  .filter((one) => one.labels.stage === stage)
-  .map((one) => ({ le: one.labels.le === '+Inf' ? Infinity : Number(one.labels.le), count: one.value }));
+export const buckets = (samples, stage) =>
+  named(samples, 'claimlens_stage_duration_seconds_bucket')
+    .filter((one) => one.labels.stage === stage)
+    .map((one) => ({ le: one.labels.le === '+Inf' ? Infinity : Number(one.labels.le), count: one.value }));

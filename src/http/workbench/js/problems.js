@@ -29,13 +29,20 @@ export function gather(reasons) {
   return [...found.values()].sort((a, b) => rank(a) - rank(b) || (a.document ?? -1) - (b.document ?? -1));
 }
 
-/** The field that a reason is about: codes and numbers of a repeat are about the paper as a whole. @param {Reason} reason */
+/**
+ * The field that a reason is about: codes and numbers of a repeat are about the paper as a whole.
+ * @param {Reason} reason
+ */
 function subject(reason) {
   if (reason.code.startsWith('seen_before') || reason.code === 'may_have_been_seen_before') return null;
   return reason.fields[0] ?? null;
 }
 
-/** How a field is to be looked at: by the worst that is said of it. @param {Reason[]} reasons @param {number} document */
+/**
+ * How a field is to be looked at: by the worst that is said of it.
+ * @param {Reason[]} reasons
+ * @param {number} document
+ */
 export function troubled(reasons, document) {
   /** @type {Set<string>} */
   const fields = new Set();
@@ -46,4 +53,10 @@ export function troubled(reasons, document) {
     }
   }
   return fields;
+}
+
+/** The document that the first reason is about. @param {import('./types.js').Result} result */
+export function foremost(result) {
+  const reason = result.reasons?.find((one) => one.severity === 'blocking' && one.document !== undefined);
+  return reason?.document ?? 0;
 }

@@ -1,9 +1,15 @@
 // The audit log's promises, checked here and now with the browser's own cryptography: C2SP signed notes and
 // `tlog-proof`, RFC 9162 Merkle trees over SHA-256, Ed25519 signatures. Nothing of it trusts the service's word.
 
-/** @typedef {{ origin: string, size: number, root: Uint8Array, text: string, signatures: { name: string, id: string, bytes: Uint8Array }[] }} Checkpoint */
+/**
+ * @typedef {{ origin: string, size: number, root: Uint8Array, text: string, signatures: { name: string, id: string,
+ *   bytes: Uint8Array }[] }} Checkpoint
+ */
 /** @typedef {{ name: string, id: string, bytes: Uint8Array, text: string }} LogKey */
-/** @typedef {{ seq: number, at: string, kind: string, subject: string, payload: string, prev: string, bytes: Uint8Array }} Leaf */
+/**
+ * @typedef {{ seq: number, at: string, kind: string, subject: string, payload: string, prev: string, bytes: Uint8Array
+ *   }} Leaf
+ */
 /** @typedef {{ leaf: Leaf, index: number, hashes: Uint8Array[], checkpoint: Checkpoint }} Proof */
 
 const DOMAIN = 'claimlens log entry v1\0';
@@ -17,7 +23,10 @@ export function joined(...parts) {
   const all = parts.map((part) => (typeof part === 'string' ? encoder.encode(part) : Uint8Array.from(part)));
   const out = new Uint8Array(all.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
-  for (const part of all) { out.set(part, at); at += part.length; }
+  for (const part of all) {
+    out.set(part, at);
+    at += part.length;
+  }
   return out;
 }
 
@@ -36,7 +45,11 @@ export function unhex(text) {
 /** Bytes of base64, which may be written in one way only. @param {string} text */
 export function unbase64(text) {
   let binary;
-  try { binary = atob(text); } catch { throw new Malformed('not base64'); }
+  try {
+    binary = atob(text);
+  } catch {
+    throw new Malformed('not base64');
+  }
   if (btoa(binary) !== text) throw new Malformed('not canonical base64');
   return Uint8Array.from(binary, (char) => char.charCodeAt(0));
 }
@@ -60,11 +73,14 @@ export function checkpoint(note) {
   const found = /^((\S+)\n(0|[1-9]\d{0,15})\n(\S+)\n)\n((?:— \S+ \S+\n)+)$/.exec(note);
   if (!found) throw new Malformed('not a signed checkpoint');
   const [, text = '', origin = '', size = '', root = '', lines = ''] = found;
-  const signatures = lines.trim().split('\n').map((line) => {
-    const [, name = '', base64 = ''] = line.split(' ');
-    const bytes = unbase64(base64);
-    return { name, id: hex(bytes.slice(0, 4)), bytes: bytes.slice(4) };
-  });
+  const signatures = lines
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [, name = '', base64 = ''] = line.split(' ');
+      const bytes = unbase64(base64);
+      return { name, id: hex(bytes.slice(0, 4)), bytes: bytes.slice(4) };
+    });
   return { origin, size: Number(size), root: unbase64(root), text, signatures };
 }
 
@@ -94,7 +110,8 @@ export async function signedBy(state, key) {
 export function leafOf(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const domain = encoder.encode(DOMAIN);
-  if (bytes.length < domain.length + 8 || !same(bytes.slice(0, domain.length), domain)) throw new Malformed('not an entry of this log');
+  if (bytes.length < domain.length + 8 || !same(bytes.slice(0, domain.length), domain))
+    throw new Malformed('not an entry of this log');
   let at = domain.length;
   const seq = Number(view.getBigUint64(at));
   at += 8;
@@ -108,10 +125,22 @@ export function leafOf(bytes) {
   };
   const [when, kind, subject] = [text(), text(), text()];
   if (bytes.length !== at + 64) throw new Malformed('an entry of another length');
-  return { seq, at: when, kind, subject, payload: hex(bytes.slice(at, at + 32)), prev: hex(bytes.slice(at + 32)), bytes };
+  return {
+    seq,
+    at: when,
+    kind,
+    subject,
+    payload: hex(bytes.slice(at, at + 32)),
+    prev: hex(bytes.slice(at + 32)),
+    bytes,
+  };
 }
 
-/** The bytes of an entry, from its fields. @param {{ seq: number, at: string, kind: string, subject: string, prev_hash: string }} entry @param {Uint8Array} payloadHash */
+/**
+ * The bytes of an entry, from its fields.
+ * @param {{ seq: number, at: string, kind: string, subject: string, prev_hash: string }} entry
+ * @param {Uint8Array} payloadHash
+ */
 export function entryBytes(entry, payloadHash) {
   const seq = new Uint8Array(8);
   new DataView(seq.buffer).setBigUint64(0, BigInt(entry.seq));
@@ -129,7 +158,12 @@ export function proof(text) {
   const found = /^c2sp\.org\/tlog-proof@v1\nextra (\S+)\nindex (0|[1-9]\d{0,15})\n((?:\S+\n)*)\n([\s\S]+)$/.exec(text);
   if (!found) throw new Malformed('not a proof');
   const [, extra = '', index = '', hashes = '', note = ''] = found;
-  return { leaf: leafOf(unbase64(extra)), index: Number(index), hashes: hashes.split('\n').filter(Boolean).map(unbase64), checkpoint: checkpoint(note) };
+  return {
+    leaf: leafOf(unbase64(extra)),
+    index: Number(index),
+    hashes: hashes.split('\n').filter(Boolean).map(unbase64),
+    checkpoint: checkpoint(note),
+  };
 }
 
 /**
@@ -151,7 +185,11 @@ export async function included(leaf, index, size, hashes, root) {
     const left = fn % 2n === 1n || fn === sn;
     result = left ? await sha256([1], other, result) : await sha256([1], result, other);
     steps.push({ side: left ? 'left' : 'right', with: hex(other), result: hex(result) });
-    if (left) while (fn % 2n === 0n && fn !== 0n) { fn >>= 1n; sn >>= 1n; }
+    if (left)
+      while (fn % 2n === 0n && fn !== 0n) {
+        fn >>= 1n;
+        sn >>= 1n;
+      }
     fn >>= 1n;
     sn >>= 1n;
   }
@@ -160,7 +198,8 @@ export async function included(leaf, index, size, hashes, root) {
 
 /**
  * Whether a log of `size2` entries continues one of `size1` (RFC 9162, 2.1.4.2).
- * @param {number} size1 @param {Uint8Array} root1 @param {number} size2 @param {Uint8Array} root2 @param {Uint8Array[]} hashes
+ * @param {number} size1 @param {Uint8Array} root1 @param {number} size2 @param {Uint8Array} root2 @param
+ *   {Uint8Array[]} hashes
  */
 export async function continues(size1, root1, size2, root2, hashes) {
   if (size1 === size2) return hashes.length === 0 && same(root1, root2);
@@ -169,7 +208,10 @@ export async function continues(size1, root1, size2, root2, hashes) {
   const path = [...hashes];
   let [fn, sn] = [BigInt(size1 - 1), BigInt(size2 - 1)];
   if ((BigInt(size1) & BigInt(size1 - 1)) === 0n) path.unshift(root1);
-  while (fn % 2n === 1n) { fn >>= 1n; sn >>= 1n; }
+  while (fn % 2n === 1n) {
+    fn >>= 1n;
+    sn >>= 1n;
+  }
   const first = path.shift();
   if (!first) return false;
   let [fr, sr] = [first, first];
@@ -178,7 +220,10 @@ export async function continues(size1, root1, size2, root2, hashes) {
     if (fn % 2n === 1n || fn === sn) {
       fr = await sha256([1], other, fr);
       sr = await sha256([1], other, sr);
-      while (fn % 2n === 0n && fn !== 0n) { fn >>= 1n; sn >>= 1n; }
+      while (fn % 2n === 0n && fn !== 0n) {
+        fn >>= 1n;
+        sn >>= 1n;
+      }
     } else {
       sr = await sha256([1], sr, other);
     }
@@ -188,7 +233,11 @@ export async function continues(size1, root1, size2, root2, hashes) {
   return sn === 0n && same(fr, root1) && same(sr, root2);
 }
 
-/** SHA-256 over salt and text, as the log hashes what could be guessed. @param {string} salt hex @param {string} text */
+/**
+ * SHA-256 over salt and text, as the log hashes what could be guessed.
+ * @param {string} salt hex
+ * @param {string} text
+ */
 export async function salted(salt, text) {
   const bytes = unhex(salt);
   const length = new Uint8Array(4);

@@ -10,11 +10,19 @@ import { button, dialog, failure, kbd, toast, wrong } from './ui.js';
 
 /** @typedef {import('./types.js').Summary} Summary */
 
-const EVERY = 4000;
+const EVERY = 5000;
 const REST = 250;
 const STATES = /** @type {const} */ (['open', 'mine', 'second', 'waiting', 'closed']);
 const ORDERS = /** @type {const} */ (['due', 'risk', 'amount', 'oldest']);
-const KINDS = ['medical_outpatient_bill', 'medical_inpatient_bill', 'vat_invoice', 'till_receipt', 'expense_list', 'discharge_record', 'unknown'];
+const KINDS = [
+  'medical_outpatient_bill',
+  'medical_inpatient_bill',
+  'vat_invoice',
+  'till_receipt',
+  'expense_list',
+  'discharge_record',
+  'unknown',
+];
 const CHIPS = 3;
 
 /** What somebody chose lasts as long as the page. */
@@ -39,12 +47,22 @@ export function queueScreen(root) {
   const below = h('div', { class: 'queue-below' });
   const trouble = h('div', { class: 'queue-trouble' });
   put(root, h('div', { class: 'page queue' }, head, bar, trouble, list, below));
-  put(list, Array.from({ length: 7 }, () => h('div', { class: 'case-row' }, h('div', { class: 'skeleton line grow' }))));
+  put(
+    list,
+    Array.from({ length: 7 }, () => h('div', { class: 'case-row' }, h('div', { class: 'skeleton line grow' }))),
+  );
 
-  const search = h('input', { class: 'input search', type: 'search', placeholder: t('queue.search'), 'aria-label': t('queue.search'),
-    value: filters.chosen.q ?? '' });
+  const search = h('input', {
+    class: 'input search',
+    type: 'search',
+    placeholder: t('queue.search'),
+    'aria-label': t('queue.search'),
+    value: filters.chosen.q ?? '',
+  });
   search.addEventListener('input', () => choose({ q: search.value.trim() }));
-  search.addEventListener('keydown', (event) => { if (event.key === 'Enter' || event.key === 'Escape') search.blur(); });
+  search.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' || event.key === 'Escape') search.blur();
+  });
 
   /** @param {Record<string, string>} change */
   function choose(change) {
@@ -57,10 +75,12 @@ export function queueScreen(root) {
   }
 
   function query() {
-    const q = new URLSearchParams({ limit: '50', order: filters.chosen.order || 'due' });
+    const q = new URLSearchParams({ limit: '30', order: filters.chosen.order || 'due' });
     if (view.tab === 'open') for (const state of ['open', 'held', 'second']) q.append('state', state);
-    else if (view.tab === 'mine') { q.append('state', 'held'); q.set('mine', 'true'); }
-    else q.append('state', view.tab);
+    else if (view.tab === 'mine') {
+      q.append('state', 'held');
+      q.set('mine', 'true');
+    } else q.append('state', view.tab);
     for (const key of ['reason', 'kind', 'min', 'max', 'q']) if (filters.chosen[key]) q.set(key, filters.chosen[key]);
     return q;
   }
@@ -80,7 +100,10 @@ export function queueScreen(root) {
       }
     } catch (error) {
       if (gone) return;
-      put(trouble, failure(error, () => void load()));
+      put(
+        trouble,
+        failure(error, () => void load()),
+      );
       if (!page) put(list);
     }
     timer = setTimeout(() => void load(), document.hidden ? EVERY * 4 : EVERY);
@@ -111,13 +134,20 @@ export function queueScreen(root) {
     drawBar();
     const all = cases();
     view.selected = Math.max(0, Math.min(view.selected, all.length - 1));
+    // An empty list is none to those who listen to the page.
+    if (all.length) list.setAttribute('role', 'list');
+    else list.removeAttribute('role');
     if (!all.length) {
       put(list, emptiness());
       put(below);
       return;
     }
     put(list, all.map(row));
-    put(below, next && button(t('queue.more'), () => void loadMore()), h('span', { class: 'quiet small' }, t('queue.shown', { n: count(all.length) })));
+    put(
+      below,
+      next && button(t('queue.more'), () => void loadMore()),
+      h('span', { class: 'quiet small' }, t('queue.shown', { n: count(all.length) })),
+    );
     fetchAhead();
   }
 
@@ -131,13 +161,24 @@ export function queueScreen(root) {
   function emptiness() {
     const filtered = ['reason', 'kind', 'min', 'max', 'q'].some((key) => filters.chosen[key]);
     if (filtered) {
-      return h('div', { class: 'empty' }, h('h2', {}, t('queue.none_filtered')),
-        button(t('queue.clear'), () => { search.value = ''; choose({ reason: '', kind: '', min: '', max: '', q: '' }); }));
+      return h(
+        'div',
+        { class: 'empty' },
+        h('h2', {}, t('queue.none_filtered')),
+        button(t('queue.clear'), () => {
+          search.value = '';
+          choose({ reason: '', kind: '', min: '', max: '', q: '' });
+        }),
+      );
     }
     const text = view.tab === 'open' ? t('queue.none_open') : t('queue.none_here');
-    return h('div', { class: 'empty' }, h('h2', {}, text),
+    return h(
+      'div',
+      { class: 'empty' },
+      h('h2', {}, text),
       view.tab === 'open' && h('p', {}, t('queue.how_to_fill')),
-      view.tab === 'open' && h('p', {}, h('code', { class: 'mono' }, 'make demo')));
+      view.tab === 'open' && h('p', {}, h('code', { class: 'mono' }, 'make demo')),
+    );
   }
 
   function drawHead() {
@@ -146,47 +187,108 @@ export function queueScreen(root) {
     const over = clocks.filter((one) => one.left < 0).length;
     const soon = clocks.filter((one) => one.tone === 'warn').length;
     const searching = document.activeElement === search;
-    put(head, h('div', { class: 'grow' }, h('h1', {}, t('nav.queue')),
-      h('p', { class: 'row small quiet' },
-        over > 0 && h('span', { class: 'chip bad' }, icon('clock'), t('queue.overdue', { n: over })),
-        soon > 0 && h('span', { class: 'chip warn' }, icon('clock'), t('queue.soon', { n: soon })),
-        !over && !soon && all.length > 0 && t('queue.calm'))),
-    search, button([t('queue.next'), kbd('n')], () => void takeNext(), { class: 'primary' }));
+    put(
+      head,
+      h(
+        'div',
+        { class: 'grow' },
+        h('h1', {}, t('nav.queue')),
+        h(
+          'p',
+          { class: 'row small quiet' },
+          over > 0 && h('span', { class: 'chip bad' }, icon('clock'), t('queue.overdue', { n: over })),
+          soon > 0 && h('span', { class: 'chip warn' }, icon('clock'), t('queue.soon', { n: soon })),
+          !over && !soon && all.length > 0 && t('queue.calm'),
+        ),
+      ),
+      search,
+      button([t('queue.next'), kbd('n')], () => void takeNext(), { class: 'primary' }),
+    );
     if (searching) search.focus();
   }
 
   function drawBar() {
     const counts = page?.counts;
     const total = counts ? (counts.open ?? 0) + (counts.held ?? 0) + (counts.second ?? 0) : null;
-    const figures = /** @type {Record<string, number|null|undefined>} */ ({ open: total, mine: counts?.mine, second: counts?.second, waiting: counts?.waiting });
+    const figures = /** @type {Record<string, number|null|undefined>} */ ({
+      open: total,
+      mine: counts?.mine,
+      second: counts?.second,
+      waiting: counts?.waiting,
+    });
     const focused = bar.contains(document.activeElement) ? document.activeElement?.id : null;
     const known = [...reasons].sort((a, b) => name('code', a).localeCompare(name('code', b)));
     const chosen = filters.chosen.reason;
     if (chosen && !known.includes(chosen)) known.push(chosen);
-    put(bar,
-      h('div', { class: 'segments', role: 'group', 'aria-label': t('queue.states') }, STATES.map((state) => h('button', {
-        type: 'button', 'aria-pressed': String(view.tab === state), on: { click: () => { view.tab = state; choose({}); } },
-      }, t(`tab.${state}`), figures[state] ? h('span', { class: 'count' }, count(figures[state] ?? 0)) : null))),
+    put(
+      bar,
+      h(
+        'div',
+        { class: 'segments', role: 'group', 'aria-label': t('queue.states') },
+        STATES.map((state) =>
+          h(
+            'button',
+            {
+              type: 'button',
+              'aria-pressed': String(view.tab === state),
+              on: {
+                click: () => {
+                  view.tab = state;
+                  choose({});
+                },
+              },
+            },
+            t(`tab.${state}`),
+            figures[state] ? h('span', { class: 'count' }, count(figures[state] ?? 0)) : null,
+          ),
+        ),
+      ),
       h('span', { class: 'grow' }),
-      select('order', ORDERS.map((one) => [one, t(`order.${one}`)]), filters.chosen.order || 'due'),
-      select('kind', [['', t('queue.any_kind')], ...KINDS.map((one) => /** @type {[string, string]} */ ([one, name('kind', one)]))], filters.chosen.kind ?? ''),
-      select('reason', [['', t('queue.any_reason')], ...known.map((one) => /** @type {[string, string]} */ ([one, name('code', one)]))], chosen ?? ''),
-      amount('min'), amount('max'));
+      select(
+        'order',
+        ORDERS.map((one) => [one, t(`order.${one}`)]),
+        filters.chosen.order || 'due',
+      ),
+      select(
+        'kind',
+        [['', t('queue.any_kind')], ...KINDS.map((one) => /** @type {[string, string]} */ ([one, name('kind', one)]))],
+        filters.chosen.kind ?? '',
+      ),
+      select(
+        'reason',
+        [
+          ['', t('queue.any_reason')],
+          ...known.map((one) => /** @type {[string, string]} */ ([one, name('code', one)])),
+        ],
+        chosen ?? '',
+      ),
+      amount('min'),
+      amount('max'),
+    );
     if (focused) document.getElementById(focused)?.focus();
   }
 
   /** @param {string} key @param {[string, string][]} options @param {string} value */
   function select(key, options, value) {
-    const element = h('select', { class: 'select', id: `queue-${key}`, 'aria-label': t(/** @type {any} */ (`queue.by_${key}`)) },
-      options.map(([code, text]) => h('option', { value: code, selected: code === value }, text)));
+    const element = h(
+      'select',
+      { class: 'select', id: `queue-${key}`, 'aria-label': t(/** @type {any} */ (`queue.by_${key}`)) },
+      options.map(([code, text]) => h('option', { value: code, selected: code === value }, text)),
+    );
     element.addEventListener('change', () => choose({ [key]: element.value }));
     return element;
   }
 
   /** @param {'min'|'max'} key */
   function amount(key) {
-    const input = h('input', { class: 'input amount', id: `queue-${key}`, inputmode: 'decimal', placeholder: t(`queue.${key}`), 'aria-label': t(`queue.${key}`),
-      value: filters.chosen[key] ?? '' });
+    const input = h('input', {
+      class: 'input amount',
+      id: `queue-${key}`,
+      inputmode: 'decimal',
+      placeholder: t(`queue.${key}`),
+      'aria-label': t(`queue.${key}`),
+      value: filters.chosen[key] ?? '',
+    });
     input.addEventListener('change', () => {
       const sound = /^(\d{1,10}(\.\d{1,2})?)?$/.test(input.value.trim());
       input.setAttribute('aria-invalid', String(!sound));
@@ -202,26 +304,78 @@ export function queueScreen(root) {
     const risk = one.wrong_approval_ppm === null ? null : one.wrong_approval_ppm / 1e6;
     const shown = one.reasons.slice(0, CHIPS);
     const rest = one.reasons.length - shown.length;
-    return h('div', { class: 'case-row', role: 'listitem', 'data-id': one.id, 'aria-current': index === view.selected ? 'true' : null,
-      on: { click: () => { location.hash = `#/case/${one.id}`; } } },
-    h('div', { class: `due ${due.tone}` }, icon('clock'), h('span', {}, due.text), h('span', { class: 'small quiet' }, moment(one.due_at))),
-    h('div', { class: 'what' },
-      h('a', { class: 'case-link cut', href: `#/case/${one.id}` }, one.external_id ?? one.id),
-      h('span', { class: 'small quiet cut' }, name('kind', one.kind), one.documents > 1 && ` · ${t('queue.documents', { n: one.documents })}`)),
-    h('div', { class: 'chips' },
-      one.escalated && h('span', { class: 'chip bad' }, icon('flag'), t('case.escalated')),
-      one.appeal && h('span', { class: 'chip accent' }, t('case.appeal')),
-      one.state === 'second' && h('span', { class: 'chip accent' }, t('state.second')),
-      one.verdict && h('span', { class: 'chip' }, name('verdict', one.verdict)),
-      shown.map((code) => h('span', { class: 'chip' }, name('code', code))),
-      rest > 0 && h('span', { class: 'chip', title: one.reasons.slice(CHIPS).map((code) => name('code', code)).join('\n') }, `+${rest}`)),
-    h('div', { class: 'risk', title: t('queue.risk_why') },
-      h('span', { class: 'small' }, risk === null ? t('queue.not_judged') : percent(risk)),
-      h('span', { class: 'bar' }, meter(risk))),
-    h('div', { class: 'num amount-cell' }, h('strong', {}, shownMoney(one.amount)), h('span', { class: 'small quiet' }, one.currency ?? '')),
-    h('div', { class: 'held small' }, one.holder
-      ? h('span', { class: `chip ${mine ? 'accent' : ''}` }, icon('person'), mine ? t('queue.mine') : one.holder)
-      : h('span', { class: 'quiet' }, ago(one.opened_at))));
+    return h(
+      'div',
+      {
+        class: 'case-row',
+        role: 'listitem',
+        'data-id': one.id,
+        'aria-current': index === view.selected ? 'true' : null,
+        on: {
+          click: () => {
+            location.hash = `#/case/${one.id}`;
+          },
+        },
+      },
+      h(
+        'div',
+        { class: `due ${due.tone}` },
+        icon('clock'),
+        h('span', {}, due.text),
+        h('span', { class: 'small quiet' }, moment(one.due_at)),
+      ),
+      h(
+        'div',
+        { class: 'what' },
+        h('a', { class: 'case-link cut', href: `#/case/${one.id}` }, one.external_id ?? one.id),
+        h(
+          'span',
+          { class: 'small quiet cut' },
+          name('kind', one.kind ?? 'unknown'),
+          one.documents > 1 && ` · ${t('queue.documents', { n: one.documents })}`,
+        ),
+      ),
+      h(
+        'div',
+        { class: 'chips' },
+        one.escalated && h('span', { class: 'chip bad' }, icon('flag'), t('case.escalated')),
+        one.appeal && h('span', { class: 'chip accent' }, t('case.appeal')),
+        one.second && h('span', { class: 'chip accent' }, t('state.second')),
+        one.verdict && h('span', { class: 'chip' }, name('verdict', one.verdict)),
+        shown.map((code) => h('span', { class: 'chip' }, name('code', code))),
+        rest > 0 &&
+          h(
+            'span',
+            {
+              class: 'chip',
+              title: one.reasons
+                .slice(CHIPS)
+                .map((code) => name('code', code))
+                .join('\n'),
+            },
+            `+${rest}`,
+          ),
+      ),
+      h(
+        'div',
+        { class: 'risk', title: t('queue.risk_why') },
+        h('span', { class: 'small' }, risk === null ? t('queue.not_judged') : percent(risk)),
+        h('span', { class: 'bar' }, meter(risk)),
+      ),
+      h(
+        'div',
+        { class: 'num amount-cell' },
+        h('strong', {}, shownMoney(one.amount)),
+        h('span', { class: 'small quiet' }, one.currency ?? ''),
+      ),
+      h(
+        'div',
+        { class: 'held small' },
+        one.holder
+          ? h('span', { class: `chip ${mine ? 'accent' : ''}` }, icon('person'), mine ? t('queue.mine') : one.holder)
+          : h('span', { class: 'quiet' }, ago(one.opened_at)),
+      ),
+    );
   }
 
   /** The risk on a scale on which a hundredth and a tenth can be told apart. @param {number|null} risk */
@@ -238,8 +392,10 @@ export function queueScreen(root) {
     if (!all.length) return;
     view.selected = Math.max(0, Math.min(all.length - 1, view.selected + by));
     [...list.children].forEach((child, index) => {
-      if (index === view.selected) { child.setAttribute('aria-current', 'true'); child.scrollIntoView({ block: 'nearest' }); }
-      else child.removeAttribute('aria-current');
+      if (index === view.selected) {
+        child.setAttribute('aria-current', 'true');
+        child.scrollIntoView({ block: 'nearest' });
+      } else child.removeAttribute('aria-current');
     });
     fetchAhead();
     if (view.selected === all.length - 1) void loadMore();
@@ -263,8 +419,16 @@ export function queueScreen(root) {
     if (!one) return;
     try {
       const item = await openCase(one.id);
-      if (item.holder && item.holder === who().name) { await act(item, 'release'); toast(t('case.released')); await load(); return; }
-      if (item.holder) { confirmTakeover(item); return; }
+      if (item.holder && item.holder === who().name) {
+        await act(item, 'release');
+        toast(t('case.released'));
+        await load();
+        return;
+      }
+      if (item.holder) {
+        confirmTakeover(item);
+        return;
+      }
       await act(item, 'claim', { takeover: false });
       location.hash = `#/case/${one.id}`;
     } catch (error) {
@@ -276,26 +440,68 @@ export function queueScreen(root) {
   function confirmTakeover(item) {
     dialog(t('case.takeover_title'), (close) => [
       h('p', {}, t('case.takeover_why', { holder: item.holder ?? '?', until: moment(item.held_until) })),
-      h('div', { class: 'foot' }, button(t('cancel'), close),
-        button(t('case.takeover'), () => {
-          close();
-          act(item, 'claim', { takeover: true }).then(() => { location.hash = `#/case/${item.id}`; }, (error) => toast(wrong(error), { bad: true }));
-        }, { class: 'primary' })),
+      h(
+        'div',
+        { class: 'foot' },
+        button(t('cancel'), close),
+        button(
+          t('case.takeover'),
+          () => {
+            close();
+            act(item, 'claim', { takeover: true }).then(
+              () => {
+                location.hash = `#/case/${item.id}`;
+              },
+              (error) => toast(wrong(error), { bad: true }),
+            );
+          },
+          { class: 'primary' },
+        ),
+      ),
     ]);
   }
 
-  const unbind = bind({ title: 'nav.queue', bindings: [
-    { keys: ['j', 'ArrowDown'], what: 'key.down', act: () => move(1) },
-    { keys: ['k', 'ArrowUp'], what: 'key.up', act: () => move(-1) },
-    { keys: ['Enter', 'o'], what: 'key.open', act: () => { const one = selected(); if (one) location.hash = `#/case/${one.id}`; } },
-    { keys: ['n'], what: 'key.next', act: () => void takeNext() },
-    { keys: ['t'], what: 'key.take', act: () => void take() },
-    { keys: ['m'], what: 'key.mine', act: () => { view.tab = view.tab === 'mine' ? 'open' : 'mine'; choose({}); } },
-    { keys: ['/'], what: 'queue.search', act: () => search.focus() },
-    ...STATES.map((state, index) => ({ keys: [String(index + 1)], what: /** @type {const} */ (`tab.${state}`), act: () => { view.tab = state; choose({}); } })),
-  ] });
+  const unbind = bind({
+    title: 'nav.queue',
+    bindings: [
+      { keys: ['j', 'ArrowDown'], what: 'key.down', act: () => move(1) },
+      { keys: ['k', 'ArrowUp'], what: 'key.up', act: () => move(-1) },
+      {
+        keys: ['Enter', 'o'],
+        what: 'key.open',
+        act: () => {
+          const one = selected();
+          if (one) location.hash = `#/case/${one.id}`;
+        },
+      },
+      { keys: ['n'], what: 'key.next', act: () => void takeNext() },
+      { keys: ['t'], what: 'key.take', act: () => void take() },
+      {
+        keys: ['m'],
+        what: 'key.mine',
+        act: () => {
+          view.tab = view.tab === 'mine' ? 'open' : 'mine';
+          choose({});
+        },
+      },
+      { keys: ['/'], what: 'queue.search', act: () => search.focus() },
+      ...STATES.map((state, index) => ({
+        keys: [String(index + 1)],
+        what: /** @type {const} */ (`tab.${state}`),
+        act: () => {
+          view.tab = state;
+          choose({});
+        },
+      })),
+    ],
+  });
   drawHead();
   drawBar();
   void load();
-  return () => { gone = true; clearTimeout(timer); clearTimeout(resting); unbind(); };
+  return () => {
+    gone = true;
+    clearTimeout(timer);
+    clearTimeout(resting);
+    unbind();
+  };
 }

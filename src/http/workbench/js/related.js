@@ -12,7 +12,18 @@ import { button, failure, kbd } from './ui.js';
 /** @typedef {{ claim: string, shared: string[] }} Related */
 
 const BLINK = 420;
-const SHOWN = ['total', 'issue_date', 'visit_date', 'bill_code', 'bill_number', 'invoice_number', 'check_code', 'payer_name', 'issuer_name', 'total_in_words'];
+const SHOWN = [
+  'total',
+  'issue_date',
+  'visit_date',
+  'bill_code',
+  'bill_number',
+  'invoice_number',
+  'check_code',
+  'payer_name',
+  'issuer_name',
+  'total_in_words',
+];
 
 /** @type {Map<string, Promise<{ related: Related[] }>>} */
 const asked = new Map();
@@ -35,14 +46,41 @@ export function relatedOf(claim) {
  */
 export function relatedList(claim, compare, found) {
   const body = h('div', { class: 'related' }, h('div', { class: 'skeleton line' }));
-  const load = () => void relatedOf(claim).then(({ related }) => {
-    found(related.length);
-    put(body, related.length ? h('ul', {}, related.map((one) => h('li', { class: 'row' },
-      h('span', { class: 'mono cut grow' }, one.claim),
-      h('span', { class: 'chips' }, one.shared.map((trait) => h('span', { class: `chip ${trait === 'issuer' || trait === 'camera' ? '' : 'warn'}` }, name('trait', trait)))),
-      button([icon('blink'), t('related.compare')], () => compare(one.claim), { class: 'tiny' }))))
-      : h('p', { class: 'quiet' }, t('related.none')));
-  }, (error) => put(body, failure(error, load)));
+  const load = () =>
+    void relatedOf(claim).then(
+      ({ related }) => {
+        found(related.length);
+        put(
+          body,
+          related.length
+            ? h(
+                'ul',
+                {},
+                related.map((one) =>
+                  h(
+                    'li',
+                    { class: 'row' },
+                    h('span', { class: 'mono cut grow' }, one.claim),
+                    h(
+                      'span',
+                      { class: 'chips' },
+                      one.shared.map((trait) =>
+                        h(
+                          'span',
+                          { class: `chip ${trait === 'issuer' || trait === 'camera' ? '' : 'warn'}` },
+                          name('trait', trait),
+                        ),
+                      ),
+                    ),
+                    button([icon('blink'), t('related.compare')], () => compare(one.claim), { class: 'tiny' }),
+                  ),
+                ),
+              )
+            : h('p', { class: 'quiet' }, t('related.none')),
+        );
+      },
+      (error) => put(body, failure(error, load)),
+    );
   load();
   return body;
 }
@@ -87,22 +125,54 @@ export function compare(here, other) {
     box.remove();
     if (before instanceof HTMLElement) before.focus();
   };
-  const box = h('div', { class: 'compare', role: 'dialog', 'aria-modal': 'true', 'aria-label': t('compare.title'), tabindex: '-1' },
-    h('header', { class: 'row' }, h('h2', {}, t('compare.title')), h('span', { class: 'grow' }), modes,
-      button([t('key.close'), kbd('Escape')], close, { class: 'plain' })), note, sides, facts);
+  const box = h(
+    'div',
+    { class: 'compare', role: 'dialog', 'aria-modal': 'true', 'aria-label': t('compare.title'), tabindex: '-1' },
+    h(
+      'header',
+      { class: 'row' },
+      h('h2', {}, t('compare.title')),
+      h('span', { class: 'grow' }),
+      modes,
+      button([t('key.close'), kbd('Escape')], close, { class: 'plain' }),
+    ),
+    note,
+    sides,
+    facts,
+  );
 
   async function draw() {
     clearInterval(timer);
-    put(modes, /** @type {const} */ (['side', 'blink', 'difference']).map((one) => h('button', {
-      type: 'button', 'aria-pressed': String(one === mode), on: { click: () => { mode = one; void draw(); } },
-    }, t(`compare.${one}`))));
+    put(
+      modes,
+      /** @type {const} */ (['side', 'blink', 'difference']).map((one) =>
+        h(
+          'button',
+          {
+            type: 'button',
+            'aria-pressed': String(one === mode),
+            on: {
+              click: () => {
+                mode = one;
+                void draw();
+              },
+            },
+          },
+          t(`compare.${one}`),
+        ),
+      ),
+    );
     try {
       result ??= await get(`/v1/claims/${encodeURIComponent(other)}`);
       const there = result?.documents?.[index];
-      if (!there) { put(sides, h('p', { class: 'quiet' }, t('compare.gone'))); return; }
+      if (!there) {
+        put(sides, h('p', { class: 'quiet' }, t('compare.gone')));
+        return;
+      }
       const [one, two] = await Promise.all([picture(here.id, here.index, 'page'), picture(other, index, 'page')]);
       if (!one || !two || !box.isConnected) return;
-      const figure = (/** @type {string} */ url, /** @type {string} */ text) => h('figure', {}, h('img', { src: url, alt: text }), h('figcaption', { class: 'small quiet' }, text));
+      const figure = (/** @type {string} */ url, /** @type {string} */ text) =>
+        h('figure', {}, h('img', { src: url, alt: text }), h('figcaption', { class: 'small quiet' }, text));
       const names = [t('compare.this'), t('compare.that', { id: other })];
       if (mode === 'side') {
         put(note);
@@ -113,17 +183,43 @@ export function compare(here, other) {
         put(note, fit ? t('compare.laid', { n: fit.used }) : t('compare.not_laid'), ' ', t('compare.hold'));
         over(one.url, two.url, there, fit?.matrix ?? null, names);
       }
-      put(facts, table(there), (result?.documents?.length ?? 0) > 1 && h('div', { class: 'chips' }, result?.documents?.map((doc, n) =>
-        button(`${n + 1} · ${name('kind', doc.kind)}`, () => { index = n; void draw(); }, { class: 'chip', 'aria-pressed': String(n === index) }))));
+      put(
+        facts,
+        table(there),
+        (result?.documents?.length ?? 0) > 1 &&
+          h(
+            'div',
+            { class: 'chips' },
+            result?.documents?.map((doc, n) =>
+              button(
+                `${n + 1} · ${name('kind', doc.kind)}`,
+                () => {
+                  index = n;
+                  void draw();
+                },
+                { class: 'chip', 'aria-pressed': String(n === index) },
+              ),
+            ),
+          ),
+      );
     } catch (error) {
-      put(sides, failure(error, () => void draw()));
+      put(
+        sides,
+        failure(error, () => void draw()),
+      );
     }
   }
 
   /** @type {(on: boolean) => void} */
   let flip = () => {};
 
-  /** @param {string} one @param {string} two @param {Doc} there @param {number[]|null} matrix @param {string[]} names */
+  /**
+   * @param {string} one
+   * @param {string} two
+   * @param {Doc} there
+   * @param {number[]|null} matrix
+   * @param {string[]} names
+   */
   function over(one, two, there, matrix, names) {
     const [width, height] = here.doc.page_size;
     const scale = Math.min((sides.clientWidth || 1100) / width, (window.innerHeight * 0.56) / height);
@@ -139,7 +235,10 @@ export function compare(here, other) {
     const m = matrix ?? [width / there.page_size[0], 0, 0, height / there.page_size[1], 0, 0];
     above.style.transform = `scale(${scale}) matrix(${m.join(',')})`;
     put(sides, frame);
-    if (mode === 'difference') { put(label, t('compare.difference_is')); return; }
+    if (mode === 'difference') {
+      put(label, t('compare.difference_is'));
+      return;
+    }
     let on = false;
     flip = (wanted) => {
       on = wanted;
@@ -148,29 +247,92 @@ export function compare(here, other) {
     };
     flip(false);
     steady = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    timer = setInterval(() => { if (!steady) flip(!on); }, BLINK);
+    timer = setInterval(() => {
+      if (!steady) flip(!on);
+    }, BLINK);
   }
 
   /** @param {Doc} there */
   function table(there) {
     const rows = SHOWN.filter((field) => here.doc.fields[field] || there.fields[field]);
-    return h('table', { class: 'table' }, h('thead', {}, h('tr', {}, h('th', {}, t('compare.field')), h('th', {}, t('compare.this')), h('th', {}, t('compare.that_short')))),
-      h('tbody', {}, rows.map((field) => {
-        const [a, b] = [here.doc.fields[field]?.value ?? '–', there.fields[field]?.value ?? '–'];
-        return h('tr', { class: a === b ? '' : 'differs' }, h('td', { class: 'quiet' }, name('field', field)), h('td', {}, a),
-          h('td', {}, b, a !== b && h('span', { class: 'chip warn' }, t('compare.other'))));
-      })));
+    return h(
+      'table',
+      { class: 'table' },
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          h('th', {}, t('compare.field')),
+          h('th', {}, t('compare.this')),
+          h('th', {}, t('compare.that_short')),
+        ),
+      ),
+      h(
+        'tbody',
+        {},
+        rows.map((field) => {
+          const [a, b] = [here.doc.fields[field]?.value ?? '–', there.fields[field]?.value ?? '–'];
+          return h(
+            'tr',
+            { class: a === b ? '' : 'differs' },
+            h('td', { class: 'quiet' }, name('field', field)),
+            h('td', {}, a),
+            h('td', {}, b, a !== b && h('span', { class: 'chip warn' }, t('compare.other'))),
+          );
+        }),
+      ),
+    );
   }
 
-  const unbind = bind({ title: 'compare.title', modal: true, bindings: [
-    { keys: ['Space'], what: 'compare.flip', act: () => { steady = true; const label = sides.querySelector('.compare-over img:nth-child(2)');
-      flip(!(label instanceof HTMLElement && label.style.visibility === 'visible')); } },
-    { keys: ['p'], what: 'compare.run', act: () => { steady = !steady; } },
-    { keys: ['s'], what: 'compare.side', act: () => { mode = 'side'; void draw(); } },
-    { keys: ['b'], what: 'compare.blink', act: () => { mode = 'blink'; void draw(); } },
-    { keys: ['d'], what: 'compare.difference', act: () => { mode = 'difference'; void draw(); } },
-    { keys: ['Escape'], what: 'key.close', act: close },
-  ] });
+  const unbind = bind({
+    title: 'compare.title',
+    modal: true,
+    bindings: [
+      {
+        keys: ['Space'],
+        what: 'compare.flip',
+        act: () => {
+          steady = true;
+          const label = sides.querySelector('.compare-over img:nth-child(2)');
+          flip(!(label instanceof HTMLElement && label.style.visibility === 'visible'));
+        },
+      },
+      {
+        keys: ['p'],
+        what: 'compare.run',
+        act: () => {
+          steady = !steady;
+        },
+      },
+      {
+        keys: ['s'],
+        what: 'compare.side',
+        act: () => {
+          mode = 'side';
+          void draw();
+        },
+      },
+      {
+        keys: ['b'],
+        what: 'compare.blink',
+        act: () => {
+          mode = 'blink';
+          void draw();
+        },
+      },
+      {
+        keys: ['d'],
+        what: 'compare.difference',
+        act: () => {
+          mode = 'difference';
+          void draw();
+        },
+      },
+      { keys: ['Escape'], what: 'key.close', act: close },
+    ],
+  });
   document.body.append(box);
   box.focus();
   put(sides, h('div', { class: 'skeleton compare-wait' }));

@@ -11,7 +11,10 @@ const NAME = 'claimlens.name';
 let session = { name: null, role: null, open: true };
 export const who = () => session;
 
-/** Asks the service who this is; a service without sessions is open to whoever reaches it. @returns {Promise<Session>} */
+/**
+ * Asks the service who this is; a service without sessions is open to whoever reaches it.
+ * @returns {Promise<Session>}
+ */
 async function ask() {
   try {
     return await get('/v1/session');
@@ -34,7 +37,7 @@ export async function enter() {
     setActor(session.name);
     if (!session.name) await askName();
   }
-  whenUnauthorised(() => location.reload());
+  whenUnauthorised(signIn);
   return session;
 }
 
@@ -42,51 +45,94 @@ export async function enter() {
 const sound = (/** @type {string} */ text) => /^[A-Za-z0-9._-]{1,64}$/.test(text);
 
 /** @returns {Promise<void>} */
-export const askName = () => new Promise((resolve) => {
-  const input = h('input', { class: 'input name-input', id: 'name', autocomplete: 'username', maxlength: 64, spellcheck: 'false',
-    value: session.name ?? '' });
-  const fault = h('p', { class: 'bad small', role: 'alert' });
-  const done = (/** @type {() => void} */ close) => {
-    const text = input.value.trim();
-    if (!sound(text)) {
-      input.setAttribute('aria-invalid', 'true');
-      put(fault, t('name.invalid'));
-      return;
-    }
-    localStorage.setItem(NAME, text);
-    session = { ...session, name: text };
-    setActor(text);
-    close();
-    resolve();
-  };
-  dialog(t('name.title'), (close) => {
-    input.addEventListener('keydown', (event) => { if (event.key === 'Enter') done(close); });
-    return [h('p', { class: 'quiet dialog-text' }, t('name.why')), h('label', { class: 'label', for: 'name' }, t('name.label')), input, fault,
-      h('div', { class: 'foot' }, button(t('name.go'), () => done(close), { class: 'primary' }))];
-  }, { fixed: !session.name });
-});
-
-/** @returns {Promise<void>} */
-const signIn = () => new Promise((resolve) => {
-  const input = h('input', { class: 'input name-input', id: 'key', type: 'password', autocomplete: 'current-password' });
-  const fault = h('p', { class: 'bad small', role: 'alert' });
-  const done = async (/** @type {() => void} */ close) => {
-    try {
-      const answer = await post('/v1/session', { key: input.value.trim() });
-      session = answer ?? await ask();
+export const askName = () =>
+  new Promise((resolve) => {
+    const input = h('input', {
+      class: 'input name-input',
+      id: 'name',
+      autocomplete: 'username',
+      maxlength: 64,
+      spellcheck: 'false',
+      value: session.name ?? '',
+    });
+    const fault = h('p', { class: 'bad small', role: 'alert' });
+    const done = (/** @type {() => void} */ close) => {
+      const text = input.value.trim();
+      if (!sound(text)) {
+        input.setAttribute('aria-invalid', 'true');
+        put(fault, t('name.invalid'));
+        return;
+      }
+      localStorage.setItem(NAME, text);
+      session = { ...session, name: text };
+      setActor(text);
       close();
       resolve();
-    } catch (error) {
-      input.setAttribute('aria-invalid', 'true');
-      put(fault, error instanceof Problem && error.status === 401 ? t('signin.wrong') : wrong(error));
-    }
-  };
-  dialog(t('signin.title'), (close) => {
-    input.addEventListener('keydown', (event) => { if (event.key === 'Enter') void done(close); });
-    return [h('p', { class: 'quiet dialog-text' }, t('signin.why')), h('label', { class: 'label', for: 'key' }, t('signin.label')), input, fault,
-      h('div', { class: 'foot' }, button(t('signin.go'), () => void done(close), { class: 'primary' }))];
-  }, { fixed: true });
-});
+    };
+    dialog(
+      t('name.title'),
+      (close) => {
+        input.addEventListener('keydown', (event) => {
+          if (event.key === 'Enter') done(close);
+        });
+        return [
+          h('p', { class: 'quiet dialog-text' }, t('name.why')),
+          h('label', { class: 'label', for: 'name' }, t('name.label')),
+          input,
+          fault,
+          h(
+            'div',
+            { class: 'foot' },
+            button(t('name.go'), () => done(close), { class: 'primary' }),
+          ),
+        ];
+      },
+      { fixed: !session.name },
+    );
+  });
+
+/** @returns {Promise<void>} */
+const signIn = () =>
+  new Promise((resolve) => {
+    const input = h('input', {
+      class: 'input name-input',
+      id: 'key',
+      type: 'password',
+      autocomplete: 'current-password',
+    });
+    const fault = h('p', { class: 'bad small', role: 'alert' });
+    const done = async (/** @type {() => void} */ close) => {
+      try {
+        const answer = await post('/v1/session', { key: input.value.trim() });
+        session = answer ?? (await ask());
+        close();
+        resolve();
+      } catch (error) {
+        input.setAttribute('aria-invalid', 'true');
+        put(fault, error instanceof Problem && error.status === 401 ? t('signin.wrong') : wrong(error));
+      }
+    };
+    dialog(
+      t('signin.title'),
+      (close) => {
+        input.addEventListener('keydown', (event) => {
+          if (event.key === 'Enter') void done(close);
+        });
+        return [
+          h('p', { class: 'quiet dialog-text' }, t('signin.why')),
+          h('label', { class: 'label', for: 'key' }, t('signin.label')),
+          input,
+          fault,
+          h(
+            'div',
+            { class: 'foot' },
+            button(t('signin.go'), () => void done(close), { class: 'primary' }),
+          ),
+        ];
+      },
+      { fixed: true },
+    );
+  });
 
 export async function leave() {
   if (session.open) {

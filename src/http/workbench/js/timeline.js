@@ -7,8 +7,15 @@ import { name, t } from './i18n.js';
 /** @typedef {import('./types.js').Step} Step */
 
 const MARKS = /** @type {Record<string, 'check'|'cross'|'photo'|'flag'|'note'|'person'|'dash'|'turn'>} */ ({
-  approve: 'check', reject: 'cross', request_photos: 'photo', photos_asked: 'photo', photos_added: 'photo', escalated: 'flag', noted: 'note',
-  appealed: 'flag', undone: 'turn',
+  approve: 'check',
+  reject: 'cross',
+  request_photos: 'photo',
+  photos_asked: 'photo',
+  photos_added: 'photo',
+  escalated: 'flag',
+  noted: 'note',
+  appealed: 'flag',
+  undone: 'turn',
 });
 
 /** @param {Step} step */
@@ -23,15 +30,40 @@ function sentence(step) {
 /** @param {Step} step */
 function line(step) {
   const mark = MARKS[step.verdict ?? ''] ?? MARKS[step.kind] ?? (step.by ? 'person' : 'dash');
-  return h('li', { class: `step ${step.kind}` }, h('span', { class: 'step-mark' }, icon(mark)),
-    h('div', { class: 'grow' },
-      h('div', { class: 'row' }, h('span', {}, sentence(step)),
-        step.reason && step.kind !== 'opened' && h('span', { class: 'chip' }, name('why', step.reason))),
+  return h(
+    'li',
+    { class: `step ${step.kind}` },
+    h('span', { class: 'step-mark' }, icon(mark)),
+    h(
+      'div',
+      { class: 'grow' },
+      h(
+        'div',
+        { class: 'row' },
+        h('span', {}, sentence(step)),
+        step.reason && step.kind !== 'opened' && h('span', { class: 'chip' }, name('why', step.reason)),
+      ),
       step.note && h('blockquote', { class: 'wrap' }, step.note),
-      step.corrections?.map((one) => h('p', { class: 'small' }, `${name('field', one.field)}: `,
-        h('s', { class: 'quiet' }, one.from ?? t('field.none')), ' → ', h('strong', {}, one.to))),
-      h('p', { class: 'small quiet' }, h('time', { datetime: step.at, title: step.at }, moment(step.at)),
-        step.entry ? [' · ', h('a', { href: `#/audit/entry/${step.entry}` }, t('step.entry', { n: step.entry }))] : null)));
+      step.corrections?.map((one) =>
+        h(
+          'p',
+          { class: 'small' },
+          `${name('field', one.field)}: `,
+          h('s', { class: 'quiet' }, one.from ?? t('field.none')),
+          ' → ',
+          h('strong', {}, one.to),
+        ),
+      ),
+      h(
+        'p',
+        { class: 'small quiet' },
+        h('time', { datetime: step.at, title: step.at }, moment(step.at)),
+        step.entry
+          ? [' · ', h('a', { href: `#/audit/entry/${step.entry}` }, t('step.entry', { n: step.entry }))]
+          : null,
+      ),
+    ),
+  );
 }
 
 /** @param {Case} item */
@@ -50,22 +82,65 @@ export function timeline(item) {
  */
 export function brief(item) {
   const steps = item.timeline;
-  const asked = steps.findLast((step) => step.kind === 'photos_asked' || (step.kind === 'decided' && step.verdict === 'request_photos'));
+  const asked = steps.findLast(
+    (step) => step.kind === 'photos_asked' || (step.kind === 'decided' && step.verdict === 'request_photos'),
+  );
   const added = steps.findLast((step) => step.kind === 'photos_added');
   const first = steps.findLast((step) => step.kind === 'decided' && step.verdict === 'approve');
   const notes = steps.filter((step) => step.kind === 'noted' || step.kind === 'escalated');
   const claim = item.claim;
-  return h('dl', { class: 'brief' },
-    h('dt', {}, t('brief.asked')), h('dd', {}, claim?.amount
-      ? t('brief.asked_amount', { amount: shownMoney(claim.amount), currency: claim.currency ?? '', name: claim.insured?.name ?? '–' })
-      : t('brief.asked_nothing', { name: claim?.insured?.name ?? '–' }), ` · ${ago(item.submitted_at ?? result(item).created_at)}`),
+  return h(
+    'dl',
+    { class: 'brief' },
+    h('dt', {}, t('brief.asked')),
+    h(
+      'dd',
+      {},
+      claim?.amount
+        ? t('brief.asked_amount', {
+            amount: shownMoney(claim.amount),
+            currency: claim.currency ?? '',
+            name: claim.insured?.name ?? '–',
+          })
+        : t('brief.asked_nothing', { name: claim?.insured?.name ?? '–' }),
+      ` · ${ago(item.submitted_at ?? result(item).created_at)}`,
+    ),
     item.appeal && [h('dt', {}, t('case.appeal')), h('dd', {}, t('brief.appeal'))],
-    asked && [h('dt', {}, t('brief.promised')), h('dd', {}, t(added && added.at > asked.at ? 'brief.photos_came' : 'brief.photos_asked',
-      { at: moment(asked.at), why: asked.reason ? name('why', asked.reason) : '–' }))],
-    item.state === 'second' || (first && item.may.includes('decide') && steps.at(-1)?.kind === 'claimed' && first.by !== item.holder)
-      ? first && [h('dt', {}, t('state.second')), h('dd', {}, t('brief.second', { by: first.by ?? '–', note: first.note ?? '' }))] : null,
-    notes.length > 0 && [h('dt', {}, t('brief.notes')), h('dd', {}, notes.slice(-2).map((step) => h('p', { class: 'wrap' }, `${step.by ?? ''}: ${step.note ?? ''}`)))]);
+    asked && [
+      h('dt', {}, t('brief.promised')),
+      h(
+        'dd',
+        {},
+        t(added && added.at > asked.at ? 'brief.photos_came' : 'brief.photos_asked', {
+          at: moment(asked.at),
+          why: asked.reason ? name('why', asked.reason) : '–',
+        }),
+      ),
+    ],
+    item.second &&
+      first && [
+        h('dt', {}, t('state.second')),
+        h('dd', {}, t('brief.second', { by: first.by ?? '–', note: first.note ?? '' })),
+      ],
+    notes.length > 0 && [
+      h('dt', {}, t('brief.notes')),
+      h(
+        'dd',
+        {},
+        notes.slice(-2).map((step) => h('p', { class: 'wrap' }, `${step.by ?? ''}: ${step.note ?? ''}`)),
+      ),
+    ],
+  );
 }
 
 /** @param {Case} item */
 const result = (item) => item.result;
+
+/**
+ * The values that a person put right for the verdict that stands.
+ * @param {Case} item
+ */
+export function standing(item) {
+  const after = item.timeline.findLastIndex((step) => ['opened', 'undone', 'appealed'].includes(step.kind));
+  return item.timeline.slice(after + 1).findLast((step) => step.kind === 'decided')?.corrections ?? [];
+}

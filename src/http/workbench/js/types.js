@@ -32,10 +32,12 @@
  *   reason?: string|null, corrections?: Corrected[], entry?: number|null }} Step */
 /** @typedef {{ id: string, state: CaseState, opened_at: string, due_at: string, paused: boolean, holder: string|null,
  *   held_until: string|null, reasons: string[], kind: string, amount: string|null, currency: string|null,
- *   documents: number, wrong_approval_ppm: number|null, appeal: boolean, escalated: boolean, external_id: string|null,
+ *   documents: number, wrong_approval_ppm: number|null, second?: boolean, appeal: boolean, escalated: boolean,
+ * external_id: string|null,
  *   verdict: string|null, steps: number, submitted_at?: string }} Summary */
-/** @typedef {Summary & { result: Result, claim?: Claim, timeline: Step[], may: string[], may_not?: Record<string, string>,
- *   needs_second_above: string, undo_until: string|null }} Case */
+/** @typedef {Summary & { result: Result, claim?: Claim, timeline: Step[], may: string[],
+ *   may_not?: Record<string, string>, reading?: boolean,   needs_second_above: string, undo_until: string|null }} Case
+ * */
 /** @typedef {{ cases: Summary[], next: string|null, counts: Record<string, number> }} QueuePage */
 
 export {};

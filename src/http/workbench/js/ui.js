@@ -28,13 +28,22 @@ export function wrong(error) {
 
 /** @param {unknown} error @param {() => void} [again] */
 export function failure(error, again) {
-  return h('div', { class: 'notice bad', role: 'alert' }, icon('warn'), h('div', { class: 'grow' }, wrong(error)),
-    again && button(t('again'), again, { class: 'tiny' }));
+  return h(
+    'div',
+    { class: 'notice bad', role: 'alert' },
+    icon('warn'),
+    h('div', { class: 'grow' }, wrong(error)),
+    again && button(t('again'), again, { class: 'tiny' }),
+  );
 }
 
 /** @param {number} lines */
-export const waiting = (lines) => h('div', { class: 'page', 'aria-busy': 'true' },
-  Array.from({ length: lines }, () => h('div', { class: 'skeleton line' })));
+export const waiting = (lines) =>
+  h(
+    'div',
+    { class: 'page', 'aria-busy': 'true' },
+    Array.from({ length: lines }, () => h('div', { class: 'skeleton line' })),
+  );
 
 const toasts = h('div', { class: 'toasts', role: 'status', 'aria-live': 'polite' });
 document.body.append(toasts);
@@ -48,7 +57,10 @@ export function toast(text, options = {}) {
   const element = h('div', { class: `toast ${options.bad ? 'bad' : ''}` }, text);
   toasts.append(element);
   const timer = setTimeout(() => element.remove(), options.ms ?? (options.bad ? 7000 : 3500));
-  return () => { clearTimeout(timer); element.remove(); };
+  return () => {
+    clearTimeout(timer);
+    element.remove();
+  };
 }
 
 /**
@@ -61,19 +73,54 @@ export function countdown(text, offer) {
   const whole = offer.until - Date.now();
   const left = s('circle', { cx: 11, cy: 11, r: 9, 'stroke-dasharray': around });
   const seconds = h('span', { class: 'num' });
-  const element = h('div', { class: 'toast' },
-    s('svg', { class: 'ring', viewBox: '0 0 22 22', 'aria-hidden': 'true' }, s('circle', { cx: 11, cy: 11, r: 9 }), left),
-    h('span', { class: 'grow' }, text), seconds,
-    button([offer.label, kbd(offer.key)], () => { end(); offer.act(); }, { class: 'tiny' }));
-  const unbind = bind({ title: 'keys.undo', bindings: [{ keys: [offer.key], what: 'key.undo', act: () => { end(); offer.act(); } }] });
+  const element = h(
+    'div',
+    { class: 'toast' },
+    s(
+      'svg',
+      { class: 'ring', viewBox: '0 0 22 22', 'aria-hidden': 'true' },
+      s('circle', { cx: 11, cy: 11, r: 9 }),
+      left,
+    ),
+    h('span', { class: 'grow' }, text),
+    seconds,
+    button(
+      [offer.label, kbd(offer.key)],
+      () => {
+        end();
+        offer.act();
+      },
+      { class: 'tiny' },
+    ),
+  );
+  const unbind = bind({
+    title: 'keys.undo',
+    bindings: [
+      {
+        keys: [offer.key],
+        what: 'key.undo',
+        act: () => {
+          end();
+          offer.act();
+        },
+      },
+    ],
+  });
   const tick = () => {
     const rest = offer.until - Date.now();
-    if (rest <= 0) { end(); return; }
+    if (rest <= 0) {
+      end();
+      return;
+    }
     left.setAttribute('stroke-dashoffset', String(around * (1 - rest / whole)));
     seconds.textContent = t('time.seconds', { n: Math.ceil(rest / 1000) });
   };
   const timer = setInterval(tick, 250);
-  const end = () => { clearInterval(timer); unbind(); element.remove(); };
+  const end = () => {
+    clearInterval(timer);
+    unbind();
+    element.remove();
+  };
   tick();
   toasts.append(element);
   return end;
@@ -92,24 +139,50 @@ export function dialog(title, content, options = {}) {
     scrim.remove();
     if (before instanceof HTMLElement && before.isConnected) before.focus();
   };
-  const box = h('div', {
-    class: `dialog ${options.wide ? 'wide' : ''}`, role: 'dialog', 'aria-modal': 'true', 'aria-label': title, tabindex: '-1',
-  }, h('h2', {}, title), ...content(close));
-  const scrim = h('div', { class: 'scrim', on: {
-    click: (/** @type {Event} */ event) => { if (event.target === scrim && !options.fixed) close(); },
-  } }, box);
-  const leave = /** @type {import('./keys.js').Binding[]} */ (options.fixed ? [] : [{ keys: ['Escape', '?'], what: 'key.close', act: close }]);
+  const box = h(
+    'div',
+    {
+      class: `dialog ${options.wide ? 'wide' : ''}`,
+      role: 'dialog',
+      'aria-modal': 'true',
+      'aria-label': title,
+      tabindex: '-1',
+    },
+    h('h2', {}, title),
+    ...content(close),
+  );
+  const scrim = h(
+    'div',
+    {
+      class: 'scrim',
+      on: {
+        click: (/** @type {Event} */ event) => {
+          if (event.target === scrim && !options.fixed) close();
+        },
+      },
+    },
+    box,
+  );
+  const leave = /** @type {import('./keys.js').Binding[]} */ (
+    options.fixed ? [] : [{ keys: ['Escape', '?'], what: 'key.close', act: close }]
+  );
   const unbind = bind({ title: 'keys.dialog', modal: true, bindings: [...(options.bindings ?? []), ...leave] });
   document.body.append(scrim);
   box.addEventListener('keydown', (event) => {
     if (event.key !== 'Tab') return;
-    const all = /** @type {HTMLElement[]} */ ([...box.querySelectorAll('button, input, select, textarea, a[href]')])
-      .filter((one) => !one.hasAttribute('disabled'));
+    const all = /** @type {HTMLElement[]} */ ([
+      ...box.querySelectorAll('button, input, select, textarea, a[href]'),
+    ]).filter((one) => !one.hasAttribute('disabled'));
     const first = all[0];
     const last = all.at(-1);
     if (!first || !last) return;
-    if (event.shiftKey && (document.activeElement === first || document.activeElement === box)) { last.focus(); event.preventDefault(); }
-    else if (!event.shiftKey && document.activeElement === last) { first.focus(); event.preventDefault(); }
+    if (event.shiftKey && (document.activeElement === first || document.activeElement === box)) {
+      last.focus();
+      event.preventDefault();
+    } else if (!event.shiftKey && document.activeElement === last) {
+      first.focus();
+      event.preventDefault();
+    }
   });
   const first = /** @type {HTMLElement|null} */ (box.querySelector('input, textarea, select'));
   (first ?? box).focus();
@@ -119,9 +192,26 @@ export function dialog(title, content, options = {}) {
 /** The keys that work now. */
 export function help() {
   const scopes = reachable().filter((scope) => scope.bindings.length);
-  dialog(t('help.title'), () => [
-    h('div', { class: 'keys' }, scopes.toReversed().map((scope) => h('section', {},
-      h('h3', {}, t(scope.title)),
-      h('dl', {}, scope.bindings.map((one) => [h('dt', {}, kbd(...(one.shown ?? one.keys))), h('dd', {}, t(one.what))]))))),
-  ], { wide: true });
+  dialog(
+    t('help.title'),
+    () => [
+      h(
+        'div',
+        { class: 'keys' },
+        scopes.toReversed().map((scope) =>
+          h(
+            'section',
+            {},
+            h('h3', {}, t(scope.title)),
+            h(
+              'dl',
+              {},
+              scope.bindings.map((one) => [h('dt', {}, kbd(...(one.shown ?? one.keys))), h('dd', {}, t(one.what))]),
+            ),
+          ),
+        ),
+      ),
+    ],
+    { wide: true },
+  );
 }

@@ -47,13 +47,28 @@ export class Viewer {
     this.glass = h('img', { alt: '', draggable: 'false' });
     this.loupeBox = h('div', { class: 'loupe', hidden: true }, this.glass);
     this.message = h('div', { class: 'viewer-message' });
-    this.canvas = h('div', { class: 'viewer-canvas', role: 'img', tabindex: '0' }, this.stage, this.loupeBox, this.message);
+    this.canvas = h(
+      'div',
+      { class: 'viewer-canvas', role: 'img', tabindex: '0' },
+      this.stage,
+      this.loupeBox,
+      this.message,
+    );
     this.tools = h('div', { class: 'viewer-tools', role: 'toolbar', 'aria-label': t('viewer.tools') });
     this.legend = h('div', { class: 'viewer-legend' });
-    this.element = h('section', { class: 'viewer', 'aria-label': t('viewer.label') }, this.tools, this.canvas, this.legend);
+    this.element = h(
+      'section',
+      { class: 'viewer', 'aria-label': t('viewer.label') },
+      this.tools,
+      this.canvas,
+      this.legend,
+    );
     this.pointers = new Map();
     this.listen();
-    this.watch = new ResizeObserver(() => { if (this.fitted) this.fit(); else this.place(); });
+    this.watch = new ResizeObserver(() => {
+      if (this.fitted) this.fit();
+      else this.place();
+    });
     this.watch.observe(this.canvas);
   }
 
@@ -83,7 +98,9 @@ export class Viewer {
     this.drawTools();
     this.drawLegend();
     put(this.message);
-    const busy = setTimeout(() => { if (drawing === this.drawing) put(this.message, t('viewer.loading')); }, 150);
+    const busy = setTimeout(() => {
+      if (drawing === this.drawing) put(this.message, t('viewer.loading'));
+    }, 150);
     try {
       let found = await picture(this.claim, this.index, this.layer);
       if (!found && this.layer === 'original') {
@@ -107,13 +124,21 @@ export class Viewer {
           element.style.height = `${height}px`;
         }
         this.overlay.setAttribute('viewBox', `0 0 ${width} ${height}`);
-        this.canvas.setAttribute('aria-label', t('viewer.alt', { source: doc.source, layer: t(`layer.${this.layer}`) }));
+        this.canvas.setAttribute(
+          'aria-label',
+          t('viewer.alt', { source: doc.source, layer: t(`layer.${this.layer}`) }),
+        );
         this.drawBoxes();
-        if (this.fitted) this.fit(); else this.place();
+        if (this.fitted) this.fit();
+        else this.place();
       }
       this.drawTools();
     } catch (error) {
-      if (drawing === this.drawing) put(this.message, failure(error, () => void this.draw()));
+      if (drawing === this.drawing)
+        put(
+          this.message,
+          failure(error, () => void this.draw()),
+        );
     } finally {
       clearTimeout(busy);
     }
@@ -130,7 +155,8 @@ export class Viewer {
     if (!doc) return;
     if (this.boxes && this.layer !== 'heatmap') {
       for (const [field, { polygon }] of Object.entries(doc.fields)) {
-        if (polygon?.length) this.overlay.append(this.box(this.here(polygon), this.troubled.has(field) ? 'trouble' : 'field', field));
+        if (polygon?.length)
+          this.overlay.append(this.box(this.here(polygon), this.troubled.has(field) ? 'trouble' : 'field', field));
       }
       for (const item of doc.items) this.overlay.append(this.box(this.here(item.polygon), 'item'));
       for (const code of doc.qr) this.overlay.append(this.box(this.here(code.polygon), 'item'));
@@ -143,7 +169,9 @@ export class Viewer {
         if (suspect.like) this.overlay.append(this.box(this.here(suspect.like), 'like'));
       }
     }
-    const lit = [...this.lit.fields.map((field) => doc.fields[field]?.polygon ?? []), ...this.lit.regions].filter((one) => one.length);
+    const lit = [...this.lit.fields.map((field) => doc.fields[field]?.polygon ?? []), ...this.lit.regions].filter(
+      (one) => one.length,
+    );
     // A place that several reasons speak of is lit once.
     const distinct = new Map(lit.map((polygon) => [points(polygon), polygon]));
     for (const polygon of distinct.values()) this.overlay.append(this.box(this.here(polygon), 'lit'));
@@ -152,20 +180,35 @@ export class Viewer {
   /** @param {Polygon} polygon @param {string} kind @param {string} [field] */
   box(polygon, kind, field) {
     return s('polygon', {
-      class: `box ${kind}`, points: points(polygon), 'vector-effect': 'non-scaling-stroke', 'data-field': field ?? null,
-      on: field ? {
-        pointerenter: () => this.onHover(field), pointerleave: () => this.onHover(null),
-        click: () => { if (!this.dragged) this.onPick(field); },
-      } : {},
+      class: `box ${kind}`,
+      points: points(polygon),
+      'vector-effect': 'non-scaling-stroke',
+      'data-field': field ?? null,
+      on: field
+        ? {
+            pointerenter: () => this.onHover(field),
+            pointerleave: () => this.onHover(null),
+            click: () => {
+              if (!this.dragged) this.onPick(field);
+            },
+          }
+        : {},
     });
   }
 
-  /** Lights up fields and places. @param {string[]} fields @param {Polygon[]} [regions] @param {boolean} [go] moves there too */
+  /**
+   * Lights up fields and places.
+   * @param {string[]} fields
+   * @param {Polygon[]} [regions]
+   * @param {boolean} [go] moves there too
+   */
   light(fields, regions = [], go = false) {
     this.lit = { fields, regions };
     this.drawBoxes();
     if (!go) return;
-    const all = [...fields.map((field) => this.doc?.fields[field]?.polygon ?? []), ...regions].filter((one) => one.length);
+    const all = [...fields.map((field) => this.doc?.fields[field]?.polygon ?? []), ...regions].filter(
+      (one) => one.length,
+    );
     const box = bounds(all.map((one) => this.here(one)));
     if (box) this.goTo(box);
   }
@@ -185,7 +228,14 @@ export class Viewer {
 
   /** @param {number} x @param {number} y @returns {[number, number]} */
   turned(x, y) {
-    return /** @type {[number, number][]} */ ([[x, y], [-y, x], [-x, -y], [y, -x]])[this.turn] ?? [x, y];
+    return (
+      /** @type {[number, number][]} */ ([
+        [x, y],
+        [-y, x],
+        [-x, -y],
+        [y, -x],
+      ])[this.turn] ?? [x, y]
+    );
   }
 
   /** Keeps the picture in sight. @param {number} x @param {number} y @returns {[number, number]} */
@@ -229,8 +279,9 @@ export class Viewer {
     const [w, h0] = this.size;
     const { clientWidth: width, clientHeight: height } = this.canvas;
     this.stage.classList.toggle('smooth', smooth);
-    this.stage.style.transform = `translate(${width / 2 + (this.pan[0] ?? 0)}px, ${height / 2 + (this.pan[1] ?? 0)}px) `
-      + `rotate(${this.turn * 90}deg) scale(${this.scale}) translate(${-w / 2}px, ${-h0 / 2}px)`;
+    this.stage.style.transform =
+      `translate(${width / 2 + (this.pan[0] ?? 0)}px, ${height / 2 + (this.pan[1] ?? 0)}px) ` +
+      `rotate(${this.turn * 90}deg) scale(${this.scale}) translate(${-w / 2}px, ${-h0 / 2}px)`;
   }
 
   setLoupe(/** @type {boolean} */ on) {
@@ -245,13 +296,22 @@ export class Viewer {
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const [w, h0] = this.size;
-    let [dx, dy] = [(x - box.width / 2 - (this.pan[0] ?? 0)) / this.scale, (y - box.height / 2 - (this.pan[1] ?? 0)) / this.scale];
-    [dx, dy] = /** @type {[number, number][]} */ ([[dx, dy], [dy, -dx], [-dx, -dy], [-dy, dx]])[this.turn] ?? [dx, dy];
+    let [dx, dy] = [
+      (x - box.width / 2 - (this.pan[0] ?? 0)) / this.scale,
+      (y - box.height / 2 - (this.pan[1] ?? 0)) / this.scale,
+    ];
+    [dx, dy] = /** @type {[number, number][]} */ ([
+      [dx, dy],
+      [dy, -dx],
+      [-dx, -dy],
+      [-dy, dx],
+    ])[this.turn] ?? [dx, dy];
     const scale = Math.max(LOUPE * this.scale, 1.6);
     this.loupeBox.hidden = false;
     this.loupeBox.style.transform = `translate(${x - LOUPE_SIZE / 2}px, ${y - LOUPE_SIZE / 2}px)`;
-    this.glass.style.transform = `translate(${LOUPE_SIZE / 2}px, ${LOUPE_SIZE / 2}px) rotate(${this.turn * 90}deg) scale(${scale}) `
-      + `translate(${-(dx + w / 2)}px, ${-(dy + h0 / 2)}px)`;
+    this.glass.style.transform =
+      `translate(${LOUPE_SIZE / 2}px, ${LOUPE_SIZE / 2}px) rotate(${this.turn * 90}deg) scale(${scale}) ` +
+      `translate(${-(dx + w / 2)}px, ${-(dy + h0 / 2)}px)`;
   }
 
   listen() {
@@ -259,10 +319,14 @@ export class Viewer {
       const box = this.canvas.getBoundingClientRect();
       return { x: event.clientX - box.left - box.width / 2, y: event.clientY - box.top - box.height / 2 };
     };
-    this.canvas.addEventListener('wheel', (event) => {
-      event.preventDefault();
-      this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), at(event));
-    }, { passive: false });
+    this.canvas.addEventListener(
+      'wheel',
+      (event) => {
+        event.preventDefault();
+        this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), at(event));
+      },
+      { passive: false },
+    );
     this.canvas.addEventListener('pointerdown', (event) => {
       if (event.button !== 0) return;
       this.pointers.set(event.pointerId, at(event));
@@ -275,7 +339,9 @@ export class Viewer {
       const now = at(event);
       if (this.pointers.size === 2) {
         const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
-        const grown = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(20, Math.hypot(before.x - other.x, before.y - other.y));
+        const grown =
+          Math.hypot(now.x - other.x, now.y - other.y) /
+          Math.max(20, Math.hypot(before.x - other.x, before.y - other.y));
         this.zoom(grown, { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
       } else if (this.dragged || Math.hypot(now.x - before.x, now.y - before.y) > 3) {
         if (!this.dragged) this.canvas.setPointerCapture(event.pointerId);
@@ -291,26 +357,67 @@ export class Viewer {
     for (const end of ['pointerup', 'pointercancel']) {
       this.canvas.addEventListener(end, (event) => this.pointers.delete(/** @type {PointerEvent} */ (event).pointerId));
     }
-    this.canvas.addEventListener('pointerleave', () => { this.loupeBox.hidden = true; });
+    this.canvas.addEventListener('pointerleave', () => {
+      this.loupeBox.hidden = true;
+    });
     this.canvas.addEventListener('dblclick', () => this.fit());
   }
 
   drawTools() {
     const has = (/** @type {Layer} */ layer) => layer !== 'heatmap' || Boolean(this.doc?.authenticity.heatmap);
-    put(this.tools,
-      h('div', { class: 'segments', role: 'group', 'aria-label': t('viewer.layers') }, LAYERS.map((layer, index) => h('button', {
-        type: 'button', 'aria-pressed': String(layer === this.layer), disabled: !has(layer), title: `${t(`layer.${layer}`)} (${index + 1})`,
-        on: { click: () => this.setLayer(layer) },
-      }, t(`layer.${layer}`)))),
-      button([icon('boxes'), h('span', { class: 'wide-only' }, t('viewer.boxes'))], () => this.toggleBoxes(), { class: 'plain', 'aria-pressed': String(this.boxes),
-        title: `${t('viewer.boxes')} (B)`, disabled: this.layer === 'heatmap' }),
+    put(
+      this.tools,
+      h(
+        'div',
+        { class: 'segments', role: 'group', 'aria-label': t('viewer.layers') },
+        LAYERS.map((layer, index) =>
+          h(
+            'button',
+            {
+              type: 'button',
+              'aria-pressed': String(layer === this.layer),
+              disabled: !has(layer),
+              title: `${t(`layer.${layer}`)} (${index + 1})`,
+              on: { click: () => this.setLayer(layer) },
+            },
+            t(`layer.${layer}`),
+          ),
+        ),
+      ),
+      button([icon('boxes'), h('span', { class: 'wide-only' }, t('viewer.boxes'))], () => this.toggleBoxes(), {
+        class: 'plain',
+        'aria-pressed': String(this.boxes),
+        title: `${t('viewer.boxes')} (B)`,
+        disabled: this.layer === 'heatmap',
+      }),
       h('span', { class: 'grow' }),
-      button(icon('minus'), () => this.zoom(1 / 1.3), { class: 'plain icon', 'aria-label': t('viewer.out'), title: `${t('viewer.out')} (−)` }),
-      button(icon('plus'), () => this.zoom(1.3), { class: 'plain icon', 'aria-label': t('viewer.in'), title: `${t('viewer.in')} (+)` }),
-      button(icon('fit'), () => this.fit(), { class: 'plain icon', 'aria-label': t('viewer.fit'), title: `${t('viewer.fit')} (0)` }),
-      button(icon('turn'), () => this.rotate(), { class: 'plain icon', 'aria-label': t('viewer.turn'), title: `${t('viewer.turn')} (R)` }),
-      button(icon('loupe'), () => this.setLoupe(!this.loupe), { class: 'plain icon', 'aria-label': t('viewer.loupe'), title: `${t('viewer.loupe')} (L)`,
-        'aria-pressed': String(this.loupe) }));
+      button(icon('minus'), () => this.zoom(1 / 1.3), {
+        class: 'plain icon',
+        'aria-label': t('viewer.out'),
+        title: `${t('viewer.out')} (−)`,
+      }),
+      button(icon('plus'), () => this.zoom(1.3), {
+        class: 'plain icon',
+        'aria-label': t('viewer.in'),
+        title: `${t('viewer.in')} (+)`,
+      }),
+      button(icon('fit'), () => this.fit(), {
+        class: 'plain icon',
+        'aria-label': t('viewer.fit'),
+        title: `${t('viewer.fit')} (0)`,
+      }),
+      button(icon('turn'), () => this.rotate(), {
+        class: 'plain icon',
+        'aria-label': t('viewer.turn'),
+        title: `${t('viewer.turn')} (R)`,
+      }),
+      button(icon('loupe'), () => this.setLoupe(!this.loupe), {
+        class: 'plain icon',
+        'aria-label': t('viewer.loupe'),
+        title: `${t('viewer.loupe')} (L)`,
+        'aria-pressed': String(this.loupe),
+      }),
+    );
   }
 
   toggleBoxes() {
@@ -325,16 +432,41 @@ export class Viewer {
     const mute = signals.filter((one) => !one.applicable).length;
     const alarms = signals.filter((one) => one.alarm).length;
     if (this.layer === 'heatmap' && doc) {
-      put(this.legend,
-        h('div', { class: 'row small' },
-          h('span', { class: 'key-mark hot' }), t('heat.above'), h('span', { class: 'key-mark mild' }), t('heat.below'), h('span', { class: 'key-mark blank' }), t('heat.none')),
-        h('p', { class: `small ${alarms ? 'bad' : 'warn'}` }, alarms ? t('heat.alarms', { n: alarms }) : t('heat.clean', { mute, all: signals.length })));
+      put(
+        this.legend,
+        h(
+          'div',
+          { class: 'row small' },
+          h('span', { class: 'key-mark hot' }),
+          t('heat.above'),
+          h('span', { class: 'key-mark mild' }),
+          t('heat.below'),
+          h('span', { class: 'key-mark blank' }),
+          t('heat.none'),
+        ),
+        h(
+          'p',
+          { class: `small ${alarms ? 'bad' : 'warn'}` },
+          alarms ? t('heat.alarms', { n: alarms }) : t('heat.clean', { mute, all: signals.length }),
+        ),
+      );
     } else if (this.stand) {
       put(this.legend, h('p', { class: 'small quiet' }, t('viewer.not_shown')));
     } else if (this.boxes) {
-      put(this.legend, h('div', { class: 'row small quiet' },
-        h('span', { class: 'key-mark trouble' }), t('boxes.trouble'), h('span', { class: 'key-mark field' }), t('boxes.field'),
-        h('span', { class: 'key-mark item' }), t('boxes.item'), alarms > 0 && [h('span', { class: 'key-mark suspect' }), t('boxes.suspect')]));
+      put(
+        this.legend,
+        h(
+          'div',
+          { class: 'row small quiet' },
+          h('span', { class: 'key-mark trouble' }),
+          t('boxes.trouble'),
+          h('span', { class: 'key-mark field' }),
+          t('boxes.field'),
+          h('span', { class: 'key-mark item' }),
+          t('boxes.item'),
+          alarms > 0 && [h('span', { class: 'key-mark suspect' }), t('boxes.suspect')],
+        ),
+      );
     } else {
       put(this.legend);
     }
@@ -343,56 +475,33 @@ export class Viewer {
   /** @returns {import('./keys.js').Binding[]} */
   bindings() {
     return [
-      ...LAYERS.map((layer, index) => ({ keys: [String(index + 1)], what: /** @type {const} */ (`layer.${layer}`), act: () => this.setLayer(layer) })),
+      ...LAYERS.map((layer, index) => ({
+        keys: [String(index + 1)],
+        what: /** @type {const} */ (`layer.${layer}`),
+        act: () => this.setLayer(layer),
+      })),
       { keys: ['b'], what: 'viewer.boxes', act: () => this.toggleBoxes() },
       { keys: ['+', '='], what: 'viewer.in', act: () => this.zoom(1.3), shown: ['+'] },
       { keys: ['-'], what: 'viewer.out', act: () => this.zoom(1 / 1.3) },
       { keys: ['0'], what: 'viewer.fit', act: () => this.fit() },
       { keys: ['r'], what: 'viewer.turn', act: () => this.rotate() },
       { keys: ['l'], what: 'viewer.loupe', act: () => this.setLoupe(!this.loupe) },
-      { keys: ['ArrowLeft', 'ArrowRight', 'Shift+ArrowUp', 'Shift+ArrowDown'], what: 'viewer.move', act: (event) => {
-        const [x, y] = { ArrowLeft: [90, 0], ArrowRight: [-90, 0], ArrowUp: [0, 90], ArrowDown: [0, -90] }[event.key] ?? [0, 0];
-        this.pan = this.kept((this.pan[0] ?? 0) + (x ?? 0), (this.pan[1] ?? 0) + (y ?? 0));
-        this.fitted = false;
-        this.place(true);
-      } },
+      {
+        keys: ['ArrowLeft', 'ArrowRight', 'Shift+ArrowUp', 'Shift+ArrowDown'],
+        what: 'viewer.move',
+        act: (event) => {
+          const [x, y] = { ArrowLeft: [90, 0], ArrowRight: [-90, 0], ArrowUp: [0, 90], ArrowDown: [0, -90] }[
+            event.key
+          ] ?? [0, 0];
+          this.pan = this.kept((this.pan[0] ?? 0) + (x ?? 0), (this.pan[1] ?? 0) + (y ?? 0));
+          this.fitted = false;
+          this.place(true);
+        },
+      },
     ];
   }
 
   close() {
     this.watch.disconnect();
   }
-}
-
-/**
- * The piece of a picture where something stands, as large as wanted.
- * @param {HTMLImageElement} image
- * @param {Polygon} polygon in pixels of `size`
- * @param {[number, number]} size
- */
-export function crop(image, polygon, size) {
-  const [p0, p1, , p3] = /** @type {[number, number][]} */ (polygon);
-  if (!p0 || !p1 || !p3) return null;
-  const width = Math.hypot(p1[0] - p0[0], p1[1] - p0[1]);
-  const height = Math.hypot(p3[0] - p0[0], p3[1] - p0[1]);
-  if (width < 4 || height < 4) return null;
-  const pad = height * 0.45;
-  const scale = Math.min(3, 40 / height, 420 / (width + 2 * pad));
-  const canvas = h('canvas', { class: 'crop', 'aria-hidden': 'true' });
-  const ratio = window.devicePixelRatio || 1;
-  canvas.width = Math.round((width + 2 * pad) * scale * ratio);
-  canvas.height = Math.round((height + 2 * pad) * scale * ratio);
-  canvas.style.width = `${canvas.width / ratio}px`;
-  canvas.style.height = `${canvas.height / ratio}px`;
-  const context = canvas.getContext('2d');
-  if (!context) return null;
-  const [ux, uy] = [(p1[0] - p0[0]) / width, (p1[1] - p0[1]) / width];
-  const [vx, vy] = [-uy, ux];
-  const k = scale * ratio;
-  // Turned so that the text's own top left becomes the canvas's.
-  context.setTransform(k * ux, k * vx, k * uy, k * vy,
-    -k * (ux * p0[0] + uy * p0[1]) + k * pad, -k * (vx * p0[0] + vy * p0[1]) + k * pad);
-  context.imageSmoothingQuality = 'high';
-  context.drawImage(image, 0, 0, size[0], size[1]);
-  return canvas;
 }

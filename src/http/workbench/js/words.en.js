@@ -1,4 +1,5 @@
-// The page's words in English. `words.zh.js` has the same ones in Chinese; the type checker and a test hold them together.
+// The page's words in English. `words.zh.js` has the same ones in Chinese; the type checker and a test hold them
+// together.
 export const en = {
   'nav.label': 'Screens',
   'nav.queue': 'Queue',
@@ -8,6 +9,10 @@ export const en = {
   'theme.light': 'Theme: light',
   'theme.dark': 'Theme: dark',
   'session.leave': 'Change who you are, or sign out',
+  'session.no_use': 'Nothing here for this key',
+  'session.no_use_why':
+    'A key of this role sends claims and asks after them, which programs do. Sign in with the key of a reviewer, an ' +
+    'auditor or an admin.',
   'help.title': 'Keys',
   'help.short': 'Keys',
   'again': 'Try again',
@@ -15,7 +20,8 @@ export const en = {
   'list.comma': ', ',
 
   'name.title': 'Who are you?',
-  'name.why': 'This service runs open: it takes your word for it. Everything you look at and decide is logged under this name.',
+  'name.why':
+    'This service runs open: it takes your word for it. Everything you look at and decide is logged under this name.',
   'name.label': 'Name: letters, digits, - _ and .',
   'name.go': 'Start',
   'name.invalid': '1 to 64 of: letters A to Z, digits, hyphen, underscore, full stop.',
@@ -68,7 +74,9 @@ export const en = {
   'queue.clear': 'Clear the filters',
   'queue.none_open': 'Nobody is waiting',
   'queue.none_here': 'Nothing here',
-  'queue.how_to_fill': 'Claims that the machine does not approve come here by themselves. To look around with made-up papers, run this beside the service:',
+  'queue.how_to_fill':
+    'Claims that the machine does not approve come here by themselves. To look around with made-up papers, run this ' +
+    'beside the service:',
   'queue.overdue': '{n} past the legal time to decide',
   'queue.soon': '{n} due within 3 days',
   'queue.calm': 'No clock runs out within 3 days.',
@@ -113,6 +121,7 @@ export const en = {
   'case.takeover_why': '{holder} is working on it, until {until}. That you took it over is logged.',
   'case.held_by': '{holder} has it',
   'case.failed': 'The machine could not read this claim. That is no fault of the paper.',
+  'case.reading': 'Photos came and are being read: until then nobody decides.',
   'case.next_section': 'Next part',
   'case.previous_section': 'Part before',
   'case.next_document': 'Next document',
@@ -163,13 +172,17 @@ export const en = {
   'heat.below': 'conspicuous, under the limit',
   'heat.none': 'nothing found',
   'heat.alarms': '{n} of the signals find places that look altered.',
-  'heat.clean': 'No signal is above its limit. That is not an all-clear: {mute} of {all} do not apply to this file, and an amount retyped with care may leave no trace.',
+  'heat.clean':
+    'No signal is above its limit. That is not an all-clear: {mute} of {all} do not apply to this file, and an ' +
+    'amount retyped with care may leave no trace.',
   'pixels.none': 'The pixels were not looked at: nothing was read from this photo.',
   'pixels.mute': 'not applicable here',
   'pixels.score': 'score {score}, alarm from {limit} on, {n} looked at',
   'pixels.place': 'place',
   'pixels.history': 'The file: {stratum}, saved last at quality {quality}.',
-  'pixels.limits': 'Not found by any signal: an amount retyped with care and kept in step everywhere, once the file was saved coarsely or went through a messenger; a bill made up as a whole.',
+  'pixels.limits':
+    'Not found by any signal: an amount retyped with care and kept in step everywhere, once the file was saved ' +
+    'coarsely or went through a messenger; a bill made up as a whole.',
 
   'field.none': 'none',
   'field.missing': 'not found on the paper',
@@ -262,7 +275,9 @@ export const en = {
 
   'audit.log': 'Log',
   'audit.title': 'Audit log',
-  'audit.why': 'Every decision, act and look is an entry. Entries are chained and form a Merkle tree; its root is signed. What is checked here, your browser checks by itself.',
+  'audit.why':
+    'Every decision, act and look is an entry. Entries are chained and form a Merkle tree; its root is signed. What ' +
+    'is checked here, your browser checks by itself.',
   'audit.find': 'Claim id (clm_…) or entry number',
   'audit.entry': 'Entry {n}',
   'audit.entries': '{n} entries',
@@ -279,7 +294,9 @@ export const en = {
   'audit.none': 'There is no such entry',
   'audit.checkpoint': 'Signed state',
   'audit.key': 'Public key',
-  'audit.key_first': 'First seen by this browser today; noted. A key is worth as much as the way it came: compare it with one you got elsewhere.',
+  'audit.key_first':
+    'First seen by this browser today; noted. A key is worth as much as the way it came: compare it with one you ' +
+    'got elsewhere.',
   'audit.key_same': 'The same that this browser noted on {at}.',
   'audit.key_rotated': 'Changed since this browser noted it on {at}; each key signed the next.',
   'audit.key_other': 'NOT the key that this browser noted on {at}, and no signed change leads to it.',
@@ -309,10 +326,13 @@ export const en = {
   'audit.open_case': 'Open the case',
   'audit.pack': 'Evidence pack',
   'audit.pack_get': 'Download',
-  'audit.pack_why': 'Everything the log commits to of this claim, with proofs, to be checked offline. It holds personal data; that you took it is logged.',
-  'audit.pack_checks': 'Held against the log',
+  'audit.pack_why':
+    'Everything the log commits to of this claim, with proofs, to be checked offline. It holds personal data; that ' +
+    'you took it is logged.',
+  'audit.pack_go': 'Check against the log',
   'audit.replay': 'Decide again',
-  'audit.replay_why': 'Takes the recorded evidence and decides it again by the same policy. The same bytes must come out.',
+  'audit.replay_why':
+    'Takes the recorded evidence and decides it again by the same policy. The same bytes must come out.',
   'audit.replay_go': 'Replay',
   'audit.replay_same': 'Identical: {n} of {n} decisions come out byte for byte.',
   'audit.replay_differs': 'Differs',
@@ -325,7 +345,7 @@ export const en = {
   'audit.check_claim': 'The claim is the one that was logged',
   'audit.check_record': 'The record of decision {n} is the one that was logged',
   'audit.check_policy': 'The policy that was decided by is the one in the record',
-  'audit.check_payload': 'Entry {n} commits to what the pack says',
+  'audit.check_steps': 'All {n} steps that people took are those that were logged',
   'audit.erased': 'This claim was erased. Its entries stay.',
 
   'op.title': 'Operation',
@@ -337,15 +357,20 @@ export const en = {
   'op.gate': 'The gate of automatic approval',
   'op.gate_open': 'open',
   'op.gate_closed': 'closed',
-  'op.gate_bound': 'At most {bound} of approvals are wrong, with {confidence} confidence; the policy’s limit is {limit}.',
+  'op.gate_bound':
+    'At most {bound} of approvals are wrong, with {confidence} confidence; the policy’s limit is {limit}.',
   'op.gate_left': '{n} more wrong approvals found by people would close it.',
-  'op.gate_from': 'Rests on {audited} approvals that people looked at ({wrong} wrong) and on {sample} painted specimens.',
+  'op.gate_from':
+    'Rests on {audited} approvals that people looked at ({wrong} wrong) and on {sample} painted specimens.',
   'op.gate_closes': 'If so many of the audited approvals were wrong, it would close after',
   'op.gate_audits': '{n} audits',
   'op.gate_limit': 'limit {limit}',
   'op.gate_now': 'now {bound}',
   'op.earned': 'What the bound was earned on',
-  'op.earned_why': 'Measured on painted specimens, not on your papers: {altered} altered, of which {slipped} would have been approved; {genuine} genuine, of which {approved} were approved, {misread} of them misread. Assumed: {share} of what comes in is altered. Only audited outcomes of your own tell of your papers.',
+  'op.earned_why':
+    'Measured on painted specimens, not on your papers: {altered} altered, of which {slipped} would have been ' +
+    'approved; {genuine} genuine, of which {approved} were approved, {misread} of them misread. Assumed: {share} of ' +
+    'what comes in is altered. Only audited outcomes of your own tell of your papers.',
   'op.queue': 'What waits for people',
   'op.queue_due': 'By days until the legal time runs out',
   'op.queue_none': 'Nothing waits.',
@@ -369,7 +394,8 @@ export const en = {
   'op.policy_shadow': 'Beside it, without effect',
   'op.policy_text': 'Text',
   'op.backtest': 'Try another policy',
-  'op.backtest_why': 'Decides everything recorded again by this text. Nothing is decided anew; that it was tried is logged.',
+  'op.backtest_why':
+    'Decides everything recorded again by this text. Nothing is decided anew; that it was tried is logged.',
   'op.backtest_go': 'Try',
   'op.backtest_same': 'This is the policy in force, word for word.',
   'op.backtest_approved': 'approved',
@@ -381,7 +407,9 @@ export const en = {
   'op.backtest_failed': '{n} records could not be judged again.',
   'op.unmeasured': 'Not measured here',
   'op.unmeasured_1': 'Whether people decide rightly: nothing compares reviewers yet.',
-  'op.unmeasured_2': 'How often approvals of real papers are wrong, until people audit some: the bound above comes from painted specimens.',
+  'op.unmeasured_2':
+    'How often approvals of real papers are wrong, until people audit some: the bound above comes from painted ' +
+    'specimens.',
   'op.unmeasured_3': 'How much work will come: there is no forecast.',
   'op.refreshed': 'as of {at}',
 
@@ -399,6 +427,7 @@ export const en = {
   'problem.correction_invalid': 'A correction does not fit its field.',
   'problem.note_invalid': 'The note must have 1 to 2000 characters.',
   'problem.reason_invalid': 'This reason does not belong to the verdict.',
+  'problem.review_open': 'A person has this case already.',
   'problem.claim_undecided': 'The machine is still reading this claim.',
   'problem.claim_erased': 'This claim was erased.',
   'problem.not_found': 'There is no such thing.',
@@ -406,7 +435,7 @@ export const en = {
   'problem.policy_invalid': 'The policy has faults: {detail}',
   'problem.busy': 'Another one is under way.',
   'problem.forbidden': 'Your role does not allow this.',
-  'problem.unauthorized': 'Please sign in.',
+  'problem.unauthenticated': 'Please sign in.',
 
   'verdict.approve': 'approved',
   'verdict.reject': 'rejected',
@@ -489,6 +518,17 @@ export const en = {
   'entry.policy_shadowed': 'shadow policy set',
   'entry.policy_shadow_ended': 'shadow policy ended',
   'entry.key_rotated': 'log’s key changed',
+  'entry.review_claimed': 'taken by a person',
+  'entry.review_released': 'given back',
+  'entry.review_taken_over': 'taken over',
+  'entry.review_decided': 'decided by a person',
+  'entry.review_seconded': 'second approval',
+  'entry.review_undone': 'verdict taken back',
+  'entry.review_escalated': 'escalated',
+  'entry.review_noted': 'noted',
+  'entry.claim_appealed': 'appealed',
+  'entry.photos_asked': 'photos asked for',
+  'entry.photos_added': 'photos came',
   'entry.claim_read': 'looked at',
   'entry.claim_erased': 'erased',
   'stage.decode': 'decoding',
