@@ -181,7 +181,7 @@ fn cut_added_and_moved_rows_are_found() {
     }
     // Rows in which the log has no part.
     let sql = "INSERT INTO claims SELECT 'clm_00000000000000000000000000', created_at, claim_json, salt, state, sealed, \
-               erased_at FROM claims WHERE id = ?";
+               erased_at, tenant FROM claims WHERE id = ?";
     running.wait(sqlx::query(sql).bind(second).execute(&pool)).unwrap();
     assert!(faults(&running).iter().any(|f| f.kind == FaultKind::ClaimNotLogged));
 }
