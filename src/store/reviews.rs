@@ -432,15 +432,6 @@ impl CaseOrder {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CasePlace(pub i64, pub i64, pub String);
 
-/// In what the databases differ here.
-#[derive(Clone, Copy)]
-pub(super) struct Dialect {
-    /// The function that tells where a text stands in another.
-    pub(super) position: &'static str,
-    /// How a query that filters is told to look through an index of all that it asks for.
-    pub(super) to_filter: &'static str,
-}
-
 /// Which cases are asked for.
 #[derive(Debug, Clone, Default)]
 pub struct CaseQuery {
@@ -471,26 +462,25 @@ pub struct CaseQuery {
 }
 
 impl CaseQuery {
-    /// The statement for those in one state. `external` is the name sought, keyed as those of senders are.
+    /// The statement for those in one state. `external` is the name sought, keyed as those of senders are, and `position`
+    /// the function that tells where a text stands in another.
     pub(super) fn statement<DB: Database>(
         &self,
         state: CaseState,
         external: Option<&str>,
-        dialect: Dialect,
+        position: &str,
     ) -> QueryBuilder<DB>
     where
         for<'q> &'q str: Encode<'q, DB> + Type<DB>,
         for<'q> i64: Encode<'q, DB> + Type<DB>,
     {
-        let Dialect { position, to_filter } = dialect;
         let column = self.order.column();
         let mut query = QueryBuilder::new("SELECT q.claim, c.created_at, c.claim_json, c.sealed, k.wrapped");
         for column in CASE.split(", ") {
             query.push(", q.").push(column);
         }
         // Found first, so that nothing more is looked up of cases that are not on the page.
-        let through = if self.filters() && state != CaseState::Held { to_filter } else { "" };
-        query.push(format!(" FROM (SELECT q.claim FROM cases q{through} WHERE "));
+        query.push(" FROM (SELECT q.claim FROM cases q WHERE ");
         match state {
             CaseState::Held => query.push("q.holder IS NOT NULL AND q.held_until > ").push_bind(self.now),
             CaseState::Open | CaseState::Second => query
@@ -542,12 +532,6 @@ impl CaseQuery {
              LEFT JOIN claim_keys k ON k.claim = q.claim",
         );
         query
-    }
-
-    /// Whether a case in the order asked for may well be none that is asked for.
-    fn filters(&self) -> bool {
-        let by_amount = (self.min.is_some() || self.max.is_some()) && self.order != CaseOrder::Amount;
-        by_amount || self.reason.is_some() || self.kind.is_some() || self.named.is_some() || self.tenant.is_some()
     }
 
     /// Where a case stands in the queue.

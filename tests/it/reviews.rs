@@ -495,8 +495,8 @@ fn assert_pack_holds(desk: &Desk, id: &str) {
     let verify = |pack: &Value| {
         let file = folder.path().join("pack.json");
         std::fs::write(&file, pack.to_string()).unwrap();
-        let mut verify = std::process::Command::new("python3");
-        let output = verify.args(["-B", "tests/verify_pack.py"]).arg(&file).arg(&key).output().unwrap();
+        let mut program = std::process::Command::new("python3");
+        let output = program.args(["-B", "tests/verify_pack.py"]).arg(&file).arg(&key).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     assert_eq!(verify(&pack), "holds\n");

@@ -3,9 +3,7 @@
 use super::{PostgresRows, entry};
 use crate::audit::Entry;
 use crate::domain::review::CaseState;
-use crate::store::reviews::{
-    CASE, CaseCounts, CaseQuery, CaseRecord, Dialect, RawCase, RawStep, ReviewRows, Turn, renewed,
-};
+use crate::store::reviews::{CASE, CaseCounts, CaseQuery, CaseRecord, RawCase, RawStep, ReviewRows, Turn, renewed};
 use crate::store::walk::{Named, Names};
 use crate::store::{LogQuery, RawPhoto, StoreError};
 use async_trait::async_trait;
@@ -107,8 +105,7 @@ impl ReviewRows for PostgresRows {
         external: Option<&str>,
         state: CaseState,
     ) -> Result<Vec<CaseRecord>, StoreError> {
-        let dialect = Dialect { position: "strpos", to_filter: "" };
-        let mut statement = query.statement(state, external, dialect);
+        let mut statement = query.statement(state, external, "strpos");
         let rows = statement.build().fetch_all(&mut *self.tx).await?;
         rows.iter().map(CaseRecord::from).collect()
     }

@@ -3,9 +3,7 @@
 use super::{ENTRIES, SqliteRows, entry, lossy, lossy_or_null};
 use crate::audit::Entry;
 use crate::domain::review::CaseState;
-use crate::store::reviews::{
-    CASE, CaseCounts, CaseQuery, CaseRecord, Dialect, RawCase, RawStep, ReviewRows, Turn, renewed,
-};
+use crate::store::reviews::{CASE, CaseCounts, CaseQuery, CaseRecord, RawCase, RawStep, ReviewRows, Turn, renewed};
 use crate::store::walk::{Named, Names};
 use crate::store::{LogQuery, RawPhoto, StoreError};
 use async_trait::async_trait;
@@ -130,8 +128,7 @@ impl ReviewRows for SqliteRows {
         external: Option<&str>,
         state: CaseState,
     ) -> Result<Vec<CaseRecord>, StoreError> {
-        let dialect = Dialect { position: "instr", to_filter: " INDEXED BY cases_to_filter" };
-        let mut statement = query.statement(state, external, dialect);
+        let mut statement = query.statement(state, external, "instr");
         let rows = statement.build().fetch_all(&mut *self.tx).await?;
         rows.iter().map(CaseRecord::from).collect()
     }
