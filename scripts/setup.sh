@@ -52,8 +52,9 @@ libclang() {
     return 1
 }
 libclang || need libclang-dev
-# The tests also run a second verifier of evidence packs with it.
+# The tests run a second verifier of evidence packs and example clients with these.
 has python3 || need python3
+has node || need nodejs
 # The tests start a server of their own. The service needs one only where it is told to use one.
 any /usr/lib/postgresql/*/bin/postgres || need postgresql
 if { ! right_library "$library" || wants_fast; } && ! pip_works; then need python3-pip; need ca-certificates; fi

@@ -27,10 +27,12 @@
 //! where that person cannot write makes both detectable, up to the moment the checkpoint was taken. Nor does a log prove
 //! that what was truthfully logged was true.
 
+pub mod access;
 pub mod acts;
 pub mod keys;
 pub mod merkle;
 pub mod note;
+pub mod reviews;
 pub mod sealed;
 pub mod tiles;
 
@@ -72,6 +74,12 @@ pub mod kind {
     pub const READ: &str = "claim_read";
     /// A claim's content was erased.
     pub const ERASED: &str = "claim_erased";
+    /// Somebody was given an API key.
+    pub const API_KEY_ADDED: &str = "api_key_added";
+    /// An API key was replaced by a new one.
+    pub const API_KEY_ROTATED: &str = "api_key_rotated";
+    /// An API key was taken back.
+    pub const API_KEY_REVOKED: &str = "api_key_revoked";
 }
 
 /// The subject of entries that speak of no claim but of the approval gate.
@@ -83,8 +91,11 @@ pub const POLICY: &str = "policy";
 /// The subject of entries that speak of no claim but of the log's key.
 pub const KEY: &str = "key";
 
+/// The subject of entries that speak of no claim but of who may come in.
+pub const ACCESS: &str = "access";
+
 /// Subjects that are no claims.
-pub const OTHERS: &[&str] = &[GATE, POLICY, KEY];
+pub const OTHERS: &[&str] = &[GATE, POLICY, KEY, ACCESS];
 
 /// Where the names of claims begin, in the order of bytes, and the first beyond them.
 pub const CLAIMS: [&str; 2] = ["clm_", "clm`"];
@@ -320,6 +331,9 @@ pub enum FaultKind {
     /// The claim is to be decided, or was, as of another time than was logged.
     #[error("the time that the claim is decided as of is not the one that was logged")]
     TimeAltered,
+    /// The claim is another tenant's than was logged.
+    #[error("the claim is not the tenant's that was logged")]
+    TenantAltered,
     /// What is stored about a photo was changed: its hash, name, size or type.
     #[error("what is stored about the photo is not what was logged")]
     PhotoEntryAltered,
@@ -389,12 +403,21 @@ pub enum FaultKind {
     /// The decision was made by another policy than the one in force.
     #[error("the decision was not made by the policy that was in force")]
     PolicyOverlooked,
+    /// A giving or taking of an API key is missing, added, or not what was logged.
+    #[error("what is stored about API keys is not what was logged")]
+    AccessAltered,
     /// The log's key was changed without the old key's word, or another key signs than the last change names.
     #[error("the log's key was changed without the word of the one before")]
     KeyChainBroken,
     /// What is stored of a reading of claims is missing, added, or not what was logged.
     #[error("what is stored of who read what is not what was logged")]
     ReadAltered,
+    /// A step that a person took with a claim is missing, added, or not what was logged.
+    #[error("what is stored of a person's step is not what was logged")]
+    ReviewAltered,
+    /// Where a case stands, as the queue has it, is not what follows from its decisions and steps.
+    #[error("the queue has a case otherwise than its decisions and steps leave it")]
+    CaseAltered,
     /// The database itself is damaged.
     #[error("the database is damaged: {0}")]
     Database(String),

@@ -9,6 +9,8 @@ mod doctor;
 mod erase;
 mod eval;
 mod gate;
+mod keys;
+mod manual;
 mod places;
 mod policy;
 mod replay;
@@ -59,11 +61,14 @@ enum Command {
     Replay(replay::ReplayArgs),
     Audit(audit::AuditArgs),
     Gate(gate::GateArgs),
+    Keys(keys::KeysArgs),
     Erase(erase::EraseArgs),
     Policy(policy::PolicyArgs),
     Specimen(specimen::SpecimenArgs),
     Show(show::ShowArgs),
     Doctor(doctor::DoctorArgs),
+    Completions(manual::CompletionsArgs),
+    Manual(manual::ManualArgs),
 }
 
 /// What is logged at a level such as `info`, or by directives like those of `RUST_LOG`. Libraries that would quote what was
@@ -254,11 +259,14 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Erase(args) => erase::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Specimen(args) => specimen::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Manual(args) => manual::manual(&args),
     };
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 //! Everything that ends up in a record is an integer, a decimal string or text. Confidences are basis
 //! points ([`Bp`]), coordinates 1/16 pixel ([`Quad`]), money whole fen ([`Fen`]).
 
+pub mod access;
 pub mod date;
 pub mod document;
 pub mod evidence;
@@ -16,6 +17,7 @@ pub mod pixels;
 pub mod print;
 pub mod record;
 pub mod result;
+pub mod review;
 pub mod risk;
 pub mod shape;
 #[cfg(test)]
@@ -23,6 +25,7 @@ pub(crate) mod support;
 pub mod text;
 pub mod verdict;
 
+pub use access::{Scope, Tenant};
 pub use date::Day;
 pub use document::{DocumentKind, Field, FieldName, Item};
 pub use evidence::{

@@ -1,12 +1,14 @@
 //! The HTTP face: the route list, and the OpenAPI document made from the handlers.
 //!
-//! There is no authentication yet, so the server listens on the loopback address unless told otherwise; put nothing
-//! but your own programs in front of it.
+//! Who may take which route stands in [`access`].
 
+pub mod access;
 mod actor;
 mod audit;
 mod check;
 mod claims;
+mod codes;
+mod docs;
 mod documents;
 mod erase;
 mod error;
@@ -15,11 +17,18 @@ mod gate;
 mod ops;
 mod policy;
 mod request;
+mod reviews;
 mod schema;
 pub mod server;
+mod session;
+pub mod tls;
+mod webhooks;
 mod workbench;
 
 use crate::service::Service;
+use access::Described;
+use actix_web::error::QueryPayloadError;
+use actix_web::http::Method;
 use actix_web::{HttpResponse, ResponseError, web};
 use error::ApiError;
 use utoipa::OpenApi;
@@ -42,36 +51,61 @@ use utoipa::OpenApi;
         policy::get,
         policy::backtest,
         claims::related,
+        reviews::queue,
+        reviews::case,
+        reviews::next,
+        reviews::claim,
+        reviews::release,
+        reviews::decide,
+        reviews::escalate,
+        reviews::note,
+        reviews::undo,
+        reviews::appeal,
+        reviews::photos,
         audit::checkpoint,
         audit::key,
         audit::keys,
+        audit::entries,
+        audit::replay,
         audit::proof,
         audit::consistency,
         audit::tile,
         audit::evidence,
         documents::picture,
         erase::erase,
+        codes::reasons,
+        webhooks::add,
+        webhooks::list,
+        webhooks::resume,
+        webhooks::forget,
         check::check,
+        session::sign_in,
+        session::get,
+        session::sign_out,
         workbench::root,
         ops::healthz,
         ops::readyz,
         ops::stats,
         ops::metrics,
-        ops::openapi
-    )
+        ops::openapi,
+        docs::docs
+    ),
+    modifiers(&Described)
 )]
 pub struct ApiDocument;
 
 /// All routes.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .app_data(web::QueryConfig::default().error_handler(|_, _| ApiError::BadQuery.into()))
+        .app_data(web::QueryConfig::default().error_handler(|error, _| bad_query(&error).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| ApiError::NotFound.into()))
         .app_data(gate::json())
         .service(resource("/v1/claims").get(claims::list).post(claims::submit))
         .service(resource("/v1/claims/{id}").get(claims::get))
         .service(resource("/v1/claims/{id}/outcome").post(gate::outcome))
         .service(resource("/v1/claims/{id}/erase").post(erase::erase))
+        .service(resource("/v1/claims/{id}/appeal").post(reviews::appeal))
+        .service(resource("/v1/claims/{id}/photos").post(reviews::photos))
         .service(resource("/v1/claims/{id}/related").get(claims::related))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
         .service(resource("/v1/photos:check").post(check::check))
@@ -79,21 +113,47 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/audit/checkpoint").get(audit::checkpoint))
         .service(resource("/v1/audit/key").get(audit::key))
         .service(resource("/v1/audit/keys").get(audit::keys))
+        .service(resource("/v1/audit/entries").get(audit::entries))
+        .service(resource("/v1/audit/replay").post(audit::replay))
         .service(resource("/v1/audit/entries/{seq}/proof").get(audit::proof))
         .service(resource("/v1/audit/tile/{tile:.*}").get(audit::tile))
         .service(resource("/v1/audit/consistency").get(audit::consistency))
+        .service(resource("/v1/reviews").get(reviews::queue))
+        .service(resource("/v1/reviews/next").post(reviews::next))
+        .service(resource("/v1/reviews/{id}").get(reviews::case))
+        .service(resource("/v1/reviews/{id}/claim").post(reviews::claim))
+        .service(resource("/v1/reviews/{id}/release").post(reviews::release))
+        .service(resource("/v1/reviews/{id}/decide").post(reviews::decide))
+        .service(resource("/v1/reviews/{id}/escalate").post(reviews::escalate))
+        .service(resource("/v1/reviews/{id}/note").post(reviews::note))
+        .service(resource("/v1/reviews/{id}/undo").post(reviews::undo))
         .service(resource("/v1/gate").get(gate::get))
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/v1/policy").get(policy::get))
         .service(resource("/v1/policy/backtest").post(policy::backtest))
+        .service(resource("/v1/reasons").get(codes::reasons))
+        .service(resource("/v1/webhooks").get(webhooks::list).post(webhooks::add))
+        .service(resource("/v1/webhooks/{id}").delete(webhooks::forget))
+        .service(resource("/v1/webhooks/{id}/resume").post(webhooks::resume))
+        .service(resource("/v1/session").get(session::get).post(session::sign_in).delete(session::sign_out))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/metrics").get(ops::metrics))
         .service(resource("/v1/stats").get(ops::stats))
         .service(resource("/openapi.json").get(ops::openapi))
+        .service(resource("/docs").get(docs::docs))
+        .service(resource("/docs/{file:.*}").get(docs::file))
         .service(resource("/").get(workbench::root))
         .service(resource("/workbench/{version}/{path:.*}").get(workbench::file))
         .default_service(web::to(async || ApiError::NotFound.error_response()));
+}
+
+/// Why a query cannot be read, without the values in it.
+fn bad_query(error: &QueryPayloadError) -> ApiError {
+    ApiError::BadQuery(match error {
+        QueryPayloadError::Deserialize(error) => form::without_values(&error.to_string()),
+        _ => "it is malformed".to_owned(),
+    })
 }
 
 /// The routes of a process that only works claims off.
@@ -105,14 +165,13 @@ pub fn operation_routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(async || ApiError::NotFound.error_response()));
 }
 
-/// A resource that answers a method it does not know with a problem, like everything else.
-struct Resource(actix_web::Resource);
+/// A resource that answers a method it does not know with a problem, like everything else, and whose routes have each a
+/// row in [`access::TABLE`].
+struct Resource(&'static str, actix_web::Resource);
 
-fn resource(path: &str) -> Resource {
-    Resource(
-        web::resource(path)
-            .default_service(web::to(async || -> HttpResponse { ApiError::MethodNotAllowed.error_response() })),
-    )
+fn resource(path: &'static str) -> Resource {
+    let unknown = web::to(async || -> HttpResponse { ApiError::MethodNotAllowed.error_response() });
+    Resource(path, web::resource(path).default_service(unknown))
 }
 
 impl Resource {
@@ -123,7 +182,7 @@ impl Resource {
         F::Output: actix_web::Responder + 'static,
     {
         // Who asks for the head alone gets what GET would answer, without its body.
-        Self(self.0.route(web::get().to(handler.clone())).route(web::head().to(handler)))
+        self.on(Method::GET, handler.clone()).on(Method::HEAD, handler)
     }
 
     fn post<F, Args>(self, handler: F) -> Self
@@ -132,13 +191,32 @@ impl Resource {
         Args: actix_web::FromRequest + 'static,
         F::Output: actix_web::Responder + 'static,
     {
-        Self(self.0.route(web::post().to(handler)))
+        self.on(Method::POST, handler)
+    }
+
+    fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.on(Method::DELETE, handler)
+    }
+
+    fn on<F, Args>(self, method: Method, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        access::assert_ruled(&method, self.0);
+        Self(self.0, self.1.route(web::method(method).to(handler)))
     }
 }
 
 impl actix_web::dev::HttpServiceFactory for Resource {
     fn register(self, config: &mut actix_web::dev::AppService) {
-        self.0.register(config);
+        self.1.register(config);
     }
 }
 

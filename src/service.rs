@@ -8,18 +8,22 @@
 //! An accepted claim is never lost: it is acknowledged after its photos and its rows have reached the disk, and work
 //! that a crash cut off is free to be taken again, by any process, as soon as its lease has ended.
 
+pub mod access;
 pub mod actor;
 mod audit;
 mod backtest;
 pub mod check;
+mod entries;
 mod erase;
 pub mod evaluate;
 mod gate;
+mod guidance;
 pub mod intake;
 pub mod issuers;
 mod keys;
 mod known;
 mod metrics;
+mod notify;
 mod pack;
 pub mod pictures;
 pub mod policy;
@@ -27,30 +31,37 @@ mod reads;
 mod related;
 pub mod replay;
 pub mod retention;
+pub mod review;
 mod sealed;
 mod stats;
 mod tiles;
 mod waiting;
 pub mod work;
 
+pub use crate::store::LogQuery;
+pub use access::{Holder, KeyLimits, KeyRefusal, KeyView, LimitReached, NewKey, Secret};
 pub use actor::Actor;
 pub use audit::{AuditReport, Noted};
 pub use backtest::{BacktestReport, Change};
+pub use entries::{EntryList, EntryView};
 pub use erase::{EraseRefusal, ErasedView};
 pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
+pub use guidance::Guidance;
 pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
 pub use issuers::{Issuers, Registry, Verifier};
 pub use keys::KeyHistory;
+pub use notify::{Event, Reach, WebhookRefusal, WebhookView};
 pub use pictures::{Picture, PictureKind};
 pub use policy::{AdoptedView, PolicyEvent, PolicyRefusal, PolicyView, ShadowView};
 pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
+pub use review::{ClaimReview, ReviewRefusal, ReviewTerms};
 pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, decide_stateless};
 
 use crate::decision::{Policy, policy::PolicyError};
 use crate::domain::result::{Timing, result_json};
-use crate::domain::{ClaimId, Record};
+use crate::domain::{ClaimId, Record, Scope, Tenant};
 use crate::pipeline::ReadError;
 pub use crate::store::{AuditedOutcome, BucketPlace, ClaimState, DatabaseUrl, Kek, KekPlace, PhotoPlace, SharedTrait};
 use crate::store::{Blobs, ClaimRow, Database, PhotoRow, Store, StoreError};
@@ -95,6 +106,15 @@ pub enum ServiceError {
     /// The claim cannot be erased.
     #[error(transparent)]
     Erase(#[from] EraseRefusal),
+    /// The webhook cannot be kept.
+    #[error(transparent)]
+    Webhook(#[from] WebhookRefusal),
+    /// The API key cannot be taken back or replaced.
+    #[error(transparent)]
+    ApiKey(#[from] KeyRefusal),
+    /// The step of a person cannot be taken.
+    #[error(transparent)]
+    Review(#[from] ReviewRefusal),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -204,6 +224,12 @@ pub struct ServiceConfig {
     pub log_claim_reads: bool,
     /// How long claims are kept. For ever by default.
     pub retention: Retention,
+    /// Limits on API keys that have none of their own. None by default.
+    pub key_limits: KeyLimits,
+    /// Whom webhooks may name. Public addresses by default.
+    pub reach: Reach,
+    /// By which rules people review.
+    pub reviews: ReviewTerms,
 }
 
 impl ServiceConfig {
@@ -213,8 +239,22 @@ impl ServiceConfig {
         let (intake, work) = (IntakeLimits::default(), WorkLimits::default());
         let (place, role) = (place.into(), Role::default());
         let retention = Retention::default();
-        let log_claim_reads = true;
-        Self { place, role, policy, load_reader, issuers: Arc::default(), intake, work, log_claim_reads, retention }
+        let (issuers, log_claim_reads) = (Arc::default(), true);
+        let (key_limits, reach, reviews) = (KeyLimits::default(), Reach::default(), ReviewTerms::default());
+        Self {
+            place,
+            role,
+            policy,
+            load_reader,
+            issuers,
+            intake,
+            work,
+            log_claim_reads,
+            retention,
+            key_limits,
+            reach,
+            reviews,
+        }
     }
 }
 
@@ -347,6 +387,7 @@ pub struct Service(Arc<Inner>);
 
 struct Inner {
     records: Records,
+    access: access::Access,
     policies: policy::Parsed,
     backtests: Semaphore,
     unlogged: reads::Unlogged,
@@ -372,6 +413,8 @@ struct Inner {
     known: known::Known,
     metrics: metrics::Metrics,
     retention: Retention,
+    reach: Reach,
+    reviews: ReviewTerms,
     started: AtomicBool,
     closing: AtomicBool,
 }
@@ -383,6 +426,8 @@ pub struct ClaimView {
     pub id: ClaimId,
     /// Its name at the sender's.
     pub outside_id: Option<String>,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// RFC 3339 in UTC.
     pub created_at: String,
     /// Where it stands.
@@ -391,6 +436,10 @@ pub struct ClaimView {
     pub decided_at: Option<String>,
     /// The contract's result, once decided.
     pub result: Option<Value>,
+    /// Where it stands with people; `None` where that was not asked for, and within it if nobody has ever had to look.
+    pub review: Option<Option<ClaimReview>>,
+    /// What the claimant is told; empty where that was not asked for.
+    pub guidance: Vec<Guidance>,
 }
 
 impl Service {
@@ -414,6 +463,7 @@ impl Service {
         records.take_up(policy.as_ref()).await?;
         Ok(Self(Arc::new(Inner {
             records,
+            access: access::Access::new(config.key_limits),
             policies: policy::Parsed::default(),
             backtests: Semaphore::new(1),
             unlogged: reads::Unlogged::default(),
@@ -435,6 +485,8 @@ impl Service {
             known: known::Known::default(),
             metrics: metrics::Metrics::default(),
             retention: config.retention,
+            reach: config.reach,
+            reviews: config.reviews,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))
@@ -451,6 +503,7 @@ impl Service {
             if self.0.role != Role::Api {
                 self.0.runtime.spawn(self.clone().work());
                 self.0.runtime.spawn(self.clone().retain());
+                self.0.runtime.spawn(self.clone().notify());
             }
             self.0.runtime.spawn(self.clone().look_after());
         }
@@ -477,23 +530,28 @@ impl Service {
     /// # Errors
     /// [`ServiceError::NotFound`], [`ServiceError::Erased`], or the store's.
     pub async fn get(&self, id: &ClaimId) -> Result<ClaimView, ServiceError> {
-        let row = self.0.records.store.claim(id).await?.ok_or(ServiceError::NotFound)?;
-        match row.state {
-            ClaimState::Erased => Err(ServiceError::Erased),
-            _ => Ok(view(row)?),
+        let file = self.0.records.store.case_file(id).await?.ok_or(ServiceError::NotFound)?;
+        if file.is_erased() {
+            return Err(ServiceError::Erased);
         }
+        let review = self.told(&file)?;
+        let view = view(file.claim)?;
+        let guidance = guidance::guidance(view.state, view.result.as_ref(), review.as_ref());
+        Ok(ClaimView { review: Some(review), guidance, ..view })
     }
 
-    /// Claims, newest first, older than `before`; and the name to go on from, if there are more.
+    /// Claims that are seen by somebody, newest first, older than `before`; and the name to go on from, if there are
+    /// more.
     ///
     /// # Errors
     /// The store's.
     pub async fn list(
         &self,
+        scope: &Scope,
         before: Option<&ClaimId>,
         limit: u32,
     ) -> Result<(Vec<ClaimView>, Option<ClaimId>), ServiceError> {
-        let mut rows = self.0.records.store.claims(before, limit + 1).await?;
+        let mut rows = self.0.records.store.claims(scope, before, limit + 1).await?;
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| more).map(|r| r.id.clone());
@@ -540,22 +598,27 @@ impl Service {
     }
 }
 
+/// The contract's result of the last decision, if there is one.
+fn result_of(row: &ClaimRow) -> Result<Option<Value>, StoreError> {
+    let Some(decision) = &row.decision else { return Ok(None) };
+    let timing: Timing = serde_json::from_str(&decision.timing)
+        .map_err(|_| StoreError::Corrupt("a stored timing is malformed".to_owned()))?;
+    Ok(Some(result_json(&parse_record(&decision.record)?, &timing)))
+}
+
 fn view(row: ClaimRow) -> Result<ClaimView, StoreError> {
-    let result = match &row.decision {
-        None => None,
-        Some(decision) => {
-            let timing: Timing = serde_json::from_str(&decision.timing)
-                .map_err(|_| StoreError::Corrupt("a stored timing is malformed".to_owned()))?;
-            Some(result_json(&parse_record(&decision.record)?, &timing))
-        }
-    };
+    // While added photos are read nothing is decided of all of them.
+    let result = if row.state == ClaimState::Processing { None } else { result_of(&row)? };
     Ok(ClaimView {
         id: row.id,
+        tenant: row.tenant,
         outside_id: row.claim.map(|c| c.id),
         created_at: row.created_at,
         state: row.state,
-        decided_at: row.decision.map(|d| d.decided_at),
+        decided_at: row.decision.filter(|_| result.is_some()).map(|d| d.decided_at),
         result,
+        review: None,
+        guidance: Vec::new(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What is kept: claims, photos, decisions, the log. Verbs of the domain, not tables.
 //!
 //! Two backends hold the rows, each in its own idiom: one SQLite file, and PostgreSQL for several processes. What is
-//! decided about rows stands once, above both ([`records`], [`repeats`], [`gate`], [`policy`], `log`), and
+//! decided about rows stands once, above both ([`records`], [`repeats`], [`gate`], [`policy`], [`reviews`], `log`), and
 //! `tests/it/store.rs` runs every verb against each. Either way a commit that returned survives a power cut, writers
 //! take turns, and so a decision sees every decision made before it.
 //!
@@ -11,6 +11,7 @@
 //!
 //! What the rows hold of people is sealed under a key of each claim, which erasing destroys: see [`vault`].
 
+pub mod access;
 pub mod blobs;
 pub mod gate;
 mod log;
@@ -19,19 +20,21 @@ mod postgres;
 pub mod reads;
 pub mod records;
 pub mod repeats;
+pub mod reviews;
 mod rows;
 mod sqlite;
 pub mod vault;
 pub mod walk;
+pub mod webhooks;
 
 use crate::audit::Fault;
-use crate::domain::{Claim, ClaimId, ContentHash};
+use crate::domain::{Claim, ClaimId, ContentHash, Tenant};
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use blobs::{BlobState, Blobs, BucketPlace, PhotoPlace};
 pub use gate::{AuditedOutcome, Standing};
-pub use log::Proved;
+pub use log::{LogQuery, Proved};
 pub use postgres::DatabaseUrl;
 pub use records::{DecisionTransaction, Snapshot, Store};
 pub use repeats::fingerprints;
@@ -154,6 +157,8 @@ pub struct NewClaim {
     pub id: ClaimId,
     /// RFC 3339 in UTC.
     pub created_at: String,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// What was submitted besides photos.
     pub claim: Option<Claim>,
     /// Random bytes for the log's commitments.
@@ -201,8 +206,10 @@ pub struct Job {
     pub now: Option<String>,
     /// The claim.
     pub claim: Option<Claim>,
-    /// Its photos, in order.
+    /// The photos to decide of, in order.
     pub photos: Vec<PhotoRow>,
+    /// Which of the claim's each of them is, from 0: some may be left out.
+    pub numbers: Vec<i64>,
     /// What its content is sealed with, and the salt of the log's commitments; `None` from before content was sealed.
     pub seal: Option<(ClaimKey, Vec<u8>)>,
 }
@@ -214,6 +221,8 @@ pub struct ClaimRow {
     pub id: ClaimId,
     /// RFC 3339 in UTC.
     pub created_at: String,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// What was submitted besides photos.
     pub claim: Option<Claim>,
     /// Where it stands.
@@ -262,6 +271,10 @@ pub struct RawClaim {
     pub fingerprints: Vec<Fingerprint>,
     /// Who read it, in order.
     pub reads: Vec<reads::RawRead>,
+    /// What people did with it, in order.
+    pub steps: Vec<reviews::RawStep>,
+    /// Where its case stands in the queue.
+    pub case: Option<reviews::RawCase>,
     /// How its content is kept. What is not opened is empty above, and records are as stored.
     pub sealing: Sealing,
     /// Its sealed row, as stored.
@@ -272,6 +285,8 @@ pub struct RawClaim {
     pub erased_at: Option<String>,
     /// Its erasure.
     pub erasure: Option<vault::RawErasure>,
+    /// Whose it is, as stored.
+    pub tenant: String,
 }
 
 impl RawClaim {
@@ -297,11 +312,14 @@ impl RawClaim {
             keys: Vec::new(),
             fingerprints: Vec::new(),
             reads: Vec::new(),
+            steps: Vec::new(),
+            case: None,
             sealing: Sealing::Plain,
             sealed: None,
             wrapped: None,
             erased_at: None,
             erasure: None,
+            tenant: Tenant::DEFAULT.to_owned(),
         }
     }
 
@@ -330,6 +348,17 @@ pub struct RawPhoto {
     pub page: Option<String>,
     /// As stored.
     pub blob: String,
+    /// As stored.
+    pub round: i64,
+    /// As stored.
+    pub left_out: Option<i64>,
+}
+
+impl RawPhoto {
+    /// Whether it is among the photos that are decided of after so many additions.
+    pub fn counts(&self, round: i64) -> bool {
+        self.round <= round && self.left_out.is_none_or(|from| from > round)
+    }
 }
 
 /// A decision as stored.

@@ -54,6 +54,10 @@ def of(value, members):
     return value
 
 
+# What people do with a claim, each step an entry of its own.
+STEPS = """review_claimed review_released review_taken_over review_decided review_seconded review_undone
+    review_escalated review_noted claim_appealed photos_asked photos_added""".split()
+
 # Ed25519, verification only: RFC 8032, section 5.1, in affine terms of its appendix.
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -169,21 +173,67 @@ def in_force(vkey, changes):
     return keys[-1] if vkey in keys else None
 
 
+def photo_of(p, salt, sealed):
+    """A photo as the log has it; of what is sealed that holds salted hashes, and plain ones of the sealed bytes."""
+    of(p, "source sha256 bytes media_type pdf_page page blob")
+    out = {"source": salted(salt, p["source"]), "bytes": p["bytes"], "media_type": p["media_type"]}
+    out |= {"blob": p["blob"], "photo": salted(salt, p["sha256"])} if sealed else {"sha256": p["sha256"]}
+    return out | ({"pdf_page": p["pdf_page"]} if p["pdf_page"] is not None else {})
+
+
+def step_of(step, salt, sealed):
+    """A person's step as the log has it."""
+    if step["by"] is not None and not (isinstance(step["by"], str) and step["by"]):
+        raise ValueError("a step is by nobody that could be")
+    out = {member: step[member] for member in ("reason", "second", "verdict")}
+    out["by"] = salted(unhex(step["salt"]), step["by"] or "")
+    if "content" in step:
+        content = step["content"]
+        out |= {"content": None if content is None else salted(salt, content), "sealed": step["sealed"]}
+    if step["kind"] == "photos_added":
+        out["replaces"] = step["replaces"]
+        if "photos" in step:
+            out["photos"] = [photo_of(p, salt, sealed) for p in step["photos"]]
+    elif step["replaces"] is not None or step.get("photos") is not None:
+        raise ValueError("photos come with a step that adds none")
+    return out
+
+
+def rounds_of(claim, steps):
+    """Every photo with after how many additions it came, and from which on it is left out."""
+    photos = [[p, 0, None] for p in claim["photos"]]
+    for n, step in enumerate((s for s in steps if s["kind"] == "photos_added"), 1):
+        if step["replaces"] is not None:
+            photos[step["replaces"]][2] = n
+        photos += [[p, n, None] for p in step["photos"]]
+    return photos
+
+
+def counts(photo, additions):
+    """Whether it is decided of after so many additions."""
+    return photo[1] <= additions and (photo[2] is None or photo[2] > additions)
+
+
 def faults(pack, vkey, photos):
     if pack["format"] != "claimlens evidence pack v1":
         yield "this is no evidence pack of version 1"
         return
     changes = " keys" if "keys" in pack else ""  # only where the log's key was changed
+    tenant = " tenant" if "tenant" in pack["claim"] else ""  # only where several share an installation
+    changes += " steps" if "steps" in pack else ""  # only where a person took one
+    steps = pack.get("steps", [])
+    if "steps" in pack and not steps:
+        yield "the pack tells of steps and has none"
     if "erased" in pack:
         of(pack, "format public_key checkpoint claim erased decisions outcome entries" + changes)
-        claim = of(pack["claim"], "id created_at key")
+        claim = of(pack["claim"], "id created_at key" + tenant)
         salt = unhex(of(pack["erased"], "at by why salt")["salt"])
     else:
         of(pack, "format public_key checkpoint claim decisions outcome policies entries" + changes)
-        claim = of(pack["claim"], "id created_at claim_json salt key photos sealed")
+        claim = of(pack["claim"], "id created_at claim_json salt key photos sealed" + tenant)
         salt = unhex(claim["salt"])
     vkey = vkey.strip()
-    if changes:
+    if "keys" in pack:
         vkey = in_force(vkey, pack["keys"]) or vkey
     size, root = open_note(pack["checkpoint"], vkey)
     if pack["public_key"] != vkey:
@@ -194,7 +244,7 @@ def faults(pack, vkey, photos):
         if e["seq"] <= last or not included(leaf_of(e), e["seq"] - 1, size, [unbase64(h) for h in e["proof"]], root):
             yield f"the change of the key in entry {e['seq']} is not in the log"
         last = e["seq"]
-    by_kind, times, last = {}, {}, 0
+    by_kind, times, last, taken, rounds, additions = {}, {}, 0, [], [], 0
     for e in pack["entries"]:
         of(e, "seq at kind subject payload prev_hash proof")
         proof = [unbase64(h) for h in e["proof"]]
@@ -203,28 +253,40 @@ def faults(pack, vkey, photos):
         if e["seq"] <= last or e["subject"] != claim["id"]:
             yield f"entry {e['seq']} is out of order or of another claim"
         last = e["seq"]
+        additions += e["kind"] == "photos_added"
+        if e["kind"] == "decision":
+            rounds.append(additions)
+        if e["kind"] in STEPS:
+            taken.append((e["kind"], json.loads(e["payload"], object_pairs_hook=once)))
+            continue
         by_kind.setdefault(e["kind"], []).append(e["payload"])
         times.setdefault(e["kind"], []).append(e["at"])
     if "erased" in pack:
+        if [step["kind"] for step in steps] != [kind for kind, _ in taken]:
+            yield "the steps are not those that were logged"
+        for step, (_, logged) in zip(steps, taken):
+            of(step, "kind by salt verdict reason second replaces")
+            known = step_of(step, salt, True)
+            if canonical(known) != canonical({member: logged[member] for member in known}):
+                yield "a step is not the one that was logged"
         yield from remains(pack, claim, salt, by_kind, times)
         return
     sealed = claim["sealed"] is not None
     want = {
         "claim": None if claim["claim_json"] is None else salted(salt, claim["claim_json"]),
         "created_at": claim["created_at"],
-        "photos": [
-            {"source": salted(salt, p["source"])}
-            | {member: p[member] for member in ("bytes", "media_type", "sha256")}
-            | ({"pdf_page": p["pdf_page"]} if p["pdf_page"] is not None else {})
-            for p in (of(p, "source sha256 bytes media_type pdf_page page blob") for p in claim["photos"])
-        ],
+        "photos": [photo_of(p, salt, sealed) for p in claim["photos"]],
     }
+    if tenant:
+        want["tenant"] = claim["tenant"]
+    for step in steps:
+        of(step, "kind by salt verdict reason second replaces content sealed photos")
+    if canonical([(step["kind"], step_of(step, salt, sealed)) for step in steps]) != canonical(taken):
+        yield "the steps are not those that were logged"
+    every = rounds_of(claim, steps)
     if sealed:
-        # Of what is sealed the log holds salted hashes, and plain ones of the sealed bytes.
         want["sealed"] = claim["sealed"]
-        for photo, p in zip(want["photos"], claim["photos"]):
-            photo["blob"], photo["photo"] = p["blob"], salted(salt, photo.pop("sha256"))
-    elif any(p["blob"] != p["sha256"] for p in claim["photos"]):
+    elif any(p["blob"] != p["sha256"] for p, _, _ in every):
         yield "a photo is stored under another name than its hash"
     accepted = by_kind.pop("claim_accepted", ["{}"])
     if "key" in json.loads(accepted[0]):  # not logged at first
@@ -238,11 +300,17 @@ def faults(pack, vkey, photos):
         as_of = as_of if want["now"] is None else [want["now"]] * len(as_of)
     if accepted != [canonical(want)]:
         yield "the claim is not the one that was logged"
-    pages, made = [p["page"] for p in claim["photos"]], []
-    if not pack["decisions"] and any(pages):
+    decided, made = [json.loads(payload) for payload in by_kind.get("decision", [])], []
+    if any(x[0]["page"] and not any(counts(x, made_at) for made_at in rounds) for x in every):
         yield "the claim has a page and no decision that it was made for"
     for n, d in enumerate(pack["decisions"]):
         of(d, "record timing sealed")
+        counted = [x for x in every if counts(x, rounds[n])]
+        pages = [p["page"] for p, _, _ in counted]
+        for i, x in enumerate(counted):
+            # A page that could not be made at first may have been at a later decision.
+            if decided[n]["pages"][i] is None and any(counts(x, later) for later in rounds[n + 1 :]):
+                pages[i] = None
         made.append({k: sha256(d[k].encode()).hex() for k in ("record", "timing")} | {"pages": pages})
         if sealed:
             made[-1] |= {"record": salted(salt, d["record"]), "sealed": d["sealed"]}
@@ -269,7 +337,7 @@ def faults(pack, vkey, photos):
         yield f"entries of the unknown kind {kind}"
     if photos is not None:
         there = {sha256(f.read_bytes()).hex() for f in photos.rglob("*") if f.is_file()}
-        for n, photo in enumerate(claim["photos"]):
+        for n, (photo, _, _) in enumerate(every):
             if photo["blob"] not in there and photo["sha256"] not in there:
                 yield f"photo {n} is not in the folder as it was logged"
 
@@ -277,7 +345,8 @@ def faults(pack, vkey, photos):
 def remains(pack, claim, salt, by_kind, times):
     """What is left of an erased claim."""
     erased, accepted = pack["erased"], by_kind.pop("claim_accepted", [])
-    if len(accepted) != 1 or json.loads(accepted[0])["created_at"] != claim["created_at"]:
+    plain = [{k: v for k, v in of.items() if k in ("created_at", "tenant")} for of in [claim, *map(json.loads, accepted)]]
+    if len(accepted) != 1 or plain[0] != plain[1]:
         yield "the claim is not the one that was logged"
     said = pack["outcome"]
     want = {

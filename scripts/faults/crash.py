@@ -132,8 +132,10 @@ def main():
     failed, begun, went = 0, time.monotonic(), collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         run = lambda point: one(arguments.program, shim, base, approved, work, *point)
-        for (kind, n), (wrong, went_on) in zip(points, pool.map(run, points)):
+        for done, ((kind, n), (wrong, went_on)) in enumerate(zip(points, pool.map(run, points)), 1):
             went[kind, went_on] += 1
+            if done % 50 == 0:
+                print(f"{done} of {len(points)} runs, {time.monotonic() - begun:.0f} s", flush=True)
             if wrong:
                 failed += 1
                 print(f"{kind} at call {n}: " + "; ".join(wrong), flush=True)

@@ -95,6 +95,7 @@ def main():
                     wrong.append("uploads are not taken again a minute after there was room")
                     break
                 time.sleep(0.05)
+            print(f"full {round_ + 1} times: {len(refusals)} uploads refused", flush=True)
         if not refusals:
             wrong.append("the disk never filled")
         wrong += [f"a refusal took {took:.2f} s" for took in refusals if took > 1]

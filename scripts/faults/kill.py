@@ -36,6 +36,8 @@ def main():
         if time_ < arguments.times:
             time.sleep(chance.uniform(0, 1))
             service.kill()
+        if time_ and time_ % 20 == 0:
+            print(f"{time_} kills: {len(load.told)} acknowledged", flush=True)
     load.end()
     left = service.wait_decided(list(load.told.values()), 300)
     wrong += load.wrong + [f"{claim}: not decided" for claim in left]

@@ -108,8 +108,8 @@ def main():
         wrong.append("two keys brought the same claim")
     if left:
         wrong.append(f"{left} claims wait after {DRAIN} s")
-    unread = "SELECT count(*) FROM decisions WHERE convert_from(record, 'UTF8') LIKE '%given up after%'"
-    unread = server.ask(unread)[0][0]
+    reasons = lambda claim: api.request("GET", f"/v1/claims/{claim}")[1].get("reasons") or []
+    unread = sum(any(reason["code"] == "processing_failed" for reason in reasons(claim)) for claim in told)
     for process in (api, *workers):
         process.stop()
     server.end(signal.SIGQUIT)

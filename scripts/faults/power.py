@@ -199,7 +199,11 @@ def main():
         ("control: the log of the database is not synced", is_wal, None, False),
         ("control: the folders of photos are not synced", is_photos, None, False),
     ]:
-        found = [(n, wrong) for n, wrong in cut(log, moments, top, work, arguments.program, forgets, chance) if wrong]
+        found = []
+        for done, (n, wrong) in enumerate(cut(log, moments, top, work, arguments.program, forgets, chance), 1):
+            found += [(n, wrong)] if wrong else []
+            if done % 100 == 0:
+                print(f"  {done} of {len(moments)} moments, {time.monotonic() - begun:.0f} s", flush=True)
         print(f"{name}: of {len(moments)} moments {len(found)} with something lost or not verified", flush=True)
         for n, wrong in found[:3]:
             print(f"  after call {n}: {wrong[:2]}")

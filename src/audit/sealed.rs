@@ -6,7 +6,7 @@
 //! Once the claim's key is destroyed, neither tells anything of what was there.
 
 use super::{PhotoCommitment, salted, text};
-use crate::domain::ContentHash;
+use crate::domain::{ContentHash, Tenant};
 use serde_json::{Value, json};
 
 /// A photo as the log commits to it.
@@ -20,9 +20,10 @@ pub struct SealedPhoto<'a> {
 
 /// The payload of [`super::kind::ACCEPTED`]. `key` is the idempotency key with its body, if one came, both as stored;
 /// `now` the time that the claim is to be decided as of, if that is not the time it then is; `cell` the SHA-256 of the
-/// claim's sealed row.
+/// claim's sealed row. Whose the claim is stands there in the open, as a tenant is no person, and so that it holds once
+/// the claim is erased; it is absent for [`Tenant::DEFAULT`], as in entries made before there were tenants.
 pub fn accepted_payload(
-    created_at: &str,
+    [created_at, tenant]: [&str; 2],
     salt: &[u8],
     claim_json: Option<&str>,
     photos: &[SealedPhoto<'_>],
@@ -31,14 +32,18 @@ pub fn accepted_payload(
     cell: ContentHash,
 ) -> String {
     let photos: Vec<Value> = photos.iter().map(|p| photo_payload(salt, p)).collect();
-    text(&json!({
+    let mut out = json!({
         "claim": claim_json.map(|claim| salted(salt, claim)),
         "created_at": created_at,
         "key": key.map(|key| key_commitment(salt, key)),
         "now": now,
         "photos": photos,
         "sealed": cell,
-    }))
+    });
+    if tenant != Tenant::DEFAULT {
+        out["tenant"] = json!(tenant);
+    }
+    text(&out)
 }
 
 /// The idempotency key as it stands in the payload.

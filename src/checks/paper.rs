@@ -1,7 +1,9 @@
 //! What a paper of its kind must say of itself: currency, place of issue, length of the stay, deposit, card.
 
 use super::{Answer, Case, Seen};
-use crate::domain::DocumentKind::{DischargeRecord, MedicalInpatientBill, TillReceipt};
+use crate::domain::DocumentKind::{
+    DischargeRecord, MedicalInpatientBill, MedicalOutpatientBill, TillReceipt, VatInvoice,
+};
 use crate::domain::FieldName::{
     AdmissionDate, BillCode, BillTitle, CashPayment, Deposit, DischargeDate, IssueDate, Refund, StayDays, TopUp, Total,
 };
@@ -38,18 +40,28 @@ const CURRENCIES: [(&str, &str); 26] = [
     ("RMB", "CNY"),
 ];
 
+const YUAN: &str = "CNY";
+
 /// The paper's amounts are in the currency of the claim.
 ///
-/// Needs a claim that names one. Bills and VAT invoices are in yuan by law; a receipt that names none leaves it open.
+/// Needs a claim that names one. Bills and VAT invoices are in yuan by law and say nothing of it, so of them it only
+/// tells when the claim is in another currency; a receipt that names none leaves it open.
 pub(super) fn currency(case: &Case) -> Answer {
     let Some(claimed) = case.evidence.claim.as_ref().and_then(|claim| claim.currency.as_deref()) else {
         return Answer::not_applicable();
     };
-    if case.kind() != TillReceipt || case.field(Total).is_none() {
+    if case.field(Total).is_none() {
         return Answer::not_applicable();
     }
-    let named: Vec<&str> = case.reading.lines.iter().filter_map(|line| currency_of(&line.text)).collect();
     let answer = |outcome| case.answer(outcome, &[Total]).with("claimed", claimed);
+    match case.kind() {
+        TillReceipt => {}
+        MedicalOutpatientBill | MedicalInpatientBill | VatInvoice if claimed != YUAN => {
+            return answer(Fail).with("printed", YUAN);
+        }
+        _ => return Answer::not_applicable(),
+    }
+    let named: Vec<&str> = case.reading.lines.iter().filter_map(|line| currency_of(&line.text)).collect();
     match named.iter().find(|code| **code != claimed) {
         Some(foreign) => answer(Fail).with("printed", foreign),
         None if named.is_empty() => answer(Inconclusive).why("not_named"),
@@ -230,6 +242,8 @@ mod tests {
             let in_ringgit = ask(&evidence, CheckId::Currency).outcome;
             assert_eq!(in_ringgit == Pass, line.contains("RM") && !line.contains("RMB") && outcome == Fail, "{line}");
             evidence.readings = vec![bill().line(line)];
+            assert_eq!(ask(&evidence, CheckId::Currency).outcome, Fail, "a bill is in yuan: {line}");
+            evidence.claim = named("CNY");
             assert_eq!(ask(&evidence, CheckId::Currency).outcome, NotApplicable, "a bill: {line}");
         }
     }

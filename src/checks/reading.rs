@@ -59,45 +59,66 @@ pub(super) fn not_void(case: &Case) -> Answer {
 }
 
 /// Whether a line takes the paper's worth away, and is not the small print that says when it would.
+///
+/// Every line of every paper is asked: the two alphabets by themselves, and neither where the line has none of it.
 fn voids(text: &str) -> bool {
-    const WORDS: [&str; 18] = [
-        "冲红",
-        "红冲",
-        "红字",
-        "销项负数",
-        "已作废",
-        "已退费",
-        "已退款",
-        "已报销",
-        "已结报",
-        "预交金收据",
-        "预缴金收据",
-        "押金收据",
-        "退费票据",
-        "已注销",
-        "已冲正",
-        "已理赔",
-        "已赔付",
-        "已核销",
-    ];
-    // A stamp's own words, on a line of their own.
-    const STAMPS: [&str; 5] = ["作废", "退费", "注销", "无效", "冲正"];
+    !text.is_ascii() && voids_in_chinese(&simplified(text))
+        || text.bytes().any(|b| b.is_ascii_alphabetic()) && voids_in_english(text)
+}
+
+/// What each of [`WORDS`] and [`STAMPS`] begins with.
+const BEGINNINGS: [char; 10] = ['作', '冲', '已', '押', '无', '注', '红', '退', '销', '预'];
+const WORDS: [&str; 18] = [
+    "冲红",
+    "红冲",
+    "红字",
+    "销项负数",
+    "已作废",
+    "已退费",
+    "已退款",
+    "已报销",
+    "已结报",
+    "预交金收据",
+    "预缴金收据",
+    "押金收据",
+    "退费票据",
+    "已注销",
+    "已冲正",
+    "已理赔",
+    "已赔付",
+    "已核销",
+];
+/// A stamp's own words, on a line of their own; the first one also within a line.
+const STAMPS: [&str; 5] = ["作废", "退费", "注销", "无效", "冲正"];
+
+fn voids_in_chinese(text: &str) -> bool {
     // 过期作废, 涂改作废, 手写作废: what would void it.
     const WOULD_VOID: [&str; 9] = ["过期", "逾期", "涂改", "手写", "手工", "遗失", "无章", "使用", "复印"];
-    const PHRASES: [&str; 11] = [
-        "voided",
-        "quotation",
-        "proforma",
-        "pro forma",
-        "not paid",
-        "unpaid",
-        "duplicate copy",
-        "refund receipt",
-        "not a receipt",
-        "training mode",
-        "estimate",
+    if !text.contains(BEGINNINGS) {
+        return false;
+    }
+    let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let alone = text.chars().filter(|c| c.is_alphanumeric()).count() <= 3;
+    let stamps = if alone { &STAMPS[..] } else { &STAMPS[..1] };
+    holds(&WORDS) || holds(stamps) && !holds(&WOULD_VOID)
+}
+
+fn voids_in_english(text: &str) -> bool {
+    const PHRASES: [&[&str]; 11] = [
+        &["voided"],
+        &["quotation"],
+        &["proforma"],
+        &["pro", "forma"],
+        &["not", "paid"],
+        &["unpaid"],
+        &["duplicate", "copy"],
+        &["refund", "receipt"],
+        &["not", "a", "receipt"],
+        &["training", "mode"],
+        &["estimate"],
     ];
-    const GUARDED: [&str; 6] = ["void", "refund", "refunded", "cancelled", "canceled", "sales return"];
+    const GUARDED: [&[&str]; 6] =
+        [&["void"], &["refund"], &["refunded"], &["cancelled"], &["canceled"], &["sales", "return"]];
     // In a sentence about refunds or about when a receipt is void, these stand too.
     const SMALL_PRINT: [&str; 16] = [
         "no",
@@ -117,19 +138,10 @@ fn voids(text: &str) -> bool {
         "or",
         "and",
     ];
-    let text = simplified(text);
-    let alone = text.chars().filter(|c| c.is_alphanumeric()).count() <= 3;
-    let would = WOULD_VOID.iter().any(|word| text.contains(word));
-    if WORDS.iter().any(|word| text.contains(word))
-        || !would && (text.contains("作废") || alone && STAMPS.iter().any(|word| text.contains(word)))
-    {
-        return true;
-    }
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    let spaced = format!(" {} ", words.join(" "));
-    let says = |phrase: &&str| spaced.contains(&format!(" {phrase} "));
-    PHRASES.iter().any(&says) || GUARDED.iter().any(says) && !words.iter().any(|word| SMALL_PRINT.contains(word))
+    let says = |phrase: &&[&str]| words.windows(phrase.len()).any(|run| run == *phrase);
+    PHRASES.iter().any(says) || GUARDED.iter().any(says) && !words.iter().any(|word| SMALL_PRINT.contains(word))
 }
 
 /// The traditional characters of these words as simplified ones.
@@ -175,6 +187,13 @@ mod tests {
             let field = reading.fields.get_mut(&field).unwrap();
             field.readers = readers.iter().enumerate().map(|(i, r)| (format!("engine{i}"), (*r).to_owned())).collect();
             assert_eq!(ask(&evidence(vec![reading]), CheckId::ReadersAgree).outcome, outcome, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_chinese_word_begins_as_it_is_told() {
+        for word in WORDS.iter().chain(&STAMPS) {
+            assert!(word.starts_with(BEGINNINGS), "{word}");
         }
     }
 

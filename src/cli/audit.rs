@@ -6,7 +6,7 @@ use super::show::Paint;
 use super::witness::WitnessArgs;
 use super::{Ending, Format, PlaceArgs, complain, usage};
 use crate::audit::note::PublicKey;
-use crate::domain::ClaimId;
+use crate::domain::{ClaimId, Decision, Scope};
 use crate::service::{AuditReport, Noted, ReadOf, ServiceError};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -54,13 +54,17 @@ enum AuditCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// List approvals that share a picture, a number, content, the camera or the issuer with a claim, newest first, one JSON a line
+    /// List approvals that share a picture, a number, content, the camera or the issuer with a claim, newest first, one
+    /// JSON a line
     Related {
         #[command(flatten)]
         place: PlaceArgs,
         /// Name of the claim here, such as one of which a paper turned out to be forged
         #[arg(long, value_name = "ID")]
         claim: ClaimId,
+        /// Claims that went to a person too
+        #[arg(long)]
+        all: bool,
         /// List at most so many
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
@@ -146,14 +150,17 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
             }
             Ok(if report.faults.is_empty() && report.locked == 0 { Ending::Done } else { Ending::NotAll })
         }
-        AuditCommand::Related { place, claim, limit, before, by } => {
+        AuditCommand::Related { place, claim, all, limit, before, by } => {
+            let decided = (!all).then_some(Decision::AutoApprove);
             let actor = actor(by.as_deref())?;
             let (related, next) = on_runtime(async {
                 let records = existing_records(&place.place()?).await?;
-                let page = records.related(claim, before.as_ref(), *limit).await.map_err(|e| match e {
-                    ServiceError::NotFound => usage(format!("there is no claim {claim}")),
-                    other => other.into(),
-                })?;
+                let page = records.related(&Scope::All, claim, decided, before.as_ref(), *limit).await.map_err(
+                    |e| match e {
+                        ServiceError::NotFound => usage(format!("there is no claim {claim}")),
+                        other => other.into(),
+                    },
+                )?;
                 records.log_read(&actor, ReadOf::Related, std::slice::from_ref(claim)).await?;
                 records.close().await;
                 Ok(page)

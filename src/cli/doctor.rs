@@ -75,6 +75,7 @@ pub fn run(args: &DoctorArgs) -> Result<Ending> {
     findings.push(data(&place));
     findings.push(seal(&place));
     findings.push(photos(&place));
+    findings.push(access(&place));
     findings.push(fonts());
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
     let mut out = std::io::stdout().lock();
@@ -262,6 +263,19 @@ fn photos(place: &Place) -> Finding {
     match on_runtime(async { Ok(Records::try_photos(place).await?) }) {
         Ok(()) => Finding::ok(what, format!("{storage}; a write and a read work")),
         Err(e) => Finding::missing(what, format!("{storage}: {e}"), mend),
+    }
+}
+
+fn access(place: &Place) -> Finding {
+    let what = "API keys";
+    match on_runtime(async { Ok(Records::inspect_open(place).await?) }) {
+        Ok(false) => Finding::ok(what, "nobody comes in without one; `claimlens keys list` tells which there are"),
+        Ok(true) => Finding::note(
+            what,
+            "there is none: whoever reaches the service may do everything, and it listens on this machine only",
+            "give the first one with `claimlens keys add NAME --role admin` before others can reach it",
+        ),
+        Err(e) => Finding::missing(what, e.to_string(), "mend the records first"),
     }
 }
 

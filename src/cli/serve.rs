@@ -3,17 +3,20 @@
 use super::places::{photo_bytes, read_policy};
 use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, usage};
+use crate::domain::Fen;
 use crate::http::server::bind;
+use crate::http::tls;
 use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
 use crate::service::retention::Rule;
 use crate::service::work::{LoadReader, ReadPhotos};
-use crate::service::{Place, Records, Role, Service, ServiceConfig, ServiceError};
+use crate::service::{KeyLimits, Place, Reach, Records, ReviewTerms, Role, Service, ServiceConfig, ServiceError};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,6 +34,15 @@ pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "CLAIMLENS_LISTEN")]
     listen: SocketAddr,
+    /// Listen beyond this machine although there is no API key, so that whoever reaches the service may do everything
+    #[arg(long, env = "CLAIMLENS_OPEN")]
+    open: bool,
+    /// Speak TLS with this certificate, and those that lead to its root behind it, PEM
+    #[arg(long, value_name = "FILE", env = "CLAIMLENS_TLS_CERTIFICATE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, PEM
+    #[arg(long, value_name = "FILE", env = "CLAIMLENS_TLS_KEY", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     #[command(flatten)]
     place: PlaceArgs,
     /// Which part of the work this process does; any number of processes may share the records
@@ -51,10 +63,33 @@ pub struct ServeArgs {
     /// that names most holds [default: keep all]
     #[arg(long, value_name = "KIND:DECISION=DAYS", value_delimiter = ',', env = "CLAIMLENS_RETAIN")]
     retain: Vec<Rule>,
+    /// Days that people have to rule on a claim, while they wait for no photos
+    #[arg(long, value_name = "DAYS", default_value_t = 30, env = "CLAIMLENS_DECIDE_DAYS")]
+    decide_days: u32,
+    /// Above this amount an approval by a person takes another person's
+    #[arg(long, value_name = "AMOUNT", default_value = "10000.00", value_parser = amount)]
+    second_above: Fen,
+    /// Above this amount nobody chooses which claim to look at next: it is drawn among the most urgent
+    #[arg(long, value_name = "AMOUNT", default_value = "5000.00", value_parser = amount)]
+    random_above: Fen,
+    /// Let webhooks name private addresses and this machine, and go without TLS: to try them out, or where all receivers
+    /// are one's own
+    #[arg(long, env = "CLAIMLENS_WEBHOOKS_ANYWHERE")]
+    webhooks_anywhere: bool,
+    /// Requests a minute that an API key without a limit of its own may send to this process [default: no limit]
+    #[arg(long, value_name = "N", env = "CLAIMLENS_KEY_PER_MINUTE", help_heading = "Limits")]
+    key_per_minute: Option<NonZeroU32>,
+    /// Photos a day, of UTC, that an API key without a limit of its own may send [default: no limit]
+    #[arg(long, value_name = "N", env = "CLAIMLENS_KEY_PHOTOS_A_DAY", help_heading = "Limits")]
+    key_photos_a_day: Option<u32>,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
     engines: EngineArgs,
+}
+
+fn amount(text: &str) -> Result<Fen, &'static str> {
+    Fen::parse(text).filter(|fen| fen.0 >= 0).ok_or("an amount is a decimal with two digits such as 5000.00")
 }
 
 /// Which part of the work a process does.
@@ -84,13 +119,26 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         RoleArg::All => Role::All,
     };
     config.issuers = args.issuers.issuers()?;
+    config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();
+    config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
+    let ServeArgs { decide_days, second_above, random_above, .. } = *args;
+    config.reviews = ReviewTerms { second_above, random_above, decide_days };
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }
+    let tls = match (&args.tls_certificate, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(tls::load(certificate, key)?),
+        _ => None,
+    };
     on_runtime(async {
+        // Workers show nobody anything.
+        if config.role != Role::Worker {
+            refuse_open(args, &config.place).await?;
+        }
         let service = open(config).await?;
+        let is_open = service.is_open().await?;
         if let Err(error) = service.records().unlocked() {
             complain(&format!("no claims are accepted, decided or shown: {error}"));
         }
@@ -98,13 +146,29 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         if waiting > 0 {
             complain(&format!("{waiting} claims wait that were not decided before"));
         }
-        let server = bind(args.listen, service)
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let server = bind(args.listen, service, tls)
             .with_context(|| format!("{} cannot be listened on; --listen takes another address", args.listen))?;
         let address = SocketAddr::new(args.listen.ip(), server.port);
-        complain(&format!("claimlens listens on http://{address}, records in {place}"));
+        complain(&format!("claimlens listens on {scheme}://{address}, records in {place}"));
+        if is_open {
+            complain("there is no API key: whoever reaches it may do everything; `claimlens keys add` changes that");
+        }
         server.run().await?;
         Ok(Ending::Done)
     })
+}
+
+/// Without a key nobody is asked who they are, and so nobody else may reach the service unless that is said outright.
+async fn refuse_open(args: &ServeArgs, place: &Place) -> Result<()> {
+    if args.open || args.listen.ip().is_loopback() || !Records::inspect_open(place).await? {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "there is no API key, so whoever reaches {} could do everything: give the first key with `claimlens keys add NAME \
+         --role admin`, listen on 127.0.0.1, or say --open",
+        args.listen
+    )))
 }
 
 /// Opens the service; a policy that is not the one in force is wrong usage.

@@ -1,7 +1,7 @@
 //! `audit witness`: keep checkpoints of a log where the keeper of its records cannot write.
 
 use super::audit::read_key;
-use super::{Ending, usage};
+use super::{Ending, SecretText, usage};
 use crate::audit::keys::{Keys, ShownEntry, follow};
 use crate::audit::merkle;
 use crate::audit::note::{PublicKey, Root, from_base64};
@@ -33,6 +33,9 @@ pub struct WitnessArgs {
     /// well
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// An API key of the service, if it asks for one: any role will do. Best given by the environment
+    #[arg(long, value_name = "KEY", env = "CLAIMLENS_API_KEY", hide_env_values = true)]
+    api_key: Option<SecretText>,
     /// The checkpoint kept; made the first time
     #[arg(long, value_name = "FILE")]
     keep: PathBuf,
@@ -81,7 +84,8 @@ struct Shown {
 
 fn look(args: &WitnessArgs, key: &PublicKey) -> Result<String> {
     let base = args.url.trim_end_matches('/');
-    let (note, now, keys) = newest(base, key)?;
+    let service = Service { base, api_key: args.api_key.as_ref() };
+    let (note, now, keys) = newest(&service, key)?;
     let kept = match std::fs::read_to_string(&args.keep) {
         Ok(note) => {
             let opened = key.open(&note).or_else(|e| keys.open(&note).ok_or(e));
@@ -99,7 +103,7 @@ fn look(args: &WitnessArgs, key: &PublicKey) -> Result<String> {
         if now.size < kept.size {
             rejected("the log was put back or cut")?;
         }
-        if !grew(base, kept, &now)? {
+        if !grew(&service, kept, &now)? {
             rejected("the log was rewritten")?;
         }
     }
@@ -107,31 +111,43 @@ fn look(args: &WitnessArgs, key: &PublicKey) -> Result<String> {
     Ok(format!("kept {} at {} entries", now.origin, now.size))
 }
 
+/// The service that is asked.
+struct Service<'a> {
+    base: &'a str,
+    api_key: Option<&'a SecretText>,
+}
+
 /// The service's checkpoint, opened, and the changes of its key since the one noted.
-fn newest(base: &str, key: &PublicKey) -> Result<(String, Root, Keys)> {
-    let note = fetch(&format!("{base}/v1/audit/checkpoint"))?;
+fn newest(service: &Service<'_>, key: &PublicKey) -> Result<(String, Root, Keys)> {
+    let note = service.fetch("/v1/audit/checkpoint")?;
     if let Ok(now) = key.open(&note) {
         return Ok((note, now, Keys::default()));
     }
-    let shown: Shown =
-        serde_json::from_str(&fetch(&format!("{base}/v1/audit/keys"))?).context("the keys are malformed")?;
+    let shown: Shown = serde_json::from_str(&service.fetch("/v1/audit/keys")?).context("the keys are malformed")?;
     let (now, keys) = follow(key, &shown.keys, &shown.checkpoint)
         .context("the service's checkpoint is not signed by the key noted, nor by one that it leads to")?;
     Ok((shown.checkpoint, now, keys))
 }
 
-fn grew(base: &str, kept: &Root, now: &Root) -> Result<bool> {
+fn grew(service: &Service<'_>, kept: &Root, now: &Root) -> Result<bool> {
     let (old, new) = (kept.size, now.size);
-    let proof = fetch(&format!("{base}/v1/audit/consistency?old={old}&new={new}"))?;
+    let proof = service.fetch(&format!("/v1/audit/consistency?old={old}&new={new}"))?;
     let proof: Consistency = serde_json::from_str(&proof).context("the proof is malformed")?;
     let hashes: Option<Vec<ContentHash>> = proof.hashes.iter().map(|text| from_base64(text)).collect();
     Ok(hashes.is_some_and(|hashes| merkle::continues((old, kept.root), (new, now.root), &hashes)))
 }
 
-fn fetch(url: &str) -> Result<String> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
-    let mut answer = agent.get(url).call().with_context(|| url.to_owned())?;
-    Ok(answer.body_mut().read_to_string()?)
+impl Service<'_> {
+    fn fetch(&self, path: &str) -> Result<String> {
+        let url = format!("{}{path}", self.base);
+        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+        let mut request = agent.get(&url);
+        if let Some(SecretText(key)) = self.api_key {
+            request = request.header("Authorization", format!("Bearer {key}"));
+        }
+        let mut answer = request.call().with_context(|| url.clone())?;
+        Ok(answer.body_mut().read_to_string()?)
+    }
 }
 
 /// Replaces a file as a whole, on the disk before this returns.

@@ -13,6 +13,19 @@ impl fmt::Display for Fen {
     }
 }
 
+/// The codes of ISO 4217 in use, without those of metals, funds and tests, in order.
+const CURRENCY_CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP \
+     BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF \
+     GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD \
+     LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR \
+     PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY \
+     TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
+
+/// Whether a text is the code of a currency, by ISO 4217: three capital letters.
+pub fn is_currency(code: &str) -> bool {
+    CURRENCY_CODES.split(' ').any(|known| known == code)
+}
+
 impl Fen {
     /// Parses the contract's form: optional minus, digits, point, two digits. Nothing else.
     pub fn parse(s: &str) -> Option<Self> {
@@ -41,7 +54,8 @@ pub fn parse_capital(text: &str) -> Option<Fen> {
 /// The grammar is strict where a lost character would change the value: a position left out inside the integer
 /// must be marked by 零, a unit must have its digit, units must fall. So 壹佰壹元, 玖玖拾元 and 壹佰零元 are `None`.
 pub fn parse_capital_with_repairs(text: &str) -> Option<(Fen, Vec<String>)> {
-    let mut chars: Vec<char> = text.chars().filter(|c| !c.is_whitespace() && !"：:，,。、".contains(*c)).collect();
+    let is_between = |c: &char| c.is_whitespace() || matches!(c, '：' | ':' | '，' | ',' | '。' | '、');
+    let mut chars: Vec<char> = text.chars().filter(|c| !is_between(c)).collect();
     let mut repairs = Vec::new();
     for label in ["大写", "人民币"] {
         if chars.starts_with(&label.chars().collect::<Vec<_>>()) {
@@ -359,6 +373,15 @@ fn push_integer(yuan: u64, out: &mut String) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn currencies_are_three_letters_in_order_and_nothing_else_is_one() {
+        let codes: Vec<&str> = CURRENCY_CODES.split(' ').collect();
+        assert!(codes.iter().all(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase())));
+        assert!(codes.is_sorted_by(|a, b| a < b));
+        assert!(["CNY", "MYR", "EUR"].into_iter().all(is_currency));
+        assert!(!["", "cny", "CN", "yuan", "CNY ", "XXX", "XAU", "CNY CUP"].into_iter().any(is_currency));
+    }
 
     /// The prescribed form of each, both ways.
     const PRESCRIBED: &[(&str, &str)] = &[

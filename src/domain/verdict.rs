@@ -7,7 +7,7 @@ use super::shape::{Quad, Upload};
 use serde::{Deserialize, Serialize};
 
 /// There is no automatic rejection and no third outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Goes through untouched.

@@ -1,5 +1,6 @@
-//! Who asks. Until there is authentication, whom the caller names in `X-Claimlens-Actor` is taken as given.
+//! Who asks: whom the key names. Without keys, whom the caller names in `X-Claimlens-Actor` is taken as given.
 
+use super::access::Who;
 use super::error::ApiError;
 use crate::domain::gate::Reviewer;
 use crate::service::Actor;
@@ -7,22 +8,27 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use std::future::{Ready, ready};
 
-/// The header that names who asks: a short opaque name.
+/// The header that names who asks where there are no keys: a short opaque name.
 const HEADER: &str = "x-claimlens-actor";
 
-/// Who asks.
-pub struct Caller(pub Actor);
+/// Who asks, by the name that is logged, and as the guard found it.
+pub struct Caller(pub Actor, pub Who);
 
 impl FromRequest for Caller {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(match request.headers().get(HEADER) {
-            None => Ok(Self(Actor::default())),
-            Some(value) => {
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let who = match Who::from_request(request, payload).into_inner() {
+            Ok(who) => who,
+            Err(error) => return ready(Err(error)),
+        };
+        ready(match (&who, request.headers().get(HEADER)) {
+            (Who::Known(holder), _) => Ok(Self(holder.actor(), who)),
+            (Who::Anybody, None) => Ok(Self(Actor::default(), who)),
+            (Who::Anybody, Some(value)) => {
                 let name = value.to_str().ok().and_then(|name| Reviewer::try_from(name.to_owned()).ok());
-                name.map(|name| Self(Actor::named(name))).ok_or(ApiError::ActorInvalid)
+                name.map(|name| Self(Actor::named(name), who)).ok_or(ApiError::ActorInvalid)
             }
         })
     }

@@ -4,7 +4,8 @@ use super::Shared;
 use super::actor::Caller;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
-use crate::service::{KeyHistory, ReadOf};
+use crate::domain::ClaimId;
+use crate::service::{EntryList, KeyHistory, LogQuery, ReadOf, ReplayFrom, ReplayOf, ReplayReport};
 use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,29 @@ pub struct Consistency {
     new: u64,
     /// Hashes in base64, in the order of RFC 9162, 2.1.4.
     hashes: Vec<String>,
+}
+
+/// Which entries of the log.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct EntriesQuery {
+    /// The newest one to be told, by its position: `next` of the page before.
+    from: Option<u64>,
+    /// Entries on a page, 1 to 200. Default 50.
+    limit: Option<u32>,
+    /// Only those that speak of this claim, or of `gate`, `policy` or `key`.
+    subject: Option<String>,
+    /// Whether they tell of looks at claims: only these, or all others; without, both.
+    reads: Option<bool>,
+}
+
+/// Which claims.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "claims": ["clm_06ah1g8q00c8f3m3c5n0u0k4ts"] }))]
+pub struct ReplayBody {
+    /// Their names here, 1 to 100.
+    claims: Vec<String>,
 }
 
 fn text(body: String) -> HttpResponse {
@@ -85,6 +109,51 @@ pub async fn proof(seq: web::Path<u64>, service: Shared) -> Result<HttpResponse,
     Ok(text(proof.to_string()))
 }
 
+/// Look through the audit log, newest first
+///
+/// Or through what it says of one claim: also who read what of it.
+#[utoipa::path(
+    get, path = "/v1/audit/entries", tag = "audit", params(EntriesQuery),
+    responses(
+        (status = 200, description = "a page of entries", body = EntryList),
+        (status = 400, description = "`bad_query`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn entries(query: web::Query<EntriesQuery>, service: Shared) -> Result<HttpResponse, ApiError> {
+    let EntriesQuery { from, limit, subject, reads } = query.into_inner();
+    let limit = limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(ApiError::BadQuery("`limit` must be 1 to 200".to_owned()));
+    }
+    Ok(HttpResponse::Ok().json(service.records().log_entries(LogQuery { subject, reads, from, limit }).await?))
+}
+
+/// Decide claims again
+///
+/// From the recorded evidence, each by the policy that it was decided by: the same must come out, byte for byte. What
+/// differs is told with both values.
+#[utoipa::path(
+    post, path = "/v1/audit/replay", tag = "audit", request_body = ReplayBody,
+    params(("X-Claimlens-Actor" = Option<String>, Header, description = "who asks: a short opaque name")),
+    responses(
+        (status = 200, description = "what came out", body = ReplayReport),
+        (status = 400, description = "`body_invalid`: not JSON of this form, or more than 100 claims", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "a name is none that a claim can have", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn replay(body: web::Json<ReplayBody>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
+    if !(1..=100).contains(&body.claims.len()) {
+        return Err(ApiError::BodyInvalid("`claims` must name 1 to 100".to_owned()));
+    }
+    let ids = body.claims.iter().map(|id| parse_id(id)).collect::<Result<Vec<ClaimId>, _>>()?;
+    let report = service.records().replay(&ReplayOf::Claims(ids.clone()), &ReplayFrom::Evidence).await?;
+    let decided = |id: &&ClaimId| !report.undecided.iter().chain(&report.erased).any(|other| other == id.as_str());
+    service.note_read(&caller.0, ReadOf::Replay, ids.iter().filter(decided))?;
+    Ok(HttpResponse::Ok().json(report))
+}
+
 /// Take a tile of the audit log
 ///
 /// C2SP `tlog-tiles`, of which `/v1/audit` is the prefix: `tile/LEVEL/N` holds 256 hashes, `tile/entries/N` the bytes
@@ -115,8 +184,12 @@ pub async fn tile(path: web::Path<String>, service: Shared) -> Result<HttpRespon
 )]
 pub async fn consistency(span: web::Query<Span>, service: Shared) -> Result<HttpResponse, ApiError> {
     let Span { old, new } = span.into_inner();
-    let hashes = service.records().consistency(old, new).await?.ok_or(ApiError::BadQuery)?;
+    let hashes = service.records().consistency(old, new).await?.ok_or_else(shorter)?;
     Ok(HttpResponse::Ok().json(Consistency { old, new, hashes }))
+}
+
+fn shorter() -> ApiError {
+    ApiError::BadQuery("the log is shorter than that, or `new` is smaller than `old`".to_owned())
 }
 
 /// Take the evidence pack of a claim

@@ -1,12 +1,13 @@
 //! Claims: submit, look at one, list.
 
 use super::Shared;
+use super::access::Who;
 use super::actor::Caller;
 use super::error::{ApiError, Problem};
 use super::form;
 use super::schema::ClaimResult;
-use crate::domain::ClaimId;
-use crate::service::{ClaimState, ClaimView, ReadOf, Related, ServiceError};
+use crate::domain::{ClaimId, Decision, Tenant};
+use crate::service::{ClaimReview, ClaimState, ClaimView, Guidance, ReadOf, Related, ServiceError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,10 @@ pub struct ClaimAnswer {
     /// Name of the claim here.
     #[schema(value_type = String, example = "clm_06ah1g8q00c8f3m3c5n0u0k4ts")]
     id: ClaimId,
+    /// Whose it is; absent where that is the tenant that claims are of if nothing else is said.
+    #[serde(skip_serializing_if = "Tenant::is_default")]
+    #[schema(value_type = String, required = false)]
+    tenant: Tenant,
     /// Where it stands.
     status: ClaimState,
     /// The sender's own name for it.
@@ -44,6 +49,14 @@ pub struct ClaimAnswer {
     /// RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<String>,
+    /// Where it stands with the people who look at it; `null` if nobody has ever had to. Left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ClaimReview>, required = false)]
+    review: Option<Option<ClaimReview>>,
+    /// What to tell the claimant: where it stands, what to do now, what comes next and by when. Left out in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    guidance: Vec<Guidance>,
     /// The members of [`ClaimResult`]; none while the claim waits.
     #[serde(flatten)]
     #[schema(value_type = ClaimResult)]
@@ -76,19 +89,53 @@ pub struct ListQuery {
     limit: Option<u32>,
 }
 
-impl ListQuery {
-    /// How many, and older than which.
-    fn page(&self) -> Result<(u32, Option<ClaimId>), ApiError> {
-        let limit = self.limit.unwrap_or(20);
-        if !(1..=100).contains(&limit) {
-            return Err(ApiError::BadQuery);
+/// How many claims, and older than which.
+fn page(limit: Option<u32>, cursor: Option<&str>) -> Result<(u32, Option<ClaimId>), ApiError> {
+    let limit = limit.unwrap_or(20);
+    if !(1..=100).contains(&limit) {
+        return Err(ApiError::BadQuery("`limit` must be 1 to 100".to_owned()));
+    }
+    let before = cursor.map(str::parse).transpose().map_err(|_| ApiError::BadCursor)?;
+    Ok((limit, before))
+}
+
+/// Which page of related claims.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct RelatedQuery {
+    /// Only claims last decided so. Default `auto_approve`.
+    #[serde(default)]
+    decision: Decided,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Claims on a page, 1 to 100. Default 20.
+    limit: Option<u32>,
+}
+
+/// How a claim was decided.
+#[derive(Debug, Clone, Copy, Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Decided {
+    /// Approved.
+    #[default]
+    AutoApprove,
+    /// Held for a person.
+    HumanReview,
+    /// Either way.
+    Any,
+}
+
+impl From<Decided> for Option<Decision> {
+    fn from(decided: Decided) -> Self {
+        match decided {
+            Decided::AutoApprove => Some(Decision::AutoApprove),
+            Decided::HumanReview => Some(Decision::HumanReview),
+            Decided::Any => None,
         }
-        let before = self.cursor.as_deref().map(str::parse).transpose().map_err(|_| ApiError::BadCursor)?;
-        Ok((limit, before))
     }
 }
 
-/// A page of earlier approvals, newest first.
+/// A page of related claims, newest first.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RelatedList {
     /// Each with what it shares with the claim asked about.
@@ -98,6 +145,11 @@ pub struct RelatedList {
 }
 
 impl ClaimAnswer {
+    /// With all members.
+    pub(super) fn whole(view: ClaimView) -> Self {
+        Self::of(view, |_| true)
+    }
+
     fn of(view: ClaimView, members: impl Fn(&str) -> bool) -> Self {
         let mut result = match view.result {
             Some(Value::Object(result)) => result,
@@ -106,10 +158,13 @@ impl ClaimAnswer {
         result.retain(|name, _| members(name));
         Self {
             id: view.id,
+            tenant: view.tenant,
             status: view.state,
             claim: view.outside_id.map(|id| ClaimName { id }),
             created_at: view.created_at,
             decided_at: view.decided_at,
+            review: view.review,
+            guidance: view.guidance,
             result,
         }
     }
@@ -126,7 +181,8 @@ impl ClaimAnswer {
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 60; default 10"),
         ("Idempotency-Key" = Option<String>, Header,
             description = "1 to 255 visible ASCII characters. A request repeated with its key and the same claim and \
-                           photos is answered with the claim of the first. Keys do not expire"),
+                           photos is answered with the claim of the first. Keys do not expire, and each tenant has \
+                           its own"),
     ),
     responses(
         (status = 200, description = "decided, or failed and waiting for a person", body = ClaimAnswer),
@@ -137,13 +193,19 @@ impl ClaimAnswer {
             content_type = "application/problem+json"),
     )
 )]
-pub async fn submit(request: HttpRequest, payload: web::Payload, service: Shared) -> Result<HttpResponse, ApiError> {
+pub async fn submit(
+    request: HttpRequest,
+    payload: web::Payload,
+    who: Who,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
     let key = match request.headers().get("idempotency-key") {
         None => None,
         Some(value) => Some(value.to_str().map_err(|_| crate::service::Refusal::KeyInvalid)?),
     };
-    let ticket = service.admit(key).await?;
+    let ticket = service.admit_for(who.tenant(), key).await?;
     let submission = form::read(request.headers(), payload, service.intake_limits()).await?;
+    who.count_photos(&service, submission.photos.len()).await?;
     let id = service.submit(ticket, submission).await?;
     service.wait(&id, Duration::from_secs(wait_seconds(&request))).await;
     let view = service.get(&id).await?;
@@ -152,7 +214,7 @@ pub async fn submit(request: HttpRequest, payload: web::Payload, service: Shared
         ClaimState::Processing => HttpResponse::Accepted(),
         ClaimState::Decided | ClaimState::Failed | ClaimState::Erased => HttpResponse::Ok(),
     };
-    Ok(response.insert_header((header::LOCATION, location)).json(ClaimAnswer::of(view, |_| true)))
+    Ok(response.insert_header((header::LOCATION, location)).json(ClaimAnswer::whole(view)))
 }
 
 /// Look at a claim
@@ -169,7 +231,7 @@ pub async fn submit(request: HttpRequest, payload: web::Payload, service: Shared
 pub async fn get(path: web::Path<String>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
     let view = service.get(&parse_id(&path)?).await?;
     service.note_read(&caller.0, ReadOf::Claim, [&view.id])?;
-    Ok(HttpResponse::Ok().json(ClaimAnswer::of(view, |_| true)))
+    Ok(HttpResponse::Ok().json(ClaimAnswer::whole(view)))
 }
 
 /// List claims, newest first
@@ -182,36 +244,37 @@ pub async fn get(path: web::Path<String>, caller: Caller, service: Shared) -> Re
     )
 )]
 pub async fn list(query: web::Query<ListQuery>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
-    let (limit, before) = query.page()?;
-    let (views, next) = service.list(before.as_ref(), limit).await?;
+    let (limit, before) = page(query.limit, query.cursor.as_deref())?;
+    let (views, next) = service.list(&caller.1.scope(), before.as_ref(), limit).await?;
     service.note_read(&caller.0, ReadOf::List, views.iter().map(|view| &view.id))?;
     let in_list = |name: &str| name == "decision" || name == "reasons";
     let claims = views.into_iter().map(|v| ClaimAnswer::of(v, in_list)).collect();
     Ok(HttpResponse::Ok().json(ClaimList { claims, next: next.map(|id| id.to_string()) }))
 }
 
-/// Earlier approvals that share something with a claim
+/// Other claims that share something with a claim
 ///
-/// For when one of its papers turns out to be forged: a picture, a number or one within ten of it with the same code,
-/// content or the issuer. Newest first.
+/// For when one of its papers turns out to be forged, or sent before: a picture, a number or one within ten of it with the
+/// same code, content or the issuer. Newest first.
 #[utoipa::path(
     get, path = "/v1/claims/{id}/related", tag = "claims",
-    params(("id" = String, Path, description = "Name of the claim here"), ListQuery),
+    params(("id" = String, Path, description = "Name of the claim here"), RelatedQuery),
     responses(
-        (status = 200, description = "a page of approvals", body = RelatedList),
+        (status = 200, description = "a page of claims", body = RelatedList),
         (status = 400, description = "malformed query", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such claim", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn related(
     path: web::Path<String>,
-    query: web::Query<ListQuery>,
+    query: web::Query<RelatedQuery>,
     caller: Caller,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
-    let (limit, before) = query.page()?;
+    let (limit, before) = page(query.limit, query.cursor.as_deref())?;
     let id = parse_id(&path)?;
-    let (related, next) = service.records().related(&id, before.as_ref(), limit).await?;
+    let (scope, decided) = (caller.1.scope(), query.decision.into());
+    let (related, next) = service.records().related(&scope, &id, decided, before.as_ref(), limit).await?;
     service.note_read(&caller.0, ReadOf::Related, [&id])?;
     Ok(HttpResponse::Ok().json(RelatedList { related, next: next.map(|id| id.to_string()) }))
 }

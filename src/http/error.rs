@@ -3,8 +3,13 @@
 
 use super::request;
 use crate::decision::policy::PolicyError;
+use crate::domain::access::Role;
+use crate::domain::review::StepRefusal;
 use crate::domain::{RetakeAdvice, result};
-use crate::service::{EraseRefusal, GateRefusal, Refusal, ServiceError};
+use crate::service::review::time;
+use crate::service::{
+    EraseRefusal, GateRefusal, KeyRefusal, LimitReached, Refusal, ReviewRefusal, ServiceError, WebhookRefusal,
+};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -23,8 +28,8 @@ pub enum ApiError {
     #[error("this path does not take that method")]
     MethodNotAllowed,
     /// A query parameter is malformed.
-    #[error("a query parameter is unknown or malformed")]
-    BadQuery,
+    #[error("the query is not one this path takes: {0}")]
+    BadQuery(String),
     /// The cursor is none of ours.
     #[error("the cursor is not one this service gave")]
     BadCursor,
@@ -37,6 +42,9 @@ pub enum ApiError {
     /// A part has a name we do not know; which there may be.
     #[error("parts are {0}")]
     UnknownPart(&'static str),
+    /// The part `replaces` is no number.
+    #[error("`replaces` must be the place of a photo, from 0")]
+    ReplacesMalformed,
     /// The part `claim` is missing.
     #[error("the part `claim` is missing")]
     ClaimMissing,
@@ -53,14 +61,29 @@ pub enum ApiError {
     #[error("send application/json")]
     NotJson,
     /// The body is not JSON of the form that the path takes.
-    #[error("the body is not JSON with the members this path takes; see /openapi.json")]
-    BodyInvalid,
+    #[error("the body is not what this path takes, see /openapi.json: {0}")]
+    BodyInvalid(String),
     /// The body is no valid policy.
     #[error(transparent)]
     PolicyInvalid(PolicyError),
     /// The header that names who asks holds no name.
     #[error("X-Claimlens-Actor must be 1 to 64 ASCII letters, digits, `-`, `_` and `.`")]
     ActorInvalid,
+    /// No key and no session, or one that opens nothing; which of these is not told.
+    #[error("send a key that opens, as `Authorization: Bearer clk_…`, or sign in")]
+    Unauthenticated,
+    /// The key is of a role that may not.
+    #[error("this needs a key of {}", roles(.0))]
+    Forbidden(&'static [Role]),
+    /// The key sees one tenant.
+    #[error("this concerns the whole installation, and the key sees one tenant of it")]
+    OneTenant,
+    /// A page of another site made a browser send it.
+    #[error("this was sent by a page of another site")]
+    CrossSite,
+    /// The key sent too much.
+    #[error(transparent)]
+    Limit(#[from] LimitReached),
     /// The body is too long.
     #[error("the body is longer than {0} bytes")]
     BodyTooLarge(usize),
@@ -69,13 +92,26 @@ pub enum ApiError {
     BodyTooSlow(u64),
 }
 
+/// `the role a, b or c`.
+fn roles(roles: &[Role]) -> String {
+    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    match names.split_last() {
+        Some((last, [])) => format!("the role {last}"),
+        Some((last, others)) => format!("the role {} or {last}", others.join(", ")),
+        None => "a role that nobody has".to_owned(),
+    }
+}
+
 fn told(error: &ServiceError) -> String {
     match error {
         ServiceError::Refused(refusal) => return refusal.to_string(),
         ServiceError::Gate(refusal) => return refusal.to_string(),
         ServiceError::Erase(refusal) => return refusal.to_string(),
+        ServiceError::Webhook(refusal) => return refusal.to_string(),
+        ServiceError::ApiKey(refusal) => return refusal.to_string(),
+        ServiceError::Review(refusal) => return refusal.to_string(),
         ServiceError::Erased => "the claim's content was erased",
-        ServiceError::NotFound => "there is no such claim, photo or picture",
+        ServiceError::NotFound => "there is no such claim, photo, picture or webhook",
         ServiceError::Busy => "too much work is waiting; try again later",
         ServiceError::Closing => "the service is shutting down",
         ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::PhotosElsewhere => {
@@ -121,6 +157,14 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub retake: Vec<Value>,
+    /// Of `case_held`: who holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub holder: Option<String>,
+    /// Of `case_held`: until when, RFC 3339 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub until: Option<String>,
     /// Finds the request in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -132,19 +176,24 @@ impl ApiError {
         match self {
             Self::NotFound | Self::Service(ServiceError::NotFound) => (404, "not_found"),
             Self::MethodNotAllowed => (405, "method_not_allowed"),
-            Self::BadQuery => (400, "bad_query"),
+            Self::BadQuery(_) => (400, "bad_query"),
             Self::BadCursor => (400, "bad_cursor"),
             Self::NotMultipart => (415, "not_multipart"),
             Self::Malformed => (400, "multipart_malformed"),
             Self::UnknownPart(_) => (400, "unknown_part"),
+            Self::ReplacesMalformed => (422, "replaces_invalid"),
             Self::ClaimMissing => (400, "claim_missing"),
             Self::ClaimTwice => (400, "claim_twice"),
             Self::ClaimTooLarge(_) => (413, "claim_too_large"),
             Self::ClaimNotJson(_) => (400, "claim_not_json"),
             Self::NotJson => (415, "not_json"),
-            Self::BodyInvalid => (400, "body_invalid"),
+            Self::BodyInvalid(_) => (400, "body_invalid"),
             Self::PolicyInvalid(_) => (422, "policy_invalid"),
             Self::ActorInvalid => (400, "actor_invalid"),
+            Self::Unauthenticated => (401, "unauthenticated"),
+            Self::Forbidden(_) | Self::OneTenant => (403, "forbidden"),
+            Self::CrossSite => (403, "cross_site"),
+            Self::Limit(_) => (429, "rate_limited"),
             Self::BodyTooLarge(_) => (413, "body_too_large"),
             Self::BodyTooSlow(_) => (408, "body_too_slow"),
             Self::Service(ServiceError::Refused(refusal)) => match refusal {
@@ -165,8 +214,27 @@ impl ApiError {
                 GateRefusal::OutcomeRecorded => (409, "outcome_recorded"),
                 GateRefusal::Open => (409, "gate_open"),
             },
+            Self::Service(ServiceError::ApiKey(KeyRefusal::Unknown)) => (404, "not_found"),
+            Self::Service(ServiceError::ApiKey(KeyRefusal::Ended)) => (409, "api_key_ended"),
             Self::Service(ServiceError::Erased) => (410, "claim_erased"),
             Self::Service(ServiceError::Erase(EraseRefusal::Undecided)) => (409, "claim_undecided"),
+            Self::Service(ServiceError::Webhook(refusal)) => match refusal {
+                WebhookRefusal::TooMany => (409, "too_many_webhooks"),
+                WebhookRefusal::BadUrl | WebhookRefusal::NoEvents => (422, "webhook_invalid"),
+            },
+            Self::Service(ServiceError::Review(refusal)) => match refusal {
+                ReviewRefusal::ReviewerUnknown => (403, "reviewer_unknown"),
+                ReviewRefusal::Step(refusal @ StepRefusal::SameReviewer) => (403, refusal.code()),
+                ReviewRefusal::Step(refusal) => (409, refusal.code()),
+                ReviewRefusal::Changed => (412, "case_changed"),
+                ReviewRefusal::NoteInvalid => (422, "note_invalid"),
+                ReviewRefusal::ReasonInvalid(_) => (422, "reason_invalid"),
+                ReviewRefusal::CorrectionInvalid { .. } => (422, "correction_invalid"),
+                ReviewRefusal::ReviewOpen => (409, "review_open"),
+                ReviewRefusal::Undecided => (409, "claim_undecided"),
+                ReviewRefusal::PhotosNotTaken => (409, "photos_not_taken"),
+                ReviewRefusal::ReplacesInvalid(_) => (422, "replaces_invalid"),
+            },
             Self::Service(ServiceError::Busy) => (503, "busy"),
             Self::Service(ServiceError::Closing) => (503, "closing"),
             Self::Service(ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::PhotosElsewhere) => {
@@ -187,12 +255,23 @@ impl ApiError {
         }
     }
 
+    /// Who holds a case that somebody else wants, and until when.
+    fn held(&self) -> Option<(&str, i64)> {
+        match self {
+            Self::Service(ServiceError::Review(ReviewRefusal::Step(StepRefusal::Held { name, until }))) => {
+                Some((name, *until))
+            }
+            _ => None,
+        }
+    }
+
     /// Seconds after which to try again, where that makes sense.
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Service(ServiceError::Busy | ServiceError::Closing) => Some(10),
             Self::Service(ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::Readers(_)) => Some(30),
             Self::Service(ServiceError::Refused(Refusal::KeyInFlight)) => Some(1),
+            Self::Limit(limit) => Some(limit.retry_after()),
             _ => None,
         }
     }
@@ -215,6 +294,9 @@ impl ResponseError for ApiError {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
+        if let Self::Unauthenticated = self {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"claimlens\""));
+        }
         response.content_type("application/problem+json").json(Problem {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
@@ -222,6 +304,8 @@ impl ResponseError for ApiError {
             code,
             detail: self.to_string(),
             retake: self.retake().iter().map(result::retake).collect(),
+            holder: self.held().map(|(holder, _)| holder.to_owned()),
+            until: self.held().map(|(_, until)| time(until)),
             request_id: request::current_id(),
         })
     }

@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use crate::domain::Claim;
 use crate::service::{IntakeLimits, Refusal, Submission, Upload};
-use actix_multipart::{Multipart, MultipartError};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, Payload};
@@ -53,6 +53,45 @@ pub async fn read(headers: &HeaderMap, payload: Payload, limits: &IntakeLimits) 
     receive(headers, payload, limits, async |body| read_parts(Multipart::new(headers, body), limits).await).await
 }
 
+/// Reads photos that come later, and the place of one that they stand for, out of a request's body.
+///
+/// # Errors
+/// Names the limit or rule that was broken first.
+pub async fn read_more(
+    headers: &HeaderMap,
+    payload: Payload,
+    limits: &IntakeLimits,
+) -> Result<(Vec<Upload>, Option<usize>), ApiError> {
+    let parts = async |body| {
+        let mut parts = Multipart::new(headers, body);
+        let (mut photos, mut replaces) = (Vec::new(), None);
+        while let Some(part) = parts.next().await {
+            let mut part = part.map_err(refuse)?;
+            match part.name() {
+                Some("photo") => photos.push(photo(&mut part, photos.len(), limits).await?),
+                Some("replaces") if replaces.is_none() => {
+                    let bytes = collect(&mut part, 20, || ApiError::ReplacesMalformed).await?;
+                    let place = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+                    replaces = Some(place.ok_or(ApiError::ReplacesMalformed)?);
+                }
+                _ => return Err(ApiError::UnknownPart("one or more `photo` and at most one `replaces`")),
+            }
+        }
+        Ok((photos, replaces))
+    };
+    receive(headers, payload, limits, parts).await
+}
+
+/// A part `photo`, the nth of a form.
+async fn photo(part: &mut Field, n: usize, limits: &IntakeLimits) -> Result<Upload, ApiError> {
+    if n == limits.photos {
+        return Err(Refusal::TooManyPhotos(limits.photos).into());
+    }
+    let name = part.content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
+    let bytes = collect(part, limits.photo, || Refusal::PhotoTooLarge(n, limits.photo).into()).await?;
+    Ok(Upload { name, bytes })
+}
+
 /// Reads one photo out of a request's body: the part `photo` of a form, or the body itself if it is no form.
 ///
 /// # Errors
@@ -92,7 +131,7 @@ pub async fn read_text(
 ) -> Result<String, ApiError> {
     let body = async |mut body: Counted| collect(&mut body, most, || ApiError::BodyTooLarge(most)).await;
     let bytes = receive(headers, payload, limits, body).await?;
-    String::from_utf8(bytes).map_err(|_| ApiError::BodyInvalid)
+    String::from_utf8(bytes).map_err(|_| ApiError::BodyInvalid("it is no UTF-8".to_owned()))
 }
 
 /// Runs `take` on a request's body, under the limits on its length and time.
@@ -137,13 +176,7 @@ async fn read_parts(mut parts: Multipart, limits: &IntakeLimits) -> Result<Submi
                 let bytes = collect(&mut part, limits.claim, || ApiError::ClaimTooLarge(limits.claim)).await?;
                 claim = Some(parse_claim(&bytes)?);
             }
-            Some("photo") if photos.len() == limits.photos => return Err(Refusal::TooManyPhotos(limits.photos).into()),
-            Some("photo") => {
-                let n = photos.len();
-                let name = part.content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
-                let bytes = collect(&mut part, limits.photo, || Refusal::PhotoTooLarge(n, limits.photo).into()).await?;
-                photos.push(Upload { name, bytes });
-            }
+            Some("photo") => photos.push(photo(&mut part, photos.len(), limits).await?),
             _ => return Err(ApiError::UnknownPart("one `claim` and one or more `photo`")),
         }
     }
@@ -192,7 +225,7 @@ fn parse_claim(bytes: &[u8]) -> Result<Claim, ApiError> {
 }
 
 /// The parser's words without the value it stumbled over, which may be a person's name or number.
-fn without_values(words: &str) -> String {
+pub(super) fn without_values(words: &str) -> String {
     // `invalid type: string "…", expected an object at line 1 column 20`: what was expected comes last.
     let from_end = |mark: &str| words.rfind(mark).map(|at| &words[at + mark.len()..]);
     if words.starts_with("invalid ") {

@@ -1,16 +1,19 @@
 //! The gate of automatic approval: what people say of approvals, and opening it again.
 
 use super::Shared;
+use super::access::Who;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
+use super::form::without_values;
 use crate::domain::gate::{AuditSource, Audited, Reviewer, Why};
 use crate::service::{AuditedOutcome, GateView};
 use actix_web::error::JsonPayloadError;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-/// The longest body: `why` may take 4 bytes a character, or 12 as escapes.
-const BODY: usize = 16 << 10;
+/// The longest body: a note of 2000 characters may take 4 bytes for each, or 12 as escapes, and values put right stand
+/// beside it.
+const BODY: usize = 64 << 10;
 
 /// What a person found of a claim.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -20,16 +23,16 @@ pub struct OutcomeBody {
     outcome: Audited,
     /// How it came to be looked at.
     source: AuditSource,
-    /// Who looked.
-    by: Reviewer,
+    /// Who looked; needed where there are no API keys, and else whom the key names.
+    by: Option<Reviewer>,
 }
 
 /// An order to open the gate again.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReopenBody {
-    /// Who orders it.
-    by: Reviewer,
+    /// Who orders it; needed where there are no API keys, and else whom the key names.
+    by: Option<Reviewer>,
     /// Why, in 1 to 1000 characters on one line. The audit log holds only its salted hash.
     why: Why,
 }
@@ -42,8 +45,8 @@ pub fn json() -> web::JsonConfig {
                 ApiError::BodyTooLarge(BODY)
             }
             JsonPayloadError::ContentType => ApiError::NotJson,
-            // The parser's words may hold the value it stumbled over.
-            _ => ApiError::BodyInvalid,
+            JsonPayloadError::Deserialize(error) => ApiError::BodyInvalid(without_values(&error.to_string())),
+            _ => ApiError::BodyInvalid("it is cut short".to_owned()),
         }
         .into()
     })
@@ -68,10 +71,11 @@ pub fn json() -> web::JsonConfig {
 pub async fn outcome(
     path: web::Path<String>,
     body: web::Json<OutcomeBody>,
+    who: Who,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
     let OutcomeBody { outcome, source, by } = body.into_inner();
-    let said = AuditedOutcome { outcome, source, by };
+    let said = AuditedOutcome { outcome, source, by: who.acts(by)? };
     let policy = service.policy().await?;
     Ok(HttpResponse::Ok().json(service.records().record_outcome(&parse_id(&path)?, &said, &policy).await?))
 }
@@ -99,7 +103,9 @@ pub async fn get(service: Shared) -> Result<HttpResponse, ApiError> {
         (status = 409, description = "`gate_open`: it was open", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn reopen(body: web::Json<ReopenBody>, service: Shared) -> Result<HttpResponse, ApiError> {
+pub async fn reopen(body: web::Json<ReopenBody>, who: Who, service: Shared) -> Result<HttpResponse, ApiError> {
+    let ReopenBody { by, why } = body.into_inner();
+    let by = who.acts(by)?;
     let policy = service.policy().await?;
-    Ok(HttpResponse::Ok().json(service.records().reopen_gate(&body.by, &body.why, &policy).await?))
+    Ok(HttpResponse::Ok().json(service.records().reopen_gate(&by, &why, &policy).await?))
 }

@@ -15,6 +15,8 @@ pub async fn healthz() -> HttpResponse {
 /// Whether claims can be accepted and read at present
 ///
 /// True only if the database and the photo storage can be written and read and a reader with its models is loaded.
+/// `access` is `open` as long as no API key was ever given, so that whoever reaches the service may do everything, and
+/// else `keys`.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, description = "they can"),
     (status = 503, description = "they cannot; `code` tells what is missing", body = Problem,
@@ -22,7 +24,8 @@ pub async fn healthz() -> HttpResponse {
 ))]
 pub async fn readyz(service: Shared) -> Result<HttpResponse, ApiError> {
     service.ready().await?;
-    Ok(HttpResponse::Ok().json(json!({ "status": "ready" })))
+    let access = if service.is_open().await? { "open" } else { "keys" };
+    Ok(HttpResponse::Ok().json(json!({ "status": "ready", "access": access })))
 }
 
 /// The figures of the operation

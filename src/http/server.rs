@@ -1,10 +1,11 @@
 //! The server: bind, port, run. Binding apart from running lets tests start the real thing on port 0.
 
-use super::{operation_routes, request, routes};
+use super::{access, operation_routes, request, routes};
 use crate::service::{Role, Service};
 use actix_web::dev::Server as ActixServer;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
+use rustls::ServerConfig;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -20,11 +21,11 @@ pub struct Server {
     service: Service,
 }
 
-/// Takes an address; port 0 takes a free one.
+/// Takes an address; port 0 takes a free one. Speaks TLS if it is told how.
 ///
 /// # Errors
 /// If the address cannot be had.
-pub fn bind(listen: SocketAddr, service: Service) -> io::Result<Server> {
+pub fn bind(listen: SocketAddr, service: Service, tls: Option<ServerConfig>) -> io::Result<Server> {
     let listener = TcpListener::bind(listen)?;
     let port = listener.local_addr()?.port();
     let shared = web::Data::new(service.clone());
@@ -38,17 +39,24 @@ pub fn bind(listen: SocketAddr, service: Service) -> io::Result<Server> {
             .add(("X-Frame-Options", "DENY"))
             // Claims are health data: no cache on the way may keep them.
             .add(("Cache-Control", "no-store"));
-        App::new().app_data(shared.clone()).wrap(headers).wrap(from_fn(request::trace)).configure(routes)
+        App::new()
+            .app_data(shared.clone())
+            .wrap(from_fn(access::guard))
+            .wrap(headers)
+            .wrap(from_fn(request::trace))
+            .configure(routes)
     };
     let server = HttpServer::new(app)
         .workers(2)
         .max_connections(1024)
         .client_request_timeout(Duration::from_secs(10))
         .keep_alive(Duration::from_secs(30))
-        .shutdown_timeout(DRAIN.as_secs())
-        .listen(listener)?
-        .run();
-    Ok(Server { port, server, service })
+        .shutdown_timeout(DRAIN.as_secs());
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
+    };
+    Ok(Server { port, server: server.run(), service })
 }
 
 impl Server {

@@ -2,7 +2,8 @@
 
 use crate::domain::gate::Reviewer;
 
-/// Who acts or reads. There is no authentication yet: whoever names nobody is unknown, and a name is taken as given.
+/// Who acts or reads: whom an API key names. Where there are no keys whoever names nobody is unknown, and a name is taken
+/// as given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Actor(Option<Reviewer>);
 

@@ -4,12 +4,15 @@
 //! photos and records, the photos' hashes from their files, the fingerprints and summaries from the records.
 //! Not covered: how often waiting work was begun, by whom and until when, which can at most cause the same work twice
 //! or later, or send the claim to a person; the numbers that the database gives to rows; policies that nothing was
-//! decided by; files that no claim names, which are counted; and the definitions of tables and indexes.
+//! decided by; files that no claim names, which are counted; and the definitions of tables and indexes. Where a case
+//! stands in the queue is computed anew from the decisions and steps.
 //!
 //! Log and claims are read in pieces of bounded size, all of one moment of the database, each while the one before is
 //! checked on all cores: memory does not grow with the log.
 
+mod access;
 mod policy;
+pub(super) mod review;
 
 use super::work::whole_seconds;
 use super::{Records, ServiceError, off_thread, sealed};
@@ -125,9 +128,11 @@ impl Records {
                 report.faults.push(Fault::of(FaultKind::PolicyAltered));
             }
         }
+        report.faults.extend(access::against_acts(&snapshot.key_acts().await?, &history.access));
         report.faults.extend(policy::against_acts(&snapshot.policy_acts().await?, &history.acts, &policies));
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
-        let known = Known { policies, history, store, blobs, unanswered: AtomicU32::new(0) };
+        let are_cases_made = snapshot.are_cases_made().await?;
+        let known = Known { policies, history, store, blobs, are_cases_made, unanswered: AtomicU32::new(0) };
         self.walk_claims(&mut snapshot, report, known).await
     }
 
@@ -304,6 +309,8 @@ async fn walk_log(snapshot: &mut Snapshot, report: &mut AuditReport, noted: &Not
 #[derive(Debug, Default)]
 struct History {
     gate: GateHistory,
+    /// Acts about API keys.
+    access: Vec<Entry>,
     /// Acts about policies.
     acts: Vec<Entry>,
     adoptions: Adoptions,
@@ -313,6 +320,7 @@ impl History {
     /// Notes what the next entries say.
     fn follow(&mut self, entries: &[Entry]) {
         self.gate.follow(entries);
+        self.access.extend(entries.iter().filter(|entry| entry.subject == audit::ACCESS).cloned());
         for entry in entries.iter().filter(|entry| entry.subject == audit::POLICY) {
             self.adoptions.note(entry);
             self.acts.push(entry.clone());
@@ -356,6 +364,7 @@ struct Known {
     history: History,
     store: Store,
     blobs: Blobs,
+    are_cases_made: bool,
     /// How often in a row the photos' storage gave no answer.
     unanswered: AtomicU32,
 }
@@ -400,10 +409,10 @@ impl Known {
     /// The photos' bytes against the hashes in the log; where the log does not tell, in the store.
     fn against_files(&self, claim: &RawClaim, said: &[Said]) -> Vec<Fault> {
         let accepted = said.iter().find(|e| e.kind == kind::ACCEPTED);
-        let payload = accepted.and_then(|e| serde_json::from_str::<Value>(&e.payload).ok()).unwrap_or_default();
+        let photos = review::logged_photos(said);
         let mut found = Vec::new();
         for (n, photo) in claim.photos.iter().enumerate() {
-            let logged = &payload["photos"][n];
+            let logged = photos.get(n).unwrap_or(&Value::Null);
             let bytes = self.state(logged["blob"].as_str().or(logged["sha256"].as_str()).unwrap_or(&photo.blob));
             let page = photo.page.as_ref().map(|page| self.state(page));
             match bytes {
@@ -425,8 +434,12 @@ impl Known {
 
     /// One claim's rows against what the log says of it.
     fn against_log(&self, claim: &RawClaim, said: &[Said]) -> Vec<Fault> {
+        let reviews =
+            |record: Option<&Record>| review::against_reviews(claim, said, record, &self.store, self.are_cases_made);
         let (mut faults, is_all) = sealed::against_sealing(claim, said);
+        faults.extend(sealed::against_tenant(claim, said));
         if is_all {
+            faults.extend(reviews(None));
             return faults;
         }
         let fault = |kind| Fault::of(kind).of_claim(&claim.id);
@@ -437,7 +450,6 @@ impl Known {
             _ => faults.push(fault(FaultKind::ClaimNotLogged)),
         }
         let decided: Vec<_> = said.iter().filter(|e| e.kind == kind::DECIDED).collect();
-        let pages: Vec<Option<String>> = claim.photos.iter().map(|p| p.page.clone()).collect();
         let acceptance =
             accepted.first().and_then(|e| serde_json::from_str::<Value>(&e.payload).ok()).unwrap_or_default();
         let mut last = None;
@@ -445,7 +457,7 @@ impl Known {
             match decided.get(n) {
                 None => faults.push(fault(FaultKind::RecordNotLogged)),
                 Some(entry) => {
-                    let (kinds, record) = against_decision(claim, decision, &pages, entry, &self.policies);
+                    let (kinds, record) = against_decision(claim, decision, said, entry, &self.policies);
                     faults.extend(kinds.into_iter().map(|kind| fault(kind).at_entry(entry.seq)));
                     let believed_closed = record.as_ref().map(|r| r.evidence.facts.gate == Gate::Closed);
                     if believed_closed.is_some_and(|believed| believed != self.history.gate.is_closed_at(entry.seq)) {
@@ -471,12 +483,8 @@ impl Known {
             faults.push(at(fault(FaultKind::OutcomeAltered)));
         }
         faults.extend(against_reads(claim, said));
-        let failed = said.iter().any(|e| e.kind == kind::FAILED);
-        let state = match (claim.decisions.is_empty(), failed) {
-            (false, _) => "decided",
-            (true, true) => "failed",
-            (true, false) => "processing",
-        };
+        faults.extend(reviews(last.as_ref()));
+        let state = review::state_of(said);
         if claim.state != state || claim.job != (state == "processing") {
             faults.push(fault(FaultKind::SummaryDiffers));
         }
@@ -559,8 +567,8 @@ fn against_moves(stored: &[RawMove], logged: &[Entry]) -> Vec<Fault> {
 }
 
 fn against_acceptance(claim: &RawClaim, entry: &Said) -> Vec<Fault> {
-    let commitments: Vec<PhotoCommitment<'_>> = claim
-        .photos
+    let photos = review::first_photos(claim);
+    let commitments: Vec<PhotoCommitment<'_>> = photos
         .iter()
         .map(|p| PhotoCommitment {
             sha256: &p.sha256,
@@ -579,7 +587,7 @@ fn against_acceptance(claim: &RawClaim, entry: &Said) -> Vec<Fault> {
     let now = logged_now.map(|logged| if claim.job { claim.job_now.as_deref() } else { logged });
     if audit::accepted_payload(&claim.created_at, &claim.salt, claim_json, &commitments, key, now) == entry.payload
         && (claim.keys.len() < 2 || !logs_keys)
-        && claim.photos.iter().enumerate().all(|(n, p)| p.n == n as i64)
+        && photos.iter().enumerate().all(|(n, p)| p.n == n as i64)
         && claim.created_at == entry.at
     {
         return Vec::new();
@@ -600,7 +608,7 @@ fn against_acceptance(claim: &RawClaim, entry: &Said) -> Vec<Fault> {
     let logged = payload["photos"].as_array().map_or(&[][..], Vec::as_slice);
     for n in 0..logged.len().max(commitments.len()) {
         let stored = commitments.get(n).map(|p| audit::photo_payload(&claim.salt, p));
-        let in_place = claim.photos.get(n).is_none_or(|p| p.n == n as i64);
+        let in_place = photos.get(n).is_none_or(|p| p.n == n as i64);
         if stored.as_ref() != logged.get(n) || !in_place {
             faults.push(fault(FaultKind::PhotoEntryAltered).of_photo(n));
         }
@@ -619,7 +627,7 @@ fn against_acceptance(claim: &RawClaim, entry: &Said) -> Vec<Fault> {
 fn against_decision(
     claim: &RawClaim,
     decision: &RawDecision,
-    pages: &[Option<String>],
+    said: &[Said],
     entry: &Said,
     policies: &HashMap<String, String>,
 ) -> (Vec<FaultKind>, Option<Record>) {
@@ -627,7 +635,7 @@ fn against_decision(
     let mut kinds = Vec::new();
     // Entries from before pages were logged have none.
     if let Some(logged) = payload["pages"].as_array()
-        && !pages.iter().map(|page| page.as_deref()).eq(logged.iter().map(Value::as_str))
+        && !review::are_pages(claim, said, entry.seq, logged)
     {
         kinds.push(FaultKind::PageAltered);
     }

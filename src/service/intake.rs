@@ -3,9 +3,12 @@
 //! Everything is checked before anything is stored: a refused request leaves no trace.
 
 use super::work::stamp;
-use super::{Role, Service, ServiceError, off_thread};
-use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, canonical_json};
-use crate::store::{Acceptance, Cell, ClaimKey, KeyedBody, NewClaim, PhotoRow, StoreError};
+use super::{Actor, ReviewRefusal, Role, Service, ServiceError, off_thread, review};
+use crate::domain::money::is_currency;
+use crate::domain::review::{Phase, StepKind};
+use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, Tenant, canonical_json};
+use crate::store::reviews::CaseFile;
+use crate::store::{Acceptance, Blobs, Cell, ClaimKey, ClaimState, KeyedBody, NewClaim, PhotoRow, StoreError};
 use crate::vision::{self, DecodeError, Limits, PdfPage, media_type};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -137,10 +140,11 @@ pub struct Submission {
 pub struct Ticket {
     queue: OwnedSemaphorePermit,
     _upload: OwnedSemaphorePermit,
+    tenant: Tenant,
     key: Option<KeyInUse>,
 }
 
-/// An idempotency key of a request under way; given back when dropped.
+/// An idempotency key of a request under way, as [`of_tenant`] gives it; given back when dropped.
 struct KeyInUse {
     key: String,
     keys: Arc<Mutex<HashSet<String>>>,
@@ -153,31 +157,39 @@ impl Drop for KeyInUse {
 }
 
 impl Service {
-    /// Admits a request.
+    /// Admits a request that names no tenant.
+    ///
+    /// # Errors
+    /// As [`Self::admit_for`].
+    pub async fn admit(&self, idempotency_key: Option<&str>) -> Result<Ticket, ServiceError> {
+        self.admit_for(Tenant::default(), idempotency_key).await
+    }
+
+    /// Admits a request of a tenant, whose idempotency keys are its own.
     ///
     /// # Errors
     /// [`ServiceError::Busy`] or [`ServiceError::Closing`] if there is no room; a [`Refusal`] about the key.
-    pub async fn admit(&self, idempotency_key: Option<&str>) -> Result<Ticket, ServiceError> {
+    pub async fn admit_for(&self, tenant: Tenant, idempotency_key: Option<&str>) -> Result<Ticket, ServiceError> {
         if self.0.closing.load(Ordering::Acquire) {
             return Err(ServiceError::Closing);
         }
-        let key = idempotency_key.map(|key| self.take_key(key)).transpose()?;
+        let key = idempotency_key.map(|key| self.take_key(&tenant, key)).transpose()?;
         let queue = self.0.queue.clone().try_acquire_owned().map_err(|_| ServiceError::Busy)?;
         // Short bursts wait for memory; a line that does not move is told so.
         let upload = tokio::time::timeout(Duration::from_secs(5), self.0.uploads.clone().acquire_owned());
         let upload = upload.await.map_err(|_| ServiceError::Busy)?.map_err(|_| ServiceError::Closing)?;
-        Ok(Ticket { queue, _upload: upload, key })
+        Ok(Ticket { queue, _upload: upload, tenant, key })
     }
 
-    fn take_key(&self, key: &str) -> Result<KeyInUse, Refusal> {
+    fn take_key(&self, tenant: &Tenant, key: &str) -> Result<KeyInUse, Refusal> {
         if key.is_empty() || key.len() > 255 || !key.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Refusal::KeyInvalid);
         }
-        let keys = self.0.keys.clone();
-        if !keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned()) {
+        let (key, keys) = (of_tenant(tenant, key), self.0.keys.clone());
+        if !keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
             return Err(Refusal::KeyInFlight);
         }
-        Ok(KeyInUse { key: key.to_owned(), keys })
+        Ok(KeyInUse { key, keys })
     }
 
     /// Checks and stores a claim and queues its work. With a key that came before with the same body: that claim.
@@ -219,7 +231,7 @@ impl Service {
         // What was read here lately is decided here and now: it needs no reader, and so no turn.
         let at_once = self.0.role != Role::Api && hashes.iter().all(|hash| self.0.known.is_picture(*hash));
         let submission = self.probe(submission, hashes).await?;
-        match self.store(submission, key, at_once).await? {
+        match self.store(submission, ticket.tenant, key, at_once).await? {
             (.., Acceptance::Repeated(first)) => Ok(first),
             (id, now, Acceptance::Accepted) => {
                 tracing::info!(claim = %id, "claim accepted");
@@ -232,6 +244,65 @@ impl Service {
                 Ok(id)
             }
         }
+    }
+
+    /// Checks and stores photos that came later and queues the work on their claim again: what was decided before stays
+    /// in the records, and a new decision follows. `replaces` is the place of a photo that they stand for, among those
+    /// that were decided of.
+    ///
+    /// # Errors
+    /// A [`Refusal`] or a [`ReviewRefusal`], [`ServiceError::NotFound`], [`ServiceError::Erased`], or what kept them from
+    /// being stored. In no case are they added then.
+    pub async fn add_photos(
+        &self,
+        ticket: Ticket,
+        id: &ClaimId,
+        photos: Vec<Upload>,
+        replaces: Option<usize>,
+        actor: &Actor,
+    ) -> Result<(), ServiceError> {
+        let (service, id, actor) = (self.clone(), id.clone(), actor.clone());
+        // A task of its own: a client that hangs up must not come between the commit and the queue.
+        let task = self.0.runtime.spawn(async move { service.take_more(ticket, &id, photos, replaces, &actor).await });
+        task.await.map_err(|_| ServiceError::Internal("intake panicked"))?
+    }
+
+    async fn take_more(
+        &self,
+        ticket: Ticket,
+        id: &ClaimId,
+        mut photos: Vec<Upload>,
+        replaces: Option<usize>,
+        actor: &Actor,
+    ) -> Result<(), ServiceError> {
+        check_photos(&photos, &self.0.intake)?;
+        for (n, photo) in photos.iter_mut().enumerate() {
+            photo.name = source(&photo.name, n);
+        }
+        let store = &self.0.records.store;
+        let file = store.case_file(id).await?.ok_or(ServiceError::NotFound)?;
+        takes_photos(&file, replaces)?;
+        let (photos, hashes) = off_thread(move || {
+            let hashes: Vec<ContentHash> = photos.iter().map(|photo| ContentHash::of(&photo.bytes)).collect();
+            (photos, hashes)
+        })
+        .await?;
+        let Submission { photos, .. } = self.probe(Submission { photos, ..Submission::default() }, hashes).await?;
+        let (blobs, limits) = (self.0.records.blobs.clone(), self.0.intake.decode);
+        let rows = off_thread(move || store_photos(&blobs, photos, file.seal.as_ref(), &limits)).await??;
+        let tx = store.begin_review(id).await?.ok_or(ServiceError::NotFound)?;
+        // Again, now that nobody else writes.
+        let decided_of = takes_photos(&tx.file, replaces)?;
+        let most = self.0.intake.photos;
+        if decided_of + rows.len() - usize::from(replaces.is_some()) > most {
+            return Err(Refusal::TooManyPhotos(most).into());
+        }
+        let step = review::step(StepKind::PhotosAdded, actor.name());
+        tx.add_photos(step, &rows, replaces, &stamp(Timestamp::now())).await?;
+        tracing::info!(claim = %id, "photos added");
+        self.0.waiting.begin(id, Some(ticket.queue));
+        self.0.news.notify_one();
+        Ok(())
     }
 
     /// Decodes every photo once that was not read lately, so that what cannot be read is refused while the sender still
@@ -276,6 +347,7 @@ impl Service {
     pub(super) async fn store(
         &self,
         submission: Submission,
+        tenant: Tenant,
         key: Option<KeyedBody>,
         taken: bool,
     ) -> Result<(ClaimId, Option<String>, Acceptance), ServiceError> {
@@ -288,37 +360,12 @@ impl Service {
         let id = ClaimId::new(created.as_millisecond() as u64, rand::random());
         let seal = ClaimKey::new(&id);
         let key_of_photos = seal.clone();
-        let photos = off_thread(move || {
-            let mut rows = Vec::new();
-            for photo in photos {
-                let seal = Some(key_of_photos.clone());
-                let sha256 = ContentHash::of(&photo.bytes);
-                let blob = blobs.put(&key_of_photos.seal(Cell::Photo, &photo.bytes))?;
-                let media_type = media_type(&photo.bytes).unwrap_or("application/octet-stream").to_owned();
-                let row = PhotoRow {
-                    source: photo.name.clone(),
-                    sha256,
-                    blob,
-                    seal,
-                    bytes: photo.bytes.len() as u64,
-                    media_type,
-                    pdf_page: None,
-                    page: None,
-                };
-                let documents = documents(&photo.name, &photo.bytes, &limits);
-                rows.extend(documents.into_iter().map(|(source, pdf_page)| PhotoRow {
-                    source,
-                    pdf_page,
-                    ..row.clone()
-                }));
-            }
-            Ok::<_, std::io::Error>(rows)
-        })
-        .await??;
+        let photos = off_thread(move || store_photos(&blobs, photos, Some(&key_of_photos), &limits)).await??;
         let now = now.map(|t| t.to_string());
         let new = NewClaim {
             id: id.clone(),
             created_at: stamp(created),
+            tenant,
             claim,
             salt: rand::random(),
             seal,
@@ -338,6 +385,57 @@ impl Service {
     }
 }
 
+/// An idempotency key as no other tenant's can be: of the tenant that claims are of if nothing else is said the key
+/// alone, as before there were tenants. Neither holds a line break.
+fn of_tenant(tenant: &Tenant, key: &str) -> String {
+    if tenant.is_default() { key.to_owned() } else { format!("{tenant}\n{key}") }
+}
+
+/// Whether photos can be added to a claim now; gives how many it was decided of, or has where it was not.
+fn takes_photos(file: &CaseFile, replaces: Option<usize>) -> Result<usize, ServiceError> {
+    match (file.claim.state, &file.case) {
+        (ClaimState::Erased, _) => return Err(ServiceError::Erased),
+        (ClaimState::Processing, _) => return Err(ReviewRefusal::Undecided.into()),
+        (_, Some(case)) if case.phase != Phase::Closed => {}
+        _ => return Err(ReviewRefusal::PhotosNotTaken.into()),
+    }
+    match replaces {
+        Some(place) if place >= file.photos => Err(ReviewRefusal::ReplacesInvalid(place).into()),
+        _ => Ok(file.photos),
+    }
+}
+
+/// Stores photos' bytes, sealed if there is a key, and gives a row for each page.
+fn store_photos(
+    blobs: &Blobs,
+    photos: Vec<Upload>,
+    seal: Option<&ClaimKey>,
+    limits: &Limits,
+) -> std::io::Result<Vec<PhotoRow>> {
+    let mut rows = Vec::new();
+    for photo in photos {
+        let sha256 = ContentHash::of(&photo.bytes);
+        let blob = match seal {
+            Some(key) => blobs.put(&key.seal(Cell::Photo, &photo.bytes))?,
+            None => blobs.put(&photo.bytes)?,
+        };
+        let media_type = media_type(&photo.bytes).unwrap_or("application/octet-stream").to_owned();
+        let row = PhotoRow {
+            source: photo.name.clone(),
+            sha256,
+            blob,
+            seal: seal.cloned(),
+            bytes: photo.bytes.len() as u64,
+            media_type,
+            pdf_page: None,
+            page: None,
+        };
+        let documents = documents(&photo.name, &photo.bytes, limits);
+        rows.extend(documents.into_iter().map(|(source, pdf_page)| PhotoRow { source, pdf_page, ..row.clone() }));
+    }
+    Ok(rows)
+}
+
 /// The documents in an upload, each with a name for the record: its own, and `bill.pdf#page=2` for one of several pages.
 /// What cannot be opened is one document, so that its reading can say why.
 pub(super) fn documents(name: &str, bytes: &[u8], limits: &Limits) -> Vec<(String, PdfPage)> {
@@ -354,13 +452,17 @@ fn check(submission: &Submission, limits: &IntakeLimits) -> Result<(), Refusal> 
     if let Some(claim) = &submission.claim {
         check_claim(claim).map_err(Refusal::ClaimInvalid)?;
     }
-    if submission.photos.is_empty() {
+    check_photos(&submission.photos, limits)
+}
+
+fn check_photos(photos: &[Upload], limits: &IntakeLimits) -> Result<(), Refusal> {
+    if photos.is_empty() {
         return Err(Refusal::PhotoMissing);
     }
-    if submission.photos.len() > limits.photos {
+    if photos.len() > limits.photos {
         return Err(Refusal::TooManyPhotos(limits.photos));
     }
-    for (n, photo) in submission.photos.iter().enumerate() {
+    for (n, photo) in photos.iter().enumerate() {
         if photo.bytes.is_empty() {
             return Err(Refusal::PhotoEmpty(n));
         }
@@ -399,6 +501,9 @@ pub fn check_claim(claim: &Claim) -> Result<(), String> {
             return Err("`policy.from` must not be after `policy.to`".to_owned());
         }
     }
+    if claim.currency.as_deref().is_some_and(|code| !is_currency(code)) {
+        return Err("`currency` must be a code of ISO 4217 such as \"CNY\"".to_owned());
+    }
     match claim.amount.as_deref().map(Fen::parse) {
         None => Ok(()),
         Some(Some(amount)) if amount.0 > 0 => Ok(()),
@@ -436,13 +541,15 @@ mod tests {
     fn a_claim_is_checked_member_by_member() {
         assert_eq!(check_claim(&claim()), Ok(()));
         type Spoil = fn(&mut Claim);
-        let cases: [(&str, Spoil); 7] = [
+        let cases: [(&str, Spoil); 9] = [
             ("`id`", |c| c.id = " ".to_owned()),
             ("`id`", |c| c.id = "x".repeat(201)),
             ("`amount`", |c| c.amount = Some("993.5".to_owned())),
             ("`amount`", |c| c.amount = Some("-1.00".to_owned())),
             ("`policy.from`", |c| c.policy.as_mut().unwrap().from = Some("2026-02-30".to_owned())),
             ("`policy.from`", |c| c.policy.as_mut().unwrap().from = Some("2027-01-01".to_owned())),
+            ("`currency`", |c| c.currency = Some("yuan".to_owned())),
+            ("`currency`", |c| c.currency = Some("cny".to_owned())),
             ("`insured.name`", |c| c.insured.as_mut().unwrap().name = "a\nb".to_owned()),
         ];
         for (name, change) in cases {

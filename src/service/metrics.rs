@@ -44,6 +44,11 @@ struct Code {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Told {
+    taken: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Stage {
     stage: String,
 }
@@ -64,6 +69,7 @@ pub(super) struct Metrics {
     reasons: Family<Code, Counter>,
     failures: Counter,
     interruptions: Counter,
+    messages: Family<Told, Counter>,
     stage_time: Times<Stage>,
     queued: Gauge,
     queue_limit: Gauge,
@@ -83,6 +89,7 @@ impl Default for Metrics {
             reasons: Family::default(),
             failures: Counter::default(),
             interruptions: Counter::default(),
+            messages: Family::default(),
             stage_time: Family::new_with_constructor(times),
             queued: Gauge::default(),
             queue_limit: Gauge::default(),
@@ -101,6 +108,7 @@ impl Default for Metrics {
         registry.register("reasons", "Decisions made here that gave this reason", made.reasons.clone());
         registry.register("failures", "Claims that no decision could be made on", made.failures.clone());
         registry.register("interruptions", "Times that work on a claim broke off", made.interruptions.clone());
+        registry.register("webhook_messages", "Messages to webhooks, taken or not", made.messages.clone());
         let help = "Time a claim spent in a stage, all its photos together";
         registry.register_with_unit("stage_duration", help, seconds, made.stage_time.clone());
         registry.register(
@@ -141,6 +149,10 @@ impl Metrics {
 
     pub(super) fn failed(&self) {
         self.failures.inc();
+    }
+
+    pub(super) fn told(&self, taken: bool) {
+        self.messages.get_or_create(&Told { taken: if taken { "yes" } else { "no" } }).inc();
     }
 
     pub(super) fn interrupted(&self) {

@@ -3,15 +3,45 @@
 //! A pack is one JSON object, `"format": "claimlens evidence pack v1"`. It holds the claim's words, its photos' hashes,
 //! each record byte for byte as text, the policies they were judged by, every log entry that speaks of the claim with
 //! its inclusion proof, the changes of the log's key likewise if there were any, and the signed checkpoint that the
-//! proofs lead to. Of an erased claim it holds the log's entries, and who erased it when and why. README.md tells how it
+//! proofs lead to; and where people had to look at the claim, each of their steps. Of an erased claim it holds the log's entries, and who erased it when and why. README.md tells how it
 //! is checked, and `tests/verify_pack.py` does it without any code of this program.
 
 use super::keys::shown;
 use super::{Records, ServiceError, sealed};
 use crate::audit::note::{Proof, base64};
-use crate::domain::{ClaimId, Record};
-use crate::store::{Sealing, StoreError};
+use crate::domain::review::StepKind;
+use crate::domain::{ClaimId, Record, Tenant};
+use crate::store::reviews::RawStep;
+use crate::store::{RawClaim, RawPhoto, Sealing, StoreError};
 use serde_json::{Map, Value, json};
+
+/// A photo with all that the log commits to of it.
+fn shown_photo(p: &RawPhoto) -> Value {
+    json!({
+        "source": p.source, "sha256": p.sha256, "bytes": p.bytes, "media_type": p.media_type,
+        "pdf_page": p.pdf_page, "page": p.page, "blob": p.blob,
+    })
+}
+
+/// A step of a person; of an erased claim without what it said of it.
+fn shown_step(claim: &RawClaim, step: &RawStep) -> Value {
+    let mut out = json!({
+        "kind": step.kind, "by": step.reviewer, "salt": hex::encode(&step.salt), "verdict": step.verdict,
+        "reason": step.reason, "second": step.second != 0, "replaces": step.replaces,
+    });
+    if claim.erasure.is_none() {
+        let is_addition = |step: &&RawStep| step.kind == StepKind::PhotosAdded.logged();
+        let round = claim.steps.iter().filter(is_addition).position(|other| other.entry == step.entry);
+        let photos = |n: usize| {
+            let added = claim.photos.iter().filter(|photo| photo.round == n as i64 + 1);
+            added.map(shown_photo).collect::<Vec<_>>()
+        };
+        out["content"] = json!(step.content.as_ref().map(|content| String::from_utf8_lossy(content)));
+        out["sealed"] = json!(step.cell);
+        out["photos"] = json!(round.map(photos));
+    }
+    out
+}
 
 /// The first value of every pack.
 pub const FORMAT: &str = "claimlens evidence pack v1";
@@ -35,11 +65,21 @@ impl Records {
         let entries = shown(&proved);
         let keys = snapshot.proved_keys().await?;
         let with_keys = |mut pack: Value| {
+            // Absent, as in the log, for the tenant that claims are of if nothing else is said.
+            if claim.tenant != Tenant::DEFAULT {
+                pack["claim"]["tenant"] = json!(claim.tenant);
+            }
             // By which somebody who noted an earlier key is led to the one that signed.
             if !keys.entries.is_empty() {
                 pack["keys"] = json!(shown(&keys));
             }
             pack
+        };
+        let with_steps = |mut pack: Value| {
+            if !claim.steps.is_empty() {
+                pack["steps"] = claim.steps.iter().map(|step| shown_step(&claim, step)).collect();
+            }
+            with_keys(pack)
         };
         let outcome = claim.outcome.as_ref().map(|o| json!([o.outcome, o.source, o.reviewer]));
         if let Some(erasure) = &claim.erasure {
@@ -47,7 +87,7 @@ impl Records {
                 return Err(StoreError::Corrupt("the claim is not wholly erased".to_owned()).into());
             }
             let decisions = claim.decisions.iter().map(|d| json!({ "decision": d.decision, "timing": d.timing }));
-            return Ok(with_keys(json!({
+            return Ok(with_steps(json!({
                 "format": FORMAT,
                 "public_key": proved.key.to_string(),
                 "checkpoint": proved.note,
@@ -74,13 +114,8 @@ impl Records {
                 "record": String::from_utf8_lossy(&decision.record), "timing": decision.timing, "sealed": decision.cell,
             }));
         }
-        let photos = claim.photos.iter().map(|p| {
-            json!({
-                "source": p.source, "sha256": p.sha256, "bytes": p.bytes, "media_type": p.media_type,
-                "pdf_page": p.pdf_page, "page": p.page, "blob": p.blob,
-            })
-        });
-        Ok(with_keys(json!({
+        let photos = claim.photos.iter().filter(|photo| photo.round == 0).map(shown_photo);
+        Ok(with_steps(json!({
             "format": FORMAT,
             "public_key": proved.key.to_string(),
             "checkpoint": proved.note,

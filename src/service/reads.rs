@@ -47,6 +47,10 @@ pub enum ReadOf {
     Related,
     /// The evidence pack.
     Evidence,
+    /// The case that a person has before them.
+    Case,
+    /// What comes out where it is decided again.
+    Replay,
 }
 
 impl ReadOf {
@@ -61,6 +65,8 @@ impl ReadOf {
             Self::Heatmap => "heatmap",
             Self::Related => "related",
             Self::Evidence => "evidence",
+            Self::Case => "case",
+            Self::Replay => "replay",
         }
     }
 }

@@ -46,7 +46,7 @@ pub enum ReplayFrom {
 }
 
 /// What came out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, utoipa::ToSchema)]
 pub struct ReplayReport {
     /// Decisions looked at.
     pub checked: u64,
@@ -69,13 +69,15 @@ pub struct ReplayReport {
 }
 
 /// A decision that came out otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Differing {
     /// The claim.
     pub claim: String,
     /// What was decided.
+    #[schema(value_type = Option<String>, example = "human_review")]
     pub was: Option<Decision>,
     /// What comes out now; `None` if nothing did.
+    #[schema(value_type = Option<String>)]
     pub now: Option<Decision>,
     /// Where, as paths into the JSON such as `readings[0].fields.total.value`, with both values.
     pub differences: Vec<String>,
@@ -91,7 +93,8 @@ impl Records {
             ReplayOf::All => None,
             ReplayOf::Claims(ids) => Some(ids.iter().map(ToString::to_string).collect()),
         };
-        let asked = wanted.clone();
+        let asked = wanted.clone().unwrap_or_default();
+        let mut of_claims = asked.iter();
         let mut policies: HashMap<String, Option<Arc<Policy>>> = HashMap::new();
         for (hash, text) in self.store.policies().await? {
             let policy = Policy::parse(&text).ok().filter(|p| p.hash.to_string() == hash);
@@ -107,13 +110,20 @@ impl Records {
         let mut report = ReplayReport::default();
         let mut after = i64::MIN;
         loop {
-            let page = self.store.decided(after, 100).await?;
-            let Some(last) = page.last() else { break };
-            after = last.0;
+            let page = match of {
+                ReplayOf::All => self.store.decided(after, 100).await?,
+                // Looked up by name: there may be many others.
+                ReplayOf::Claims(_) => match of_claims.next() {
+                    None => break,
+                    Some(id) => self.store.decided_of(id).await?,
+                },
+            };
+            match (of, page.last()) {
+                (_, Some(last)) => after = last.0,
+                (ReplayOf::All, None) => break,
+                (ReplayOf::Claims(_), None) => continue,
+            }
             for (_, claim, bytes) in page {
-                if asked.as_ref().is_some_and(|ids| !ids.contains(&claim)) {
-                    continue;
-                }
                 if let Some(wanted) = &mut wanted {
                     wanted.remove(&claim);
                 }
@@ -135,7 +145,7 @@ impl Records {
                                 Err(_) => Vec::new(),
                             };
                             let (reread, held) = off_thread(move || {
-                                let policy = policy.flatten();
+                                let (policy, photos) = (policy.flatten(), photos::of_record(&record, photos));
                                 let reread =
                                     photos::read_again(&blobs, held.as_mut(), &record, &photos, policy.as_deref());
                                 (reread, held)

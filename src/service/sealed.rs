@@ -1,9 +1,10 @@
 //! Holding sealed and erased claims against the log: what can be verified with the key, without it, and of what is
 //! gone.
 
+use super::audit::review;
 use crate::audit::sealed::{self, Remains, SealedPhoto};
 use crate::audit::{self, Fault, FaultKind, PhotoCommitment, kind};
-use crate::domain::ContentHash;
+use crate::domain::{ContentHash, Tenant};
 use crate::store::walk::Said;
 use crate::store::{RawClaim, RawDecision, Sealing};
 use serde_json::{Value, json};
@@ -54,6 +55,15 @@ pub(super) fn against_sealing(claim: &RawClaim, said: &[Said]) -> (Vec<Fault>, b
     (faults, true)
 }
 
+/// Whose the claim is against its acceptance in the log, which says so in the open; nothing is said of the tenant that
+/// claims are of if nothing else is said.
+pub(super) fn against_tenant(claim: &RawClaim, said: &[Said]) -> Option<Fault> {
+    let entry = said.iter().find(|e| e.kind == kind::ACCEPTED)?;
+    let logged = payload(entry);
+    let same = logged["tenant"].as_str().unwrap_or(Tenant::DEFAULT) == claim.tenant;
+    (!same).then(|| Fault::of(FaultKind::TenantAltered).of_claim(&claim.id).at_entry(entry.seq))
+}
+
 fn payload(entry: &Said) -> Value {
     serde_json::from_str(&entry.payload).unwrap_or_default()
 }
@@ -93,6 +103,7 @@ pub(super) fn is_bare(claim: &RawClaim) -> bool {
         && claim.photos.is_empty()
         && claim.fingerprints.is_empty()
         && claim.decisions.iter().all(|d| d.record.is_empty() && d.kind.as_deref() == Some(""))
+        && claim.steps.iter().all(|step| step.content.is_none())
         && claim.keys.iter().all(|[_, body]| body.is_empty())
         && claim.keys.len() < 2
 }
@@ -129,24 +140,16 @@ fn closed_acceptance(claim: &RawClaim, said: &[Said]) -> Vec<Fault> {
     if logged["key"].is_null() != claim.keys.is_empty() || claim.keys.len() > 1 {
         faults.push(fault(FaultKind::KeyAltered).at_entry(entry.seq));
     }
-    let photos = logged["photos"].as_array().map_or(&[][..], Vec::as_slice);
-    for n in 0..photos.len().max(claim.photos.len()) {
-        let same = match (claim.photos.get(n), photos.get(n)) {
-            (Some(p), Some(logged)) => {
-                logged["blob"] == json!(p.blob)
-                    && logged["bytes"] == json!(p.bytes)
-                    && logged["media_type"] == json!(p.media_type)
-                    && logged.get("pdf_page").and_then(Value::as_i64) == p.pdf_page
-                    && p.n == n as i64
-                    && p.source.is_empty()
-                    && p.sha256.is_empty()
-            }
+    let (photos, first) = (logged["photos"].as_array().map_or(&[][..], Vec::as_slice), review::first_photos(claim));
+    for n in 0..photos.len().max(first.len()) {
+        let same = match (first.get(n), photos.get(n)) {
+            (Some(p), Some(logged)) => review::is_closed_photo(p, logged) && p.n == n as i64,
             _ => false,
         };
         if !same {
             faults.push(fault(FaultKind::PhotoEntryAltered).at_entry(entry.seq).of_photo(n));
         }
-        if claim.decisions.is_empty() && claim.photos.get(n).is_some_and(|p| p.page.is_some()) {
+        if claim.decisions.is_empty() && first.get(n).is_some_and(|p| p.page.is_some()) {
             faults.push(fault(FaultKind::PageAltered).of_photo(n));
         }
     }
@@ -157,7 +160,6 @@ fn closed_acceptance(claim: &RawClaim, said: &[Said]) -> Vec<Fault> {
 fn closed_decisions(claim: &RawClaim, said: &[Said], same: impl Fn(&RawDecision, &Value) -> bool) -> Vec<Fault> {
     let fault = |kind| Fault::of(kind).of_claim(&claim.id);
     let decided = of_kind(said, kind::DECIDED);
-    let pages: Vec<Option<&str>> = claim.photos.iter().map(|p| p.page.as_deref()).collect();
     let mut faults = Vec::new();
     for (n, decision) in claim.decisions.iter().enumerate() {
         let Some(entry) = decided.get(n) else {
@@ -166,10 +168,12 @@ fn closed_decisions(claim: &RawClaim, said: &[Said], same: impl Fn(&RawDecision,
         };
         let logged = payload(entry);
         let timing = ContentHash::of(decision.timing.as_bytes());
+        let pages = logged["pages"].as_array();
+        let are_pages = pages.is_some_and(|pages| review::are_pages(claim, said, entry.seq, pages));
         for (holds, kind) in [
             (same(decision, &logged), FaultKind::RecordAltered),
             (logged["timing"] == json!(timing), FaultKind::TimingAltered),
-            (claim.photos.is_empty() || logged["pages"] == json!(pages), FaultKind::PageAltered),
+            (claim.photos.is_empty() || are_pages, FaultKind::PageAltered),
             (decision.decided_at == entry.at, FaultKind::SummaryDiffers),
         ] {
             if !holds {
@@ -200,12 +204,7 @@ fn closed_outcome(claim: &RawClaim, said: &[Said]) -> Option<Fault> {
 }
 
 fn closed_state(claim: &RawClaim, said: &[Said]) -> Option<Fault> {
-    let any = |kind| said.iter().any(|e| e.kind == kind);
-    let state = match (any(kind::DECIDED), any(kind::FAILED)) {
-        (true, _) => "decided",
-        (false, true) => "failed",
-        (false, false) => "processing",
-    };
+    let state = review::state_of(said);
     let holds = claim.state == state && claim.job == (state == "processing");
     (!holds).then(|| Fault::of(FaultKind::SummaryDiffers).of_claim(&claim.id))
 }
@@ -213,8 +212,8 @@ fn closed_state(claim: &RawClaim, said: &[Said]) -> Option<Fault> {
 /// A claim that was opened, against its acceptance in the log.
 pub(super) fn against_acceptance(claim: &RawClaim, entry: &Said) -> Vec<Fault> {
     let fault = |kind| Fault::of(kind).of_claim(&claim.id).at_entry(entry.seq);
-    let photos: Vec<Value> = claim
-        .photos
+    let first = review::first_photos(claim);
+    let photos: Vec<Value> = first
         .iter()
         .map(|p| {
             let photo = PhotoCommitment {
@@ -239,7 +238,7 @@ pub(super) fn against_acceptance(claim: &RawClaim, entry: &Said) -> Vec<Fault> {
     }
     let listed = logged["photos"].as_array().map_or(&[][..], Vec::as_slice);
     for n in 0..listed.len().max(photos.len()) {
-        let in_place = claim.photos.get(n).is_none_or(|p| p.n == n as i64);
+        let in_place = first.get(n).is_none_or(|p| p.n == n as i64);
         if photos.get(n) != listed.get(n) || !in_place {
             faults.push(fault(FaultKind::PhotoEntryAltered).of_photo(n));
         }

@@ -13,7 +13,7 @@ use super::{Issuers, Service, ServiceError, gate, off_thread, pictures};
 use crate::decision::Policy;
 use crate::domain::record::RECORD_SCHEMA;
 use crate::domain::result::Timing;
-use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Gate, Reading, Record, Versions};
+use crate::domain::{Claim, ClaimId, ContentHash, Evidence, Facts, Gate, Reading, Record, Tenant, Versions};
 use crate::models::Calibration;
 use crate::pipeline::{Pictures, ReadError, ReadOutcome, Reader, judge};
 use crate::store::{Job, PhotoRow, StoreError};
@@ -329,7 +329,7 @@ impl Service {
     /// # Errors
     /// If it could not be stored or recorded.
     pub async fn submit_and_wait(&self, submission: Submission) -> Result<Decided, ServiceError> {
-        let (id, now, _) = self.store(submission, None, true).await?;
+        let (id, now, _) = self.store(submission, Tenant::default(), None, true).await?;
         let job = self.0.records.store.taken_job(&id, now).await?;
         match self.holding(&job, self.process(&job, None, true)).await? {
             Ended::Decided(decided) => Ok(*decided),
@@ -470,6 +470,8 @@ impl Service {
         let asked = off_thread(move || (service.0.issuers.look_up(&readings), readings)).await;
         let (issuers, readings) = asked?;
         read.readings = readings;
+        // A page that was kept at an earlier decision stays: the log names it.
+        read.pages.iter_mut().zip(&job.photos).for_each(|(page, photo)| *page = photo.page.or(*page));
         let Some(mut decision) = store.begin_decision(job).await? else { return Ok(Ended::Already) };
         // One moment for what it is decided as of and for when it is recorded: so the log tells both.
         let at = Timestamp::now();
@@ -667,13 +669,15 @@ fn read_photo(
         return Err(Unread::Failed("the reading is of another photo".to_owned()));
     }
     // Only for viewing: a decision does not wait on it, so a full disk here costs the picture and no more.
-    let page = outcome.pictures.as_ref().and_then(|p| {
+    let to_be_kept = outcome.pictures.as_ref().filter(|_| photo.page.is_none());
+    let made = to_be_kept.and_then(|p| {
         let stored = pictures::jpeg(&p.page).and_then(|jpeg| blobs.put_page(&jpeg, photo.seal.as_ref()).ok());
         if stored.is_none() {
             tracing::warn!("a normalised page could not be kept for viewing");
         }
         stored
     });
+    let page = photo.page.or(made);
     let pictures = outcome.pictures.filter(|_| keep_pictures);
     Ok(PhotoRead { reading: outcome.reading, timing: outcome.timing, pictures, page })
 }

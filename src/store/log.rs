@@ -7,6 +7,8 @@ use crate::audit::merkle::{self, Nodes};
 use crate::audit::note::{LogKey, PublicKey};
 use crate::audit::{Checkpoint, Entry, KEY, kind};
 use crate::domain::ContentHash;
+use sqlx::{Database, Encode, QueryBuilder, Type};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
@@ -239,6 +241,40 @@ pub struct Proved {
     pub entries: Vec<(Entry, Vec<ContentHash>)>,
 }
 
+/// Which entries of the log are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct LogQuery {
+    /// Those that speak of this.
+    pub subject: Option<String>,
+    /// Those that tell of looks at claims, or all others.
+    pub reads: Option<bool>,
+    /// From this position on downwards.
+    pub from: Option<u64>,
+    /// How many.
+    pub limit: u32,
+}
+
+impl LogQuery {
+    /// The statement, after what selects the columns.
+    pub(super) fn statement<DB: Database>(&self, select: &str) -> QueryBuilder<DB>
+    where
+        for<'q> &'q str: Encode<'q, DB> + Type<DB>,
+        for<'q> i64: Encode<'q, DB> + Type<DB>,
+    {
+        let from = self.from.and_then(|from| i64::try_from(from).ok()).unwrap_or(i64::MAX);
+        let mut query = QueryBuilder::new(select);
+        query.push(" WHERE seq <= ").push_bind(from);
+        if let Some(subject) = &self.subject {
+            query.push(" AND subject = ").push_bind(subject.as_str());
+        }
+        if let Some(reads) = self.reads {
+            query.push(if reads { " AND kind = " } else { " AND kind <> " }).push_bind(kind::READ);
+        }
+        query.push(" ORDER BY seq DESC LIMIT ").push_bind(i64::from(self.limit));
+        query
+    }
+}
+
 impl Store {
     /// Changes the log's key: the old one signs the new one in an entry, and the new one signs from that entry on. The
     /// old one is then gone from the file. Other processes take the new one up by themselves.
@@ -322,6 +358,24 @@ impl Snapshot {
     /// If they cannot be read.
     pub async fn entries_between(&mut self, from: u64, to: u64) -> Result<Vec<Entry>, StoreError> {
         self.db.entries(from as i64, to as i64).await
+    }
+
+    /// The newest entries that are asked for, newest first.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn newest_entries(&mut self, query: &LogQuery) -> Result<Vec<Entry>, StoreError> {
+        self.db.newest_entries(query).await
+    }
+
+    /// Who is named in the entries of readings among these, by entry.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn readers(&mut self, entries: &[u64]) -> Result<BTreeMap<u64, String>, StoreError> {
+        let entries: Vec<i64> = entries.iter().map(|entry| *entry as i64).collect();
+        let named = self.db.readers(&entries).await?;
+        Ok(named.into_iter().map(|(entry, reader)| (entry as u64, reader)).collect())
     }
 
     /// The entries that changed the log's key, in order.

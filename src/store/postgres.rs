@@ -5,9 +5,12 @@
 //! the whole transaction would be taken before the wait for the turn, and miss it. So two claims with the same photo can
 //! never both miss each other, and the log grows entry by entry, without retries.
 
+mod access;
 mod policy;
 mod reads;
+mod reviews;
 mod walk;
+mod webhooks;
 
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{
@@ -18,10 +21,12 @@ use super::vault::RawErasure;
 use super::{Fingerprint, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
-use crate::domain::ContentHash;
+use crate::domain::{ContentHash, Decision};
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, QueryBuilder, Row, Transaction,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -129,6 +134,21 @@ impl PostgresDatabase {
         Ok(vault)
     }
 
+    /// Whether there is a log, and it speaks of this subject.
+    pub(super) async fn inspect_log(url: &DatabaseUrl, subject: &str) -> Result<bool, StoreError> {
+        let mut connection = Self::connect(url).await?;
+        let is_there = sqlx::query_scalar("SELECT to_regclass('log') IS NOT NULL");
+        let told = match is_there.fetch_one(&mut connection).await? {
+            false => false,
+            true => {
+                let row = sqlx::query("SELECT 1 FROM log WHERE subject = $1 LIMIT 1").bind(subject);
+                row.fetch_optional(&mut connection).await?.is_some()
+            }
+        };
+        connection.close().await?;
+        Ok(told)
+    }
+
     /// Whether the database answers, and has our tables.
     pub(super) async fn inspect(url: &DatabaseUrl) -> Result<bool, StoreError> {
         let mut connection = Self::connect(url).await?;
@@ -204,7 +224,8 @@ impl Backend for PostgresDatabase {
     }
 }
 
-/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page and blob, which begin at `first`.
+/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page, blob, round and left_out, which
+/// begin at `first`.
 fn photo(row: &PgRow, first: usize) -> Result<RawPhoto, sqlx::Error> {
     Ok(RawPhoto {
         n: row.try_get(first)?,
@@ -215,6 +236,8 @@ fn photo(row: &PgRow, first: usize) -> Result<RawPhoto, sqlx::Error> {
         page: row.try_get(first + 5)?,
         pdf_page: row.try_get(first + 6)?,
         blob: row.try_get(first + 7)?,
+        round: row.try_get(first + 8)?,
+        left_out: row.try_get(first + 9)?,
     })
 }
 
@@ -230,7 +253,7 @@ fn outcome(row: &PgRow, first: usize) -> Result<RawOutcome, sqlx::Error> {
 }
 
 const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing, c.sealed, \
-     k.wrapped, c.erased_at FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
+     k.wrapped, c.erased_at, c.tenant FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
      LEFT JOIN LATERAL (SELECT decided_at, record, timing FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) d \
      ON true ";
 
@@ -282,12 +305,13 @@ impl Rows for PostgresRows {
 
     async fn keep_claims(&mut self, claims: &[SealedClaim<'_>]) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO claims (id, created_at, sealed, salt, state) \
-             SELECT c.*, '', 'processing' FROM UNNEST($1::text[], $2::text[], $3::bytea[]) c",
+            "INSERT INTO claims (id, created_at, sealed, tenant, salt, state) \
+             SELECT c.*, '', 'processing' FROM UNNEST($1::text[], $2::text[], $3::bytea[], $4::text[]) c",
         )
         .bind(column(claims, |c| c.new.id.as_str()))
         .bind(column(claims, |c| c.new.created_at.as_str()))
         .bind(column(claims, |c| c.sealed.as_slice()))
+        .bind(column(claims, |c| c.new.tenant.as_str()))
         .execute(&mut *self.tx)
         .await?;
         sqlx::query("INSERT INTO claim_keys (claim, wrapped) SELECT * FROM UNNEST($1::text[], $2::bytea[])")
@@ -362,16 +386,20 @@ impl Rows for PostgresRows {
         row.bind(id).fetch_optional(&mut *self.tx).await?.as_ref().map(facts).transpose()
     }
 
-    async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
-        let rows = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id < $1 ORDER BY c.id DESC LIMIT $2")));
-        let rows = rows.bind(before).bind(i64::from(limit)).fetch_all(&mut *self.tx).await?;
-        rows.iter().map(ClaimRecord::of).collect()
+    async fn claims(&mut self, tenant: Option<&str>, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
+        let mut query = QueryBuilder::new(CLAIMS);
+        query.push(" WHERE c.id < ").push_bind(before);
+        if let Some(tenant) = tenant {
+            query.push(" AND c.tenant = ").push_bind(tenant);
+        }
+        query.push(" ORDER BY c.id DESC LIMIT ").push_bind(i64::from(limit));
+        query.build().fetch_all(&mut *self.tx).await?.iter().map(ClaimRecord::of).collect()
     }
 
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
         let rows = sqlx::query(
-            "SELECT n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256) FROM photos \
-             WHERE claim = $1 ORDER BY n",
+            "SELECT n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256), round, left_out \
+             FROM photos WHERE claim = $1 ORDER BY n",
         );
         rows.bind(claim).fetch_all(&mut *self.tx).await?.iter().map(|r| Ok(photo(r, 0)?)).collect()
     }
@@ -489,23 +517,28 @@ impl Rows for PostgresRows {
         rows.iter().map(print).collect()
     }
 
-    async fn approved(
+    async fn sharing(
         &mut self,
         what: &Sought<'_>,
         not_claim: &str,
         before: &str,
+        decided: Option<Decision>,
         limit: u32,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut query = what.query("SELECT f.claim FROM ");
+    ) -> Result<Vec<[String; 2]>, StoreError> {
+        let last = "SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC LIMIT 1";
+        let mut query = what.query(&format!("SELECT f.claim, ({last}) AS decided FROM "));
         query.push(" AND f.claim <> ").push_bind(not_claim);
         query.push(" AND f.claim < ").push_bind(before);
-        query.push(
-            " AND 'auto_approve' = (SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC \
-             LIMIT 1) GROUP BY f.claim ORDER BY f.claim DESC LIMIT ",
-        );
+        query.push(format!(" AND ({last}) IN ("));
+        let mut wanted = query.separated(", ");
+        let either = [Decision::AutoApprove, Decision::HumanReview];
+        for decision in decided.as_ref().map_or(&either[..], std::slice::from_ref) {
+            wanted.push_bind(decision.as_str());
+        }
+        query.push(") GROUP BY f.claim ORDER BY f.claim DESC LIMIT ");
         query.push_bind(i64::from(limit));
         let rows = query.build().fetch_all(&mut *self.tx).await?;
-        rows.iter().map(|r| Ok(r.try_get(0)?)).collect()
+        rows.iter().map(|r| Ok([r.try_get(0)?, r.try_get(1)?])).collect()
     }
 
     async fn alike(&mut self, like: &Alike<'_>) -> Result<Vec<(i64, String)>, StoreError> {
@@ -714,6 +747,7 @@ impl Rows for PostgresRows {
             "DELETE FROM photos WHERE claim = $1",
             "DELETE FROM fingerprints WHERE claim = $1",
             "DELETE FROM marks WHERE claim = $1",
+            "UPDATE review_steps SET content = NULL WHERE claim = $1",
             "UPDATE decisions SET record = '', kind = '' WHERE claim = $1",
             "UPDATE idempotency SET body_sha256 = '' WHERE claim = $1",
         ] {
@@ -767,7 +801,9 @@ impl Rows for PostgresRows {
             "SELECT d.claim FROM decisions d WHERE d.kind = $1 AND d.decision = $2 AND d.decided_at < $3 \
              AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.claim = d.claim AND later.id > d.id) \
              AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.claim = d.claim) \
-             AND (d.decision = 'auto_approve' OR EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim)) \
+             AND (EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim) \
+             OR (SELECT phase = 'closed' FROM cases q WHERE q.claim = d.claim) \
+             OR (d.decision = 'auto_approve' AND NOT EXISTS (SELECT 1 FROM cases q WHERE q.claim = d.claim))) \
              ORDER BY d.decided_at, d.claim LIMIT $4",
         );
         let rows = rows.bind(of.kind).bind(of.decision).bind(of.before).bind(i64::from(of.limit));

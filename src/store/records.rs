@@ -1,18 +1,21 @@
 //! The store's verbs on claims, their work and their decisions.
 
+use super::access;
 use super::log::{Draft, Log};
 use super::postgres::PostgresDatabase;
 use super::repeats::{self, AFTER_ALL};
+use super::reviews;
 use super::rows::{Backend, ClaimRecord, JobRow, Rows, SealedClaim, Session};
 use super::sqlite::SqliteFile;
 use super::vault::{self, Cell, ClaimKey, KekPlace, Secrets, Vault};
+use super::walk::Names;
 use super::{
     Acceptance, ClaimRow, ClaimState, Database, DecisionRow, Fingerprint, Job, KeyedBody, NewClaim, PhotoRow, RawClaim,
     RawDecision, RawPhoto, StoreError, claim_id,
 };
 use crate::audit::sealed::{self, SealedPhoto};
 use crate::audit::{self, PhotoCommitment};
-use crate::domain::{Claim, ClaimId, ContentHash, Reading, Record, Repeat, canonical_json};
+use crate::domain::{Claim, ClaimId, ContentHash, Reading, Record, Repeat, Scope, Tenant, canonical_json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,6 +59,7 @@ impl Store {
         let mut db = backend.write().await?;
         let log = Arc::new(Log::open(db.as_mut(), key).await?);
         let vault = Arc::new(Vault::open(db.as_mut(), kek).await?);
+        reviews::make_cases(db.as_mut(), &vault).await?;
         db.commit().await?;
         Ok(Self { backend, log, vault, intake: Arc::default() })
     }
@@ -79,6 +83,14 @@ impl Store {
     /// [`StoreError::Locked`]
     pub fn keyed_fingerprints(&self, readings: &[Reading]) -> Result<Vec<Fingerprint>, StoreError> {
         self.vault.prints(readings)
+    }
+
+    /// A claim's name at its sender's, as it is stored to be found by.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub fn keyed_name(&self, name: &str) -> Result<String, StoreError> {
+        self.vault.keyed("external", name)
     }
 
     /// Looks at a database, changing nothing in it; says whether there is one. A file is read through; a server is asked.
@@ -325,7 +337,11 @@ impl Store {
         let damaged = || StoreError::Corrupt("a job waits for a claim that is not stored".to_owned());
         let claim = db.claim(&row.claim).await?.ok_or_else(damaged)?;
         let secrets = self.vault.secrets(&row.claim, claim.sealed.as_deref(), claim.wrapped.as_deref())?;
-        let photos = photo_rows(db.photos(&row.claim).await?, secrets.as_ref())?;
+        let mut photos = db.photos(&row.claim).await?;
+        reviews::fill(db.as_mut(), &row.claim, &mut photos, secrets.as_ref()).await?;
+        photos.retain(|photo| photo.left_out.is_none());
+        let numbers = photos.iter().map(|photo| photo.n).collect();
+        let photos = photo_rows(photos, secrets.as_ref())?;
         let (claim_json, seal) = match secrets {
             Some((secrets, key)) => (secrets.claim.clone(), Some((key, secrets.salt()?))),
             None => (claim.claim_json, None),
@@ -337,6 +353,7 @@ impl Store {
             now: row.now,
             claim: claim_json.as_deref().map(parse_claim).transpose()?,
             photos,
+            numbers,
             seal,
         })
     }
@@ -366,8 +383,8 @@ impl Store {
     pub async fn begin_decision(&self, job: &Job) -> Result<Option<DecisionTransaction>, StoreError> {
         let mut db = self.write().await?;
         let held = db.holds(job.id.as_str(), job.fence).await?;
-        let (log, vault, seal) = (self.log.clone(), self.vault.clone(), job.seal.clone());
-        Ok(held.then(|| DecisionTransaction { db, log, vault, id: job.id.clone(), seal }))
+        let (log, vault) = (self.log.clone(), self.vault.clone());
+        Ok(held.then(|| DecisionTransaction { db, log, vault, job: job.clone() }))
     }
 
     /// One claim; `None` if there is none of that name.
@@ -378,17 +395,23 @@ impl Store {
         self.read().await?.claim(id.as_str()).await?.map(|row| claim_row(&self.vault, row)).transpose()
     }
 
-    /// Claims, newest first, that are older than `before`.
+    /// Claims that are seen by somebody, newest first, older than `before`.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub async fn claims(&self, before: Option<&ClaimId>, limit: u32) -> Result<Vec<ClaimRow>, StoreError> {
+    pub async fn claims(
+        &self,
+        scope: &Scope,
+        before: Option<&ClaimId>,
+        limit: u32,
+    ) -> Result<Vec<ClaimRow>, StoreError> {
         let before = before.map_or(AFTER_ALL, ClaimId::as_str);
-        let rows = self.read().await?.claims(before, limit).await?;
+        let rows = self.read().await?.claims(scope.tenant().map(Tenant::as_str), before, limit).await?;
         rows.into_iter().map(|row| claim_row(&self.vault, row)).collect()
     }
 
-    /// The photos of a claim, in order; empty if there is no such claim.
+    /// The photos of a claim: those that were decided of last, in order, and then the others; empty if there is no such
+    /// claim.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -396,7 +419,13 @@ impl Store {
         let mut db = self.read().await?;
         let Some(claim) = db.claim_facts(id.as_str()).await? else { return Ok(Vec::new()) };
         let secrets = self.vault.secrets(id.as_str(), claim.sealed.as_deref(), claim.wrapped.as_deref())?;
-        photo_rows(db.photos(id.as_str()).await?, secrets.as_ref())
+        let mut photos = db.photos(id.as_str()).await?;
+        reviews::fill(db.as_mut(), id.as_str(), &mut photos, secrets.as_ref()).await?;
+        let newest = photos.iter().map(|photo| photo.round).max().unwrap_or_default();
+        // Those that came last are not decided of yet.
+        let decided = newest - i64::from(newest > 0 && claim.state == "processing");
+        photos.sort_by_key(|photo| !photo.counts(decided));
+        photo_rows(photos, secrets.as_ref())
     }
 
     /// Decisions recorded after a place among them, in the order they were made, but for those of erased claims: place,
@@ -418,6 +447,24 @@ impl Store {
             decided.push((row.id, row.claim, opened.unwrap_or(row.record)));
         }
         Ok(decided)
+    }
+
+    /// The same of one claim.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn decided_of(&self, claim: &str) -> Result<Vec<(i64, String, Vec<u8>)>, StoreError> {
+        let mut db = self.read().await?;
+        let Some(facts) = db.claim_facts(claim).await?.filter(|facts| facts.erased_at.is_none()) else {
+            return Ok(Vec::new());
+        };
+        let key = facts.wrapped.and_then(|wrapped| self.vault.unwrap_key(claim, &wrapped).transpose()).transpose()?;
+        let made = db.decisions_in(&Names::one(claim)).await?;
+        let opened = |(n, (_, decision)): (i64, (Vec<u8>, RawDecision))| {
+            let record = key.as_ref().and_then(|key| key.open(Cell::Record, &decision.record));
+            (n, claim.to_owned(), record.unwrap_or(decision.record))
+        };
+        Ok((0..).zip(made).map(opened).collect())
     }
 
     /// How many claims are in each state, and how many were last decided each way.
@@ -443,8 +490,7 @@ pub struct DecisionTransaction {
     db: Session,
     log: Arc<Log>,
     vault: Arc<Vault>,
-    id: ClaimId,
-    seal: Option<(ClaimKey, Vec<u8>)>,
+    job: Job,
 }
 
 impl DecisionTransaction {
@@ -458,7 +504,7 @@ impl DecisionTransaction {
     /// # Errors
     /// If they cannot be read.
     pub async fn repeats(&mut self, readings: &[Reading]) -> Result<Vec<Repeat>, StoreError> {
-        repeats::repeats(self.db.as_mut(), &self.vault, self.id.as_str(), readings).await
+        repeats::repeats(self.db.as_mut(), &self.vault, self.job.id.as_str(), readings).await
     }
 
     /// The approval gate, to be looked at and closed together with this decision.
@@ -485,7 +531,7 @@ impl DecisionTransaction {
         pages: &[Option<ContentHash>],
     ) -> Result<(), StoreError> {
         let bytes = record.canonical();
-        let (stored, payload) = match &self.seal {
+        let (stored, payload) = match &self.job.seal {
             None => {
                 let payload = audit::decided_payload(&bytes, timing, pages);
                 (bytes, payload)
@@ -505,27 +551,44 @@ impl DecisionTransaction {
             kind: vault::kind(record).map(str::to_owned),
             cell: None,
         };
-        self.db.keep_decision(self.id.as_str(), &made).await?;
+        self.db.keep_decision(self.job.id.as_str(), &made).await?;
         let prints = self.vault.prints(&record.evidence.readings)?;
-        self.db.keep_fingerprints(self.id.as_str(), &prints).await?;
-        for (n, page) in pages.iter().enumerate().filter_map(|(n, p)| p.map(|p| (n, p))) {
-            self.db.keep_page(self.id.as_str(), n as i64, &page.to_string()).await?;
+        self.db.keep_fingerprints(self.job.id.as_str(), &prints).await?;
+        for (n, page) in self.job.numbers.iter().zip(pages).filter_map(|(n, p)| p.map(|p| (n, p))) {
+            self.db.keep_page(self.job.id.as_str(), *n, &page.to_string()).await?;
         }
-        self.finish(ClaimState::Decided, decided_at, audit::kind::DECIDED, payload).await
+        self.finish(ClaimState::Decided, decided_at, audit::kind::DECIDED, payload, Some(record)).await
     }
 
     /// Records that no decision could be made. `code` says why, in one stable word.
     ///
     /// # Errors
     /// If it cannot be committed; then nothing is recorded and the job remains.
-    pub async fn fail(self, at: &str, code: &str) -> Result<(), StoreError> {
-        self.finish(ClaimState::Failed, at, audit::kind::FAILED, audit::failed_payload(code)).await
+    pub async fn fail(mut self, at: &str, code: &str) -> Result<(), StoreError> {
+        let id = self.job.id.as_str();
+        let before = match self.db.last_record(id).await? {
+            None => None,
+            Some((stored, wrapped)) => {
+                let record = self.vault.record(id, wrapped.as_deref(), stored)?;
+                Some(serde_json::from_slice(&record).map_err(|_| vault::altered())?)
+            }
+        };
+        self.finish(ClaimState::Failed, at, audit::kind::FAILED, audit::failed_payload(code), before.as_ref()).await
     }
 
-    async fn finish(mut self, state: ClaimState, at: &str, kind: &str, payload: String) -> Result<(), StoreError> {
-        let subject = self.id.as_str();
-        self.log.append(self.db.as_mut(), vec![Draft { at, kind, subject, payload }]).await?;
-        self.db.finish(subject, state.as_str()).await?;
+    async fn finish(
+        mut self,
+        state: ClaimState,
+        at: &str,
+        kind: &str,
+        payload: String,
+        record: Option<&Record>,
+    ) -> Result<(), StoreError> {
+        let Job { id, claim, photos, .. } = &self.job;
+        let (subject, db) = (id.as_str(), self.db.as_mut());
+        self.log.append(db, vec![Draft { at, kind, subject, payload }]).await?;
+        db.finish(subject, state.as_str()).await?;
+        reviews::project(db, &self.vault, subject, claim.as_ref(), record, photos.len()).await?;
         self.db.commit().await
     }
 }
@@ -543,6 +606,14 @@ impl Snapshot {
     /// If the check cannot run.
     pub async fn damage(&mut self) -> Result<Vec<String>, StoreError> {
         self.db.damage().await
+    }
+
+    /// Whether cases are kept: they are from the first opening on at which what is sealed could be opened.
+    ///
+    /// # Errors
+    /// If it cannot be told.
+    pub async fn are_cases_made(&mut self) -> Result<bool, StoreError> {
+        self.db.are_cases_made().await
     }
 
     /// Whether there is a key-encryption key, and it does not open these records.
@@ -583,7 +654,8 @@ fn accepted<'a>(new: &'a NewClaim, secrets: &Secrets, key: Option<&[String; 2]>,
     let key = key.map(|[key, body]| [key.as_str(), body.as_str()]);
     let claim_json = secrets.claim.as_deref();
     let now = new.now.as_deref();
-    let payload = sealed::accepted_payload(&new.created_at, &new.salt, claim_json, &photos, key, now, cell);
+    let of = [new.created_at.as_str(), new.tenant.as_str()];
+    let payload = sealed::accepted_payload(of, &new.salt, claim_json, &photos, key, now, cell);
     Draft { at: &new.created_at, kind: audit::kind::ACCEPTED, subject: new.id.as_str(), payload }
 }
 
@@ -591,14 +663,14 @@ fn claim_text(claim: &Claim) -> String {
     String::from_utf8(canonical_json(claim)).expect("JSON is UTF-8")
 }
 
-fn parse_claim(text: &str) -> Result<Claim, StoreError> {
+pub(super) fn parse_claim(text: &str) -> Result<Claim, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Corrupt("a stored claim is not a claim".to_owned()))
 }
 
-fn claim_row(vault: &Vault, row: ClaimRecord) -> Result<ClaimRow, StoreError> {
-    let (id, created_at) = (claim_id(&row.id)?, row.created_at);
+pub(super) fn claim_row(vault: &Vault, row: ClaimRecord) -> Result<ClaimRow, StoreError> {
+    let (id, created_at, tenant) = (claim_id(&row.id)?, row.created_at, access::tenant(row.tenant)?);
     if row.erased_at.is_some() {
-        return Ok(ClaimRow { id, created_at, claim: None, state: ClaimState::Erased, decision: None });
+        return Ok(ClaimRow { id, created_at, tenant, claim: None, state: ClaimState::Erased, decision: None });
     }
     let (claim_json, decision) = match vault.secrets(&row.id, row.sealed.as_deref(), row.wrapped.as_deref())? {
         None => (row.claim_json, row.decision),
@@ -611,13 +683,10 @@ fn claim_row(vault: &Vault, row: ClaimRecord) -> Result<ClaimRow, StoreError> {
         }
     };
     let claim = claim_json.as_deref().map(parse_claim).transpose()?;
-    Ok(ClaimRow { id, created_at, claim, state: ClaimState::parse(&row.state)?, decision })
+    Ok(ClaimRow { id, created_at, tenant, claim, state: ClaimState::parse(&row.state)?, decision })
 }
 
-fn photo_rows(mut photos: Vec<RawPhoto>, secrets: Option<&(Secrets, ClaimKey)>) -> Result<Vec<PhotoRow>, StoreError> {
-    if let Some((secrets, _)) = secrets {
-        secrets.fill(&mut photos);
-    }
+fn photo_rows(photos: Vec<RawPhoto>, secrets: Option<&(Secrets, ClaimKey)>) -> Result<Vec<PhotoRow>, StoreError> {
     let hash = |text: &str| text.parse().map_err(|_| StoreError::Corrupt("a photo's hash is malformed".to_owned()));
     let page = |n: i64| u32::try_from(n).map_err(|_| StoreError::Corrupt("a photo's page is no number".to_owned()));
     let row = |photo: RawPhoto| {

@@ -4,7 +4,7 @@ use super::rows::{Alike, PrintRow, Rows, Sought};
 use super::vault::Vault;
 use super::{Fingerprint, SharedTrait, Store, StoreError, claim_id};
 use crate::domain::likeness::{BUILD, SERIAL, device_marks, electronic_original, issuer, marks, proofs};
-use crate::domain::{ClaimId, FieldName, PrintMatch, Reading, Record, Repeat, RepeatKind};
+use crate::domain::{ClaimId, Decision, FieldName, PrintMatch, Reading, Record, Repeat, RepeatKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pictures may show the same up to this many differing bits of 64.
@@ -25,6 +25,9 @@ pub const REPEATS_TOLD: usize = 20;
 
 /// Shorter numbers are taken for misread scraps: bills carry 10 digits, invoices 8 or 20.
 const SHORTEST_NUMBER: usize = 6;
+
+/// A claim that shares something with another: how it was last decided, and what it shares.
+pub type Sharing = (ClaimId, Decision, BTreeSet<SharedTrait>);
 
 /// After the names of all claims: every one starts with `clm_`.
 pub(super) const AFTER_ALL: &str = "~";
@@ -197,18 +200,25 @@ pub(super) async fn repeats(
     Ok(told)
 }
 
+fn parse_decision(text: &str) -> Result<Decision, StoreError> {
+    let known = [Decision::AutoApprove, Decision::HumanReview];
+    let unknown = || StoreError::Corrupt("unknown decision of a claim".to_owned());
+    known.into_iter().find(|decision| decision.as_str() == text).ok_or_else(unknown)
+}
+
 impl Store {
-    /// Claims whose last decision approved them and that share something with this one, newest first and older than
-    /// `before`, with what they share. `None` if there is no such claim.
+    /// Decided claims that share something with this one, newest first and older than `before`, each with its last decision
+    /// and what it shares; only those with this decision, if one is given. `None` if there is no such claim.
     ///
     /// # Errors
     /// If they cannot be read.
     pub async fn related(
         &self,
         id: &ClaimId,
+        decided: Option<Decision>,
         before: Option<&ClaimId>,
         limit: u32,
-    ) -> Result<Option<Vec<(ClaimId, BTreeSet<SharedTrait>)>>, StoreError> {
+    ) -> Result<Option<Vec<Sharing>>, StoreError> {
         let mut db = self.read().await?;
         let Some(claim) = db.claim(id.as_str()).await? else { return Ok(None) };
         let before = before.map_or(AFTER_ALL, ClaimId::as_str);
@@ -221,7 +231,7 @@ impl Store {
             .map(|bytes| serde_json::from_slice(&bytes))
             .transpose()
             .map_err(|_| StoreError::Corrupt("a stored record is not a record".to_owned()))?;
-        let mut shared: BTreeMap<String, BTreeSet<SharedTrait>> = BTreeMap::new();
+        let mut shared: BTreeMap<String, (Decision, BTreeSet<SharedTrait>)> = BTreeMap::new();
         for plain in fingerprints(record.as_ref().map_or(&[][..], |record| &record.evidence.readings)) {
             let print = vault.print(&plain)?;
             let mut searches = vec![(SharedTrait::Bytes, Sought::Bytes(&print.sha256))];
@@ -249,12 +259,14 @@ impl Store {
             let pictures = same_pictures(db.as_mut(), id.as_str(), &print).await?;
             searches.extend(pictures.into_iter().map(|(_, row)| (SharedTrait::Picture, Sought::Row(row))));
             for (what, sought) in searches {
-                for claim in db.approved(&sought, id.as_str(), before, limit).await? {
-                    shared.entry(claim).or_default().insert(what);
+                for [claim, decision] in db.sharing(&sought, id.as_str(), before, decided, limit).await? {
+                    let decision = parse_decision(&decision)?;
+                    shared.entry(claim).or_insert((decision, BTreeSet::new())).1.insert(what);
                 }
             }
         }
         let newest = shared.into_iter().rev().take(limit as usize);
-        Ok(Some(newest.map(|(claim, shared)| Ok((claim_id(&claim)?, shared))).collect::<Result<_, StoreError>>()?))
+        let newest = newest.map(|(claim, (decision, shared))| Ok((claim_id(&claim)?, decision, shared)));
+        Ok(Some(newest.collect::<Result<_, StoreError>>()?))
     }
 }

@@ -1,15 +1,18 @@
 //! What a backend can do, in rows: the seam between what is kept and where. No meaning here: what rows mean, in which
 //! order they are written and what follows from them is told once, above this, for all backends.
 
+use super::access::AccessRows;
 use super::gate::{RawMove, RawOutcome};
 use super::policy::PolicyRows;
 use super::reads::ReadRows;
+use super::reviews::ReviewRows;
 use super::vault::RawErasure;
 use super::walk::Walk;
+use super::webhooks::WebhookRows;
 use super::{DecisionRow, Fingerprint, NewClaim, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
-use crate::domain::ContentHash;
+use crate::domain::{ContentHash, Decision};
 use async_trait::async_trait;
 use sqlx::{ColumnIndex, Database, Decode, Encode, QueryBuilder, Row, Type};
 use std::collections::BTreeMap;
@@ -75,10 +78,12 @@ pub(super) struct ClaimRecord {
     pub(super) sealed: Option<Vec<u8>>,
     pub(super) wrapped: Option<Vec<u8>>,
     pub(super) erased_at: Option<String>,
+    pub(super) tenant: String,
 }
 
 impl ClaimRecord {
-    /// From the columns id, created_at, claim_json, state, decided_at, record, timing, sealed, wrapped and erased_at.
+    /// From the columns id, created_at, claim_json, state, decided_at, record, timing, sealed, wrapped, erased_at and
+    /// tenant.
     pub(super) fn of<'r, R: Row>(row: &'r R) -> Result<Self, StoreError>
     where
         usize: ColumnIndex<R>,
@@ -98,6 +103,7 @@ impl ClaimRecord {
             sealed: row.try_get(7)?,
             wrapped: row.try_get(8)?,
             erased_at: row.try_get(9)?,
+            tenant: row.try_get(10)?,
         })
     }
 }
@@ -241,7 +247,7 @@ pub(super) struct AuditableRow {
 
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
 #[async_trait]
-pub(super) trait Rows: PolicyRows + ReadRows + Walk {
+pub(super) trait Rows: AccessRows + PolicyRows + ReadRows + ReviewRows + WebhookRows + Walk {
     /// Ends the transaction; what it wrote then survives a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 
@@ -255,8 +261,8 @@ pub(super) trait Rows: PolicyRows + ReadRows + Walk {
     async fn keep_claims(&mut self, claims: &[SealedClaim<'_>]) -> Result<(), StoreError>;
     async fn claim(&mut self, id: &str) -> Result<Option<ClaimRecord>, StoreError>;
     async fn claim_facts(&mut self, id: &str) -> Result<Option<ClaimFacts>, StoreError>;
-    /// Newest first.
-    async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError>;
+    /// Of a tenant, or of all; newest first.
+    async fn claims(&mut self, tenant: Option<&str>, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError>;
     /// In order.
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError>;
     async fn keep_page(&mut self, claim: &str, n: i64, page: &str) -> Result<(), StoreError>;
@@ -278,14 +284,16 @@ pub(super) trait Rows: PolicyRows + ReadRows + Walk {
     async fn keep_fingerprints(&mut self, claim: &str, prints: &[Fingerprint]) -> Result<(), StoreError>;
     /// Of other claims, oldest first.
     async fn prints(&mut self, sought: &Sought<'_>, not_claim: &str, limit: i64) -> Result<Vec<PrintRow>, StoreError>;
-    /// Other claims older than `before` whose last decision approved them, newest first.
-    async fn approved(
+    /// Other claims older than `before`, newest first, each with its last decision; only those with this one, if one is
+    /// given.
+    async fn sharing(
         &mut self,
         sought: &Sought<'_>,
         not_claim: &str,
         before: &str,
+        decided: Option<Decision>,
         limit: u32,
-    ) -> Result<Vec<String>, StoreError>;
+    ) -> Result<Vec<[String; 2]>, StoreError>;
     /// Row and picture hash.
     async fn alike(&mut self, like: &Alike<'_>) -> Result<Vec<(i64, String)>, StoreError>;
 

@@ -3,9 +3,12 @@
 //! Writers take turns: within this process by a lock, across processes of this machine by `BEGIN IMMEDIATE`. Text for
 //! verification is read as bytes, so that a damaged byte is seen and not refused.
 
+mod access;
 mod policy;
 mod reads;
+mod reviews;
 mod walk;
+mod webhooks;
 
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{
@@ -16,7 +19,7 @@ use super::vault::RawErasure;
 use super::{Fingerprint, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
-use crate::domain::{ContentHash, Record};
+use crate::domain::{ContentHash, Decision, Record};
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -104,6 +107,22 @@ impl SqliteFile {
         };
         connection.close().await?;
         Ok(vault)
+    }
+
+    /// Whether there is a log in a database file, and it speaks of this subject.
+    pub(super) async fn inspect_log(file: &Path, subject: &str) -> Result<bool, StoreError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let is_there = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'log'");
+        let told = match is_there.fetch_optional(&mut connection).await? {
+            None => false,
+            Some(_) => {
+                let row = sqlx::query("SELECT 1 FROM log WHERE subject = ? LIMIT 1").bind(subject);
+                row.fetch_optional(&mut connection).await?.is_some()
+            }
+        };
+        connection.close().await?;
+        Ok(told)
     }
 
     async fn begin(&self) -> Result<SqliteRows, StoreError> {
@@ -240,7 +259,8 @@ fn lossy_or_null(row: &SqliteRow, column: usize) -> Result<Option<String>, Store
     Ok(row.try_get::<Option<&[u8]>, _>(column)?.map(|b| String::from_utf8_lossy(b).into_owned()))
 }
 
-/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page and blob, which begin at `first`.
+/// A photo from the columns n, source, sha256, bytes, media_type, page_sha256, pdf_page, blob, round and left_out, which
+/// begin at `first`.
 fn photo(row: &SqliteRow, first: usize) -> Result<RawPhoto, StoreError> {
     Ok(RawPhoto {
         n: row.try_get(first)?,
@@ -251,6 +271,8 @@ fn photo(row: &SqliteRow, first: usize) -> Result<RawPhoto, StoreError> {
         page: lossy_or_null(row, first + 5)?,
         pdf_page: row.try_get(first + 6)?,
         blob: lossy(row, first + 7)?,
+        round: row.try_get(first + 8)?,
+        left_out: row.try_get(first + 9)?,
     })
 }
 
@@ -266,12 +288,11 @@ fn outcome(row: &SqliteRow, first: usize) -> Result<RawOutcome, StoreError> {
 }
 
 const CLAIMS: &str = "SELECT c.id, c.created_at, c.claim_json, c.state, d.decided_at, d.record, d.timing, c.sealed, \
-     k.wrapped, c.erased_at FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
+     k.wrapped, c.erased_at, c.tenant FROM claims c LEFT JOIN claim_keys k ON k.claim = c.id \
      LEFT JOIN decisions d ON d.id = (SELECT id FROM decisions WHERE claim = c.id ORDER BY id DESC LIMIT 1) ";
 
 const ENTRIES: &str = "SELECT seq, CAST(at AS BLOB), CAST(kind AS BLOB), CAST(subject AS BLOB), CAST(payload AS BLOB), \
-     CAST(payload_sha256 AS BLOB), CAST(prev_hash AS BLOB), CAST(hash AS BLOB) FROM log \
-     WHERE seq BETWEEN ? AND ? ORDER BY seq";
+     CAST(payload_sha256 AS BLOB), CAST(prev_hash AS BLOB), CAST(hash AS BLOB) FROM log";
 
 fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
     Ok(Entry {
@@ -323,12 +344,13 @@ impl Rows for SqliteRows {
     async fn keep_claims(&mut self, claims: &[SealedClaim<'_>]) -> Result<(), StoreError> {
         for SealedClaim { new, sealed, wrapped, keyed } in claims {
             sqlx::query(
-                "INSERT INTO claims (id, created_at, claim_json, salt, state, sealed) \
-                 VALUES (?, ?, NULL, x'', 'processing', ?)",
+                "INSERT INTO claims (id, created_at, claim_json, salt, state, sealed, tenant) \
+                 VALUES (?, ?, NULL, x'', 'processing', ?, ?)",
             )
             .bind(new.id.as_str())
             .bind(&new.created_at)
             .bind(sealed)
+            .bind(new.tenant.as_str())
             .execute(&mut *self.tx)
             .await?;
             let key = sqlx::query("INSERT INTO claim_keys (claim, wrapped) VALUES (?, ?)").bind(new.id.as_str());
@@ -392,16 +414,21 @@ impl Rows for SqliteRows {
         row.bind(id).fetch_optional(&mut *self.tx).await?.as_ref().map(facts).transpose()
     }
 
-    async fn claims(&mut self, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
-        let rows = sqlx::query(AssertSqlSafe(format!("{CLAIMS} WHERE c.id < ? ORDER BY c.id DESC LIMIT ?")));
-        rows.bind(before).bind(limit).fetch_all(&mut *self.tx).await?.iter().map(ClaimRecord::of).collect()
+    async fn claims(&mut self, tenant: Option<&str>, before: &str, limit: u32) -> Result<Vec<ClaimRecord>, StoreError> {
+        let mut query = QueryBuilder::new(CLAIMS);
+        query.push(" WHERE c.id < ").push_bind(before);
+        if let Some(tenant) = tenant {
+            query.push(" AND c.tenant = ").push_bind(tenant);
+        }
+        query.push(" ORDER BY c.id DESC LIMIT ").push_bind(limit);
+        query.build().fetch_all(&mut *self.tx).await?.iter().map(ClaimRecord::of).collect()
     }
 
     async fn photos(&mut self, claim: &str) -> Result<Vec<RawPhoto>, StoreError> {
         let rows = sqlx::query(
             "SELECT n, CAST(source AS BLOB), CAST(sha256 AS BLOB), bytes, CAST(media_type AS BLOB), \
-             CAST(page_sha256 AS BLOB), pdf_page, CAST(COALESCE(blob, sha256) AS BLOB) FROM photos WHERE claim = ? \
-             ORDER BY n",
+             CAST(page_sha256 AS BLOB), pdf_page, CAST(COALESCE(blob, sha256) AS BLOB), round, left_out FROM photos \
+             WHERE claim = ? ORDER BY n",
         )
         .bind(claim)
         .fetch_all(&mut *self.tx)
@@ -519,23 +546,28 @@ impl Rows for SqliteRows {
         rows.iter().map(print).collect()
     }
 
-    async fn approved(
+    async fn sharing(
         &mut self,
         what: &Sought<'_>,
         not_claim: &str,
         before: &str,
+        decided: Option<Decision>,
         limit: u32,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut query = what.query("SELECT f.claim FROM ");
+    ) -> Result<Vec<[String; 2]>, StoreError> {
+        let last = "SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC LIMIT 1";
+        let mut query = what.query(&format!("SELECT f.claim, ({last}) AS decided FROM "));
         query.push(" AND f.claim <> ").push_bind(not_claim);
         query.push(" AND f.claim < ").push_bind(before);
-        query.push(
-            " AND 'auto_approve' = (SELECT decision FROM decisions d WHERE d.claim = f.claim ORDER BY d.id DESC \
-             LIMIT 1) GROUP BY f.claim ORDER BY f.claim DESC LIMIT ",
-        );
+        query.push(format!(" AND ({last}) IN ("));
+        let mut wanted = query.separated(", ");
+        let either = [Decision::AutoApprove, Decision::HumanReview];
+        for decision in decided.as_ref().map_or(&either[..], std::slice::from_ref) {
+            wanted.push_bind(decision.as_str());
+        }
+        query.push(") GROUP BY f.claim ORDER BY f.claim DESC LIMIT ");
         query.push_bind(limit);
         let rows = query.build().fetch_all(&mut *self.tx).await?;
-        rows.iter().map(|r| Ok(r.try_get(0)?)).collect()
+        rows.iter().map(|r| Ok([r.try_get(0)?, r.try_get(1)?])).collect()
     }
 
     async fn alike(&mut self, like: &Alike<'_>) -> Result<Vec<(i64, String)>, StoreError> {
@@ -586,7 +618,8 @@ impl Rows for SqliteRows {
     }
 
     async fn entries(&mut self, from: i64, to: i64) -> Result<Vec<Entry>, StoreError> {
-        sqlx::query(ENTRIES).bind(from).bind(to).fetch_all(&mut *self.tx).await?.iter().map(entry).collect()
+        let rows = sqlx::query(AssertSqlSafe(format!("{ENTRIES} WHERE seq BETWEEN ? AND ? ORDER BY seq")));
+        rows.bind(from).bind(to).fetch_all(&mut *self.tx).await?.iter().map(entry).collect()
     }
 
     async fn entries_of(&mut self, subject: &str) -> Result<Vec<i64>, StoreError> {
@@ -747,6 +780,7 @@ impl Rows for SqliteRows {
             "DELETE FROM photos WHERE claim = ?",
             "DELETE FROM fingerprints WHERE claim = ?",
             "DELETE FROM marks WHERE claim = ?",
+            "UPDATE review_steps SET content = NULL WHERE claim = ?",
             "UPDATE decisions SET record = x'', kind = '' WHERE claim = ?",
             "UPDATE idempotency SET body_sha256 = '' WHERE claim = ?",
         ] {
@@ -805,7 +839,9 @@ impl Rows for SqliteRows {
             "SELECT d.claim FROM decisions d WHERE d.kind = ? AND d.decision = ? AND d.decided_at < ? \
              AND NOT EXISTS (SELECT 1 FROM decisions later WHERE later.claim = d.claim AND later.id > d.id) \
              AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.claim = d.claim) \
-             AND (d.decision = 'auto_approve' OR EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim)) \
+             AND (EXISTS (SELECT 1 FROM outcomes o WHERE o.claim = d.claim) \
+             OR (SELECT phase = 'closed' FROM cases q WHERE q.claim = d.claim) \
+             OR (d.decision = 'auto_approve' AND NOT EXISTS (SELECT 1 FROM cases q WHERE q.claim = d.claim))) \
              ORDER BY d.decided_at, d.claim LIMIT ?",
         );
         let rows = rows.bind(of.kind).bind(of.decision).bind(of.before).bind(of.limit);
@@ -839,6 +875,7 @@ mod tests {
         NewClaim {
             id: id(n),
             created_at: "2026-01-01T00:00:00.000Z".to_owned(),
+            tenant: crate::domain::Tenant::default(),
             claim: None,
             salt: [n; 16],
             seal: ClaimKey::new(&id(n)),

@@ -22,6 +22,7 @@ mod erasure;
 pub use erasure::{Erasure, RawErasure, Undone};
 
 use super::log::write_secret;
+use super::reviews::{added_names, open_step};
 use super::rows::Rows;
 use super::{Fingerprint, NewClaim, RawClaim, RawPhoto, StoreError, fingerprints};
 use crate::audit::note;
@@ -73,6 +74,8 @@ pub enum Cell {
     Photo,
     /// A normalised page kept for viewing.
     Page,
+    /// What a person's step says of the claim.
+    Step,
 }
 
 /// How a claim's content is kept.
@@ -250,9 +253,10 @@ impl Secrets {
         hex::decode(&self.salt).map_err(|_| altered())
     }
 
-    /// Puts what is sealed of photos in its place.
-    pub(super) fn fill(&self, photos: &mut [RawPhoto]) {
-        for (photo, [source, sha256]) in photos.iter_mut().zip(&self.photos) {
+    /// Puts what is sealed of photos in its place; `added` is that of photos that came later, each time.
+    pub(super) fn fill(&self, photos: &mut [RawPhoto], added: &[Vec<[String; 2]>]) {
+        let sealed = self.photos.iter().chain(added.iter().flatten());
+        for (photo, [source, sha256]) in photos.iter_mut().zip(sealed) {
             source.clone_into(&mut photo.source);
             sha256.clone_into(&mut photo.sha256);
         }
@@ -266,6 +270,7 @@ impl Cell {
             Self::Record => "record",
             Self::Photo => "photo",
             Self::Page => "page",
+            Self::Step => "step",
         }
     }
 }
@@ -397,6 +402,22 @@ impl Vault {
         Ok(self.keys()?.kek.wrap(&key.claim, &key.key))
     }
 
+    /// A secret that is no claim's, as it is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub(super) fn wrap_secret(&self, of: &str, secret: &[u8; KEY]) -> Result<Vec<u8>, StoreError> {
+        Ok(self.keys()?.kek.wrap(of, secret))
+    }
+
+    /// What [`Self::wrap_secret`] wrapped; `None` if it is another's, or altered.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub(super) fn unwrap_secret(&self, of: &str, wrapped: &[u8]) -> Result<Option<[u8; KEY]>, StoreError> {
+        Ok(self.keys()?.kek.unwrap_key(of, wrapped))
+    }
+
     /// A claim's data key; `None` if it is not this claim's, or altered.
     ///
     /// # Errors
@@ -455,6 +476,7 @@ impl Vault {
         }
         let stored: Vec<ContentHash> = raw.decisions.iter().map(|d| ContentHash::of(&d.record)).collect();
         raw.decisions.iter_mut().zip(stored).for_each(|(decision, cell)| decision.cell = Some(cell));
+        raw.steps.iter_mut().for_each(|step| step.cell = step.content.as_deref().map(ContentHash::of));
         let (secrets, key) = match self.secrets(&raw.id, raw.sealed.as_deref(), raw.wrapped.as_deref()) {
             Err(StoreError::Locked(_)) => {
                 raw.sealing = Sealing::Locked;
@@ -472,8 +494,9 @@ impl Vault {
             raw.salt = secrets.salt().unwrap_or_default();
             raw.claim_json.clone_from(&secrets.claim);
         }
+        raw.steps.iter_mut().for_each(|step| open_step(step, Some(&key)));
         if raw.photos.iter().all(|photo| photo.source.is_empty() && photo.sha256.is_empty()) {
-            secrets.fill(&mut raw.photos);
+            secrets.fill(&mut raw.photos, &added_names(&raw.steps));
         }
         for decision in &mut raw.decisions {
             if let Some(record) = key.open(Cell::Record, &decision.record) {
@@ -489,6 +512,23 @@ impl Vault {
     pub(super) fn keyed(&self, what: &str, text: &str) -> Result<String, StoreError> {
         let tag = hmac::sign(&self.keys()?.index, &[what.as_bytes(), text.as_bytes()].join(&0));
         Ok(hex::encode(&tag.as_ref()[..16]))
+    }
+
+    /// The keyed hash of a secret, in hex. `what` is none of those that texts are searched under.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub(super) fn mac(&self, what: &str, parts: &[&str]) -> Result<String, StoreError> {
+        Ok(hex::encode(hmac::sign(&self.keys()?.index, &joined(what, parts))))
+    }
+
+    /// Whether a secret has this keyed hash, told in a time that depends on neither.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub(super) fn is_mac(&self, what: &str, parts: &[&str], mac: &str) -> Result<bool, StoreError> {
+        let mac = hex::decode(mac).unwrap_or_default();
+        Ok(hmac::verify(&self.keys()?.index, &joined(what, parts), &mac).is_ok())
     }
 
     /// A fingerprint as it is stored. Hashes of bytes and of looks stay as they are: pictures that look the same are
@@ -524,6 +564,11 @@ impl Keys {
     fn of(kek: Kek, index: &[u8; KEY], wrapped: Vec<u8>) -> Self {
         Self { kek, index: hmac::Key::new(hmac::HMAC_SHA256, index), wrapped }
     }
+}
+
+/// What a keyed hash of several parts is over. None of them holds a zero byte.
+fn joined(what: &str, parts: &[&str]) -> Vec<u8> {
+    [&[what], parts].concat().join("\0").into_bytes()
 }
 
 pub(super) fn altered() -> StoreError {

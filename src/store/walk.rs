@@ -227,6 +227,8 @@ impl Snapshot {
             }
         });
         batch.hang(db.reads_in(names).await?, |claim, read| claim.reads.push(read));
+        batch.hang(db.steps_in(names).await?, |claim, step| claim.steps.push(step));
+        batch.hang(db.cases_in(names).await?, |claim, case| claim.case = Some(case));
         batch.hang(db.wrapped_in(names).await?, |claim, wrapped| claim.wrapped = Some(wrapped));
         batch.hang(db.erasures_in(names).await?, |claim, erasure| claim.erasure = Some(erasure));
         let Some(names) = names.of_claims() else { return Ok(batch.out) };
@@ -357,6 +359,7 @@ mod tests {
         let claim = |n: u64| NewClaim {
             id: ClaimId::new(n, [0; 10]),
             created_at: AT.to_owned(),
+            tenant: crate::domain::Tenant::default(),
             claim: None,
             salt: [7; 16],
             seal: ClaimKey::new(&ClaimId::new(n, [0; 10])),

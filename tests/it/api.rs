@@ -4,6 +4,7 @@
 
 use crate::support::{CLAIM, HEIC, Running, TestServer, canned, config, form, pdf, photo, policy};
 use claimlens::audit::note::{Proof, PublicKey};
+use claimlens::domain::Scope;
 use claimlens::service::{Noted, Records, Service, ServiceConfig, Submission, Upload};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -350,6 +351,7 @@ fn the_interface_describes_itself() {
             "/v1/photos:check",
             "/v1/policy",
             "/v1/policy/backtest",
+            "/v1/session",
             "/v1/stats",
         ]
     );
@@ -364,7 +366,7 @@ fn the_interface_describes_itself() {
     assert!(server.get("/").bytes.starts_with(b"<!doctype html>"));
     assert_eq!(server.get("/healthz").json(), json!({ "status": "ok" }));
     let answer = server.get("/readyz");
-    assert_eq!((answer.status, answer.json()), (200, json!({ "status": "ready" })));
+    assert_eq!((answer.status, answer.json()), (200, json!({ "status": "ready", "access": "open" })));
     assert_eq!(answer.headers["x-request-id"].len(), 16);
 }
 
@@ -393,7 +395,7 @@ fn stopping_lets_reading_end_and_keeps_what_waits() {
     }
     server.stop();
     let running = Running::open(config(&server.data));
-    let (claims, _) = running.wait(running.service.list(None, 10)).unwrap();
+    let (claims, _) = running.wait(running.service.list(&Scope::All, None, 10)).unwrap();
     assert_eq!(claims.len(), 4);
     assert!(claims.iter().any(|c| c.result.is_some()), "what was being read has ended");
     let waiting = claims.iter().filter(|c| c.result.is_none()).count();
@@ -518,6 +520,18 @@ fn readers_that_are_lost_and_cannot_be_loaded_again_send_claims_to_a_person() {
     GONE.store(false, Ordering::SeqCst);
     assert_eq!(server.get("/readyz").status, 200);
     assert_eq!(png(&server, 3, "fine.png", &[]).json()["documents"][0]["unreadable"], Value::Null);
+}
+
+#[test]
+fn every_reason_that_a_decision_gives_is_listed() {
+    let server = TestServer::start();
+    let listed = server.get("/v1/reasons").json();
+    let listed: Vec<&str> =
+        listed["reasons"].as_array().unwrap().iter().map(|reason| reason["code"].as_str().unwrap()).collect();
+    assert!(listed.contains(&"total_in_words_differs") && listed.len() > 40);
+    for reason in png(&server, 1, "one.png", &[]).json()["reasons"].as_array().unwrap() {
+        assert!(listed.contains(&reason["code"].as_str().unwrap()), "{reason}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use crate::privacy::DataKey;
 use crate::support::{Running, config};
 use claimlens::decision::Policy;
 use claimlens::domain::{ClaimId, Record};
@@ -17,8 +18,8 @@ fn samples() -> Vec<Record> {
     records.map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).collect()
 }
 
-/// A store of so many decisions on SQLite, each a sample's with another lot. Only what a backtest reads is there: no
-/// log.
+/// A store of so many decisions on SQLite, sealed, each a sample's with another lot. Only what a backtest reads is
+/// there: no log.
 async fn fill(data: &Path, decisions: u64) -> u64 {
     let options = SqliteConnectOptions::new().filename(data.join("claimlens.sqlite"));
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
@@ -28,8 +29,15 @@ async fn fill(data: &Path, decisions: u64) -> u64 {
         let mut tx = pool.begin().await.unwrap();
         for n in from..(from + 5_000).min(decisions) {
             let id = ClaimId::new(n, [1; 10]);
-            sqlx::query("INSERT INTO claims (id, created_at, salt, state) VALUES (?, '', '', 'decided')")
+            let (key, wrapped) = DataKey::make(data, id.as_str());
+            sqlx::query("INSERT INTO claims (id, created_at, salt, state) VALUES (?, '', x'', 'decided')")
                 .bind(id.as_str())
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            sqlx::query("INSERT INTO claim_keys (claim, wrapped) VALUES (?, ?)")
+                .bind(id.as_str())
+                .bind(wrapped)
                 .execute(&mut *tx)
                 .await
                 .unwrap();
@@ -42,7 +50,7 @@ async fn fill(data: &Path, decisions: u64) -> u64 {
             )
             .bind(id.as_str())
             .bind(record.verdict.decision.as_str())
-            .bind(canonical)
+            .bind(key.seal("record", &canonical))
             .execute(&mut *tx)
             .await
             .unwrap();

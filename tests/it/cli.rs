@@ -56,6 +56,19 @@ fn wrong_usage_ends_with_2_and_says_why() {
 }
 
 #[test]
+fn shells_and_man_are_told_of_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = stdout(&claimlens(&["completions", shell]));
+        assert!(script.contains("backtest") && script.contains("retain"), "{shell}");
+    }
+    assert!(stdout(&claimlens(&["manual"])).contains(".SH NAME"));
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("man1");
+    assert_eq!(claimlens(&["manual", "--out", out.to_str().unwrap()]).status.code(), Some(0));
+    assert!(out.join("claimlens-policy-adopt.1").is_file());
+}
+
+#[test]
 fn a_databases_password_is_never_told() {
     for url in ["mysql://clerk:geheim@localhost/claims", "postgres://clerk:geheim@127.0.0.1:1/claims"] {
         let output = claimlens(&["audit", "verify", "--database", url]);

@@ -110,6 +110,7 @@ const FLOORS: &[Floor] = &[
             "actix_web",
             "actix_multipart",
             "utoipa",
+            "utoipa_swagger_ui",
             "serde",
             "serde_json",
             "thiserror",
@@ -154,6 +155,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("ocr/tesseract.rs", &["tesseract"]),
     ("cli.rs", &["tracing_subscriber"]),
     ("cli/eval/html.rs", &["base64"]),
+    ("cli/manual.rs", &["clap_complete", "clap_mangen"]),
     // Constructors and a stopwatch: reads its model files once, and times the stages.
     ("ocr/ppocr.rs", &["std::fs"]),
     ("pipeline.rs", &["std::time::Instant"]),
@@ -161,13 +163,19 @@ const EXTRA: &[(&str, &[&str])] = &[
     // A thread for its deep stack, joined where it is started; its callbacks must be shareable, so their notes are atomic.
     ("vision/pdf.rs", &["hayro", "flate2", "std::thread", "std::sync::atomic"]),
     ("decision/policy.rs", &["toml"]),
+    ("service/access.rs", &["governor"]),
     // Compresses the pages once.
     ("http/workbench.rs", &["flate2"]),
     ("service/pictures.rs", &["jpeg_encoder"]),
     ("service/issuers/registry.rs", &["csv"]),
     ("service/issuers/verifier.rs", &["ureq"]),
+    ("service/notify.rs", &["base64"]),
+    ("service/notify/send.rs", &["ureq", "ring", "base64"]),
     // The one client of S3; its streams, and the TLS it speaks.
     ("store/blobs/bucket.rs", &["object_store", "futures_util", "rustls"]),
+    // The TLS that the server speaks.
+    ("http/tls.rs", &["rustls"]),
+    ("http/server.rs", &["rustls"]),
     // The log's own key, made once.
     ("store/log.rs", &["rand"]),
     // The one place where content is sealed.

@@ -1,19 +1,24 @@
 //! Everything that looks at the project from the outside, as one program.
 
+mod access;
 mod api;
 mod audit;
 mod backtest;
 mod blobs;
 mod bucket;
 mod cli;
+mod clients;
 mod floor_plan;
 mod hostile;
 mod postgres;
 mod privacy;
 mod replay;
+mod reviews;
 mod s3;
 mod store;
 mod support;
 mod tamper;
 mod tiles;
+mod tls;
+mod webhooks;
 mod workbench;

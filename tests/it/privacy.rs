@@ -6,7 +6,7 @@
 use crate::postgres::fresh_database;
 use crate::support::{Part, Running, TestServer, canned, config, photo, printed};
 use claimlens::domain::gate::{Reviewer, Why};
-use claimlens::domain::{ClaimId, FieldName};
+use claimlens::domain::{ClaimId, FieldName, Scope};
 use claimlens::pipeline::{ReadError, ReadOutcome};
 use claimlens::service::{
     ClaimState, Issuers, Noted, Place, ReadPhotos, Records, ReplayFrom, ReplayOf, ServiceConfig, Submission, Upload,
@@ -34,14 +34,26 @@ pub struct DataKey {
 }
 
 impl DataKey {
-    pub fn unwrap(data: &Path, claim: &str, wrapped: &[u8]) -> Self {
+    /// What data keys of this claim are wrapped with.
+    fn wrapping(data: &Path, claim: &str) -> Self {
         let kek = fs::read_to_string(data.join("kek.key")).unwrap();
         let kek = claimlens::audit::note::from_base64(kek.trim()).unwrap().0;
         let wrapping = hkdf::Salt::new(hkdf::HKDF_SHA256, claim.as_bytes()).extract(&kek);
         let mut key = [0; 32];
         wrapping.expand(&[b"claimlens key v1"], hkdf::HKDF_SHA256).unwrap().fill(&mut key).unwrap();
-        let wrapping = Self { key, claim: claim.to_owned() };
-        Self { key: wrapping.open("key", wrapped).try_into().unwrap(), claim: claim.to_owned() }
+        Self { key, claim: claim.to_owned() }
+    }
+
+    pub fn unwrap(data: &Path, claim: &str, wrapped: &[u8]) -> Self {
+        let key = Self::wrapping(data, claim).open("key", wrapped);
+        Self { key: key.try_into().unwrap(), claim: claim.to_owned() }
+    }
+
+    /// A key, and how it is stored.
+    pub fn make(data: &Path, claim: &str) -> (Self, Vec<u8>) {
+        let key = Self { key: [7; 32], claim: claim.to_owned() };
+        let wrapped = Self::wrapping(data, claim).seal("key", &key.key);
+        (key, wrapped)
     }
 
     fn aead(&self, cell: &str) -> (LessSafeKey, Aad<String>) {
@@ -436,8 +448,9 @@ fn retention_erases_what_is_over_its_time_and_nobody_has_still_to_look_at() {
         running.wait(running.service.retain_once(now)).unwrap()
     };
     assert_eq!((after(29), after(31), after(31)), (0, 1, 0));
-    let state =
-        |id: &ClaimId| running.wait(running.service.list(None, 10)).unwrap().0.into_iter().find(|c| c.id == *id);
+    let state = |id: &ClaimId| {
+        running.wait(running.service.list(&Scope::All, None, 10)).unwrap().0.into_iter().find(|c| c.id == *id)
+    };
     assert_eq!(state(&approved).unwrap().state, ClaimState::Erased);
     assert_eq!(state(&reviewed).unwrap().state, ClaimState::Decided, "it went to a person");
     let pack = running.wait(running.service.records().evidence_pack(&approved)).unwrap();

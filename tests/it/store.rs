@@ -7,6 +7,7 @@ use crate::support::{Running, canned, config, photo, policy, printed};
 use claimlens::audit::note::LogKey;
 use claimlens::audit::{self, FaultKind, keys, merkle};
 use claimlens::decision::Policy;
+use claimlens::domain::access::{Scope, Tenant};
 use claimlens::domain::gate::{AuditSource, Audited, Gate, Reviewer, Why};
 use claimlens::domain::pixels::{Device, History, PixelEvidence, Stratum};
 use claimlens::domain::{
@@ -136,6 +137,7 @@ fn new_claim(n: u64) -> NewClaim {
     NewClaim {
         id: id(n),
         created_at: "2026-01-01T00:00:00.000Z".to_owned(),
+        tenant: Tenant::default(),
         claim: None,
         salt: [n as u8; 16],
         seal: ClaimKey::new(&id(n)),
@@ -247,9 +249,9 @@ async fn a_claim_is_accepted_listed_decided_and_counted(bed: Bed) {
     store.accept(new_claim(2)).await.unwrap();
     assert_eq!(store.unfinished().await.unwrap(), [id(1), id(2)]);
     let names = |rows: Vec<claimlens::store::ClaimRow>| rows.into_iter().map(|r| r.id).collect::<Vec<_>>();
-    assert_eq!(names(store.claims(None, 10).await.unwrap()), [id(2), id(1)]);
-    assert_eq!(names(store.claims(None, 1).await.unwrap()), [id(2)]);
-    assert_eq!(names(store.claims(Some(&id(2)), 10).await.unwrap()), [id(1)]);
+    assert_eq!(names(store.claims(&Scope::All, None, 10).await.unwrap()), [id(2), id(1)]);
+    assert_eq!(names(store.claims(&Scope::All, None, 1).await.unwrap()), [id(2)]);
+    assert_eq!(names(store.claims(&Scope::All, Some(&id(2)), 10).await.unwrap()), [id(1)]);
     assert!(store.claim(&id(3)).await.unwrap().is_none());
     let job = store.take_job("me", LEASE).await.unwrap().unwrap();
     assert_eq!((&job.id, job.attempts, job.fence, job.now.as_deref()), (&id(1), 1, 1, Some("2026-03-01T00:00:00Z")));
@@ -292,7 +294,7 @@ async fn a_key_stands_for_one_body(bed: Bed) {
     assert_eq!(store.by_key(&asked(b"a")).await, Ok(Some(id(1))));
     assert_eq!(store.by_key(&asked(b"b")).await, Err(StoreError::KeyTaken));
     assert_eq!(store.by_key(&KeyedBody { key: ContentHash::of(b"other"), ..asked(b"a") }).await, Ok(None));
-    assert_eq!((store.claims(None, 10).await.unwrap().len(), entries(&store).await), (1, 1));
+    assert_eq!((store.claims(&Scope::All, None, 10).await.unwrap().len(), entries(&store).await), (1, 1));
 }
 
 async fn a_key_sent_by_many_at_once_brings_one_claim(bed: Bed) {
@@ -307,7 +309,7 @@ async fn a_key_sent_by_many_at_once_brings_one_claim(bed: Bed) {
     for one in under_way {
         told.push(one.await.unwrap());
     }
-    let claims = stores[0].claims(None, 100).await.unwrap();
+    let claims = stores[0].claims(&Scope::All, None, 100).await.unwrap();
     assert_eq!((claims.len(), entries(&stores[0]).await), (1, 1));
     let first = &claims[0].id;
     assert_eq!(told.iter().filter(|t| **t == Ok(Acceptance::Accepted)).count(), 1);
@@ -328,7 +330,7 @@ async fn claims_that_come_at_once_are_all_in_the_log(bed: Bed) {
     for one in under_way {
         assert_eq!(one.await.unwrap(), Ok(Acceptance::Accepted));
     }
-    assert_eq!(stores[1].claims(None, 300).await.unwrap().len(), 200);
+    assert_eq!(stores[1].claims(&Scope::All, None, 300).await.unwrap().len(), 200);
     assert_eq!(assert_log_holds(&stores[0]).await, 200);
 }
 
@@ -350,7 +352,7 @@ async fn a_claim_that_cannot_be_stored_keeps_out_no_other(bed: Bed) {
         told.push(one.await.unwrap().is_ok());
     }
     assert_eq!(told, [true, false, true]);
-    assert_eq!((store.claims(None, 10).await.unwrap().len(), assert_log_holds(&store).await), (3, 3));
+    assert_eq!((store.claims(&Scope::All, None, 10).await.unwrap().len(), assert_log_holds(&store).await), (3, 3));
 }
 
 async fn a_job_is_held_by_one_and_free_again_when_its_lease_ends(bed: Bed) {
@@ -504,15 +506,21 @@ async fn approvals_that_share_something_are_listed(bed: Bed) {
     decide(&store, 5, vec![numbered(b"one", "0012345678")], Decision::HumanReview).await;
     let related = async |before: Option<u64>, limit| {
         let before = before.map(id);
-        let found = store.related(&id(4), before.as_ref(), limit).await.unwrap().unwrap();
-        found.into_iter().map(|(claim, shared)| (claim, shared.into_iter().collect())).collect::<Vec<(_, Vec<_>)>>()
+        let found = store.related(&id(4), Some(Decision::AutoApprove), before.as_ref(), limit).await.unwrap().unwrap();
+        found.into_iter().map(|(claim, _, shared)| (claim, shared.into_iter().collect())).collect::<Vec<(_, Vec<_>)>>()
     };
     let (first, second) =
         ((id(1), vec![SharedTrait::Bytes, SharedTrait::Number]), (id(2), vec![SharedTrait::NeighbouringNumber]));
     assert_eq!(related(None, 10).await, [second.clone(), first.clone()], "5 was not approved");
     assert_eq!(related(None, 1).await, [second]);
     assert_eq!(related(Some(2), 10).await, [first]);
-    assert_eq!(store.related(&id(9), None, 10).await.unwrap(), None, "no such claim");
+    assert_eq!(store.related(&id(9), None, None, 10).await.unwrap(), None, "no such claim");
+    let either = store.related(&id(4), None, None, 10).await.unwrap().unwrap();
+    let same = BTreeSet::from([SharedTrait::Bytes, SharedTrait::Number]);
+    assert_eq!(either.len(), 3);
+    assert_eq!(either[0], (id(5), Decision::HumanReview, same), "held ones are told where they are asked for");
+    let held = store.related(&id(4), Some(Decision::HumanReview), None, 10).await.unwrap().unwrap();
+    assert_eq!(held, either[..1]);
 }
 
 async fn approvals_of_one_camera_are_listed_where_that_tells_something(bed: Bed) {
@@ -539,8 +547,8 @@ async fn approvals_of_one_camera_are_listed_where_that_tells_something(bed: Bed)
     }
     decide(&store, 30, taken(30, Some("a"), "common"), Decision::AutoApprove).await;
     decide(&store, 31, taken(31, None, "rare"), Decision::AutoApprove).await;
-    let related = async |n| store.related(&id(n), None, 10).await.unwrap().unwrap();
-    let device = |n| (id(n), BTreeSet::from([SharedTrait::Device]));
+    let related = async |n| store.related(&id(n), None, None, 10).await.unwrap().unwrap();
+    let device = |n| (id(n), Decision::AutoApprove, BTreeSet::from([SharedTrait::Device]));
     assert_eq!(related(30).await, [device(1)], "the very camera, and not all of its model");
     assert_eq!(related(31).await, [device(3), device(2)]);
 }
@@ -653,10 +661,10 @@ async fn without_the_key_all_is_read_and_nothing_written(bed: Bed) {
     store.close().await;
     std::fs::rename(bed.dir.path().join("log.key"), bed.dir.path().join("elsewhere")).unwrap();
     let store = bed.open().await;
-    assert_eq!(store.claims(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.claims(&Scope::All, None, 10).await.unwrap().len(), 1);
     assert!(matches!(store.accept(new_claim(2)).await, Err(StoreError::Unavailable(why)) if why.contains("log.key")));
     assert!(store.probe().await.is_err());
-    assert_eq!(store.claims(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.claims(&Scope::All, None, 10).await.unwrap().len(), 1);
 }
 
 async fn what_is_verified_comes_back_as_it_was_stored(bed: Bed) {
@@ -745,7 +753,7 @@ async fn an_erased_claim_leaves_what_it_was_and_nothing_of_what_it_said(bed: Bed
 
     let claim = store.claim(&id(1)).await.unwrap().unwrap();
     assert_eq!((claim.state, claim.claim.is_none(), claim.decision.is_none()), (ClaimState::Erased, true, true));
-    assert_eq!(store.claims(None, 10).await.unwrap().len(), 2);
+    assert_eq!(store.claims(&Scope::All, None, 10).await.unwrap().len(), 2);
     assert_eq!(store.photos(&id(1)).await.unwrap(), []);
     assert_eq!(store.decided(i64::MIN, 10).await.unwrap().len(), 1);
     let [states, decisions] = store.counts().await.unwrap();

@@ -206,7 +206,7 @@ impl TestServer {
             runtime.block_on(async {
                 let service = Service::open(config).await.unwrap();
                 service.start().await.unwrap();
-                let server = server::bind("127.0.0.1:0".parse().unwrap(), service).unwrap();
+                let server = server::bind("127.0.0.1:0".parse().unwrap(), service, None).unwrap();
                 tell.send((server.port, server.handle())).unwrap();
                 server.run().await.unwrap();
             });
@@ -234,6 +234,11 @@ impl TestServer {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let request = agent.get(format!("http://127.0.0.1:{}{path}", self.port)).header("x-claimlens-actor", who);
         answer(request.call())
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        answer(agent.delete(format!("http://127.0.0.1:{}{path}", self.port)).call())
     }
 
     pub fn send(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
@@ -271,7 +276,7 @@ impl Drop for TestServer {
     }
 }
 
-fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+pub fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
     let mut response = result.unwrap();
     let headers = response.headers().iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned())).collect();
     let bytes = response.body_mut().read_to_vec().unwrap();

@@ -12,9 +12,13 @@ use claimlens::audit::note::{LogKey, PublicKey};
 use claimlens::audit::{Checkpoint, Entry, Fault, FaultKind, merkle};
 use claimlens::decision::Policy;
 use claimlens::domain::gate::{AuditSource, Audited, Reviewer, Why};
-use claimlens::domain::{Claim, ClaimId, ContentHash, DocumentKind, FieldName};
+use claimlens::domain::review::CaseVerdict;
+use claimlens::domain::{Claim, ClaimId, ContentHash, DocumentKind, FieldName, Tenant};
 use claimlens::pipeline::{ReadError, ReadOutcome};
-use claimlens::service::{Actor, Noted, Place, ReadOf, ReadPhotos, Records, ServiceConfig, Submission, Upload};
+use claimlens::service::review::{Ask, Ruling};
+use claimlens::service::{
+    Actor, KeyLimits, NewKey, Noted, Place, ReadOf, ReadPhotos, Records, ServiceConfig, Submission, Upload,
+};
 use claimlens::store::{AuditedOutcome, ClaimKey, ClaimState, Database, KekPlace, NewClaim, PhotoRow, Store};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -30,7 +34,7 @@ use std::time::Duration;
 
 /// Every table with what names a row, what a fault of it must name, and the columns that verification covers.
 const TABLES: &[Table] = &[
-    table("claims", "id", "id", &["id", "created_at", "claim_json", "salt", "state", "sealed", "erased_at"]),
+    table("claims", "id", "id", &["id", "created_at", "claim_json", "salt", "state", "sealed", "erased_at", "tenant"]),
     table("claim_keys", "claim", "claim", &["claim", "wrapped"]),
     table("erasures", "claim", "claim", &["claim", "entry", "at", "reviewer", "why", "salt"]),
     table("vault", "id", "NULL", &["id", "index_key"]),
@@ -38,7 +42,19 @@ const TABLES: &[Table] = &[
         "photos",
         "claim, n",
         "claim",
-        &["claim", "n", "source", "sha256", "bytes", "media_type", "page_sha256", "pdf_page", "blob"],
+        &[
+            "claim",
+            "n",
+            "source",
+            "sha256",
+            "bytes",
+            "media_type",
+            "page_sha256",
+            "pdf_page",
+            "blob",
+            "round",
+            "left_out",
+        ],
     ),
     table("jobs", "claim", "claim", &["claim", "now"]),
     table("idempotency", "key_sha256", "claim", &["key_sha256", "body_sha256", "claim"]),
@@ -64,7 +80,60 @@ const TABLES: &[Table] = &[
         "entry",
         &["entry", "at", "kind", "policy", "begins", "figures", "reviewer", "why", "salt"],
     ),
+    table(
+        "api_keys",
+        "entry",
+        "entry",
+        &[
+            "entry",
+            "at",
+            "kind",
+            "key",
+            "name",
+            "role",
+            "tenant",
+            "mac",
+            "expires",
+            "per_minute",
+            "photos_a_day",
+            "replaces",
+            "overlap_ends",
+            "reviewer",
+            "salt",
+        ],
+    ),
     table("reads", "entry", "claim", &["entry", "claim", "at", "what", "reader", "salt"]),
+    table(
+        "review_steps",
+        "entry",
+        "claim",
+        &["entry", "claim", "at", "kind", "reviewer", "verdict", "reason", "second", "replaces", "content", "salt"],
+    ),
+    table(
+        "cases",
+        "claim",
+        "claim",
+        &[
+            "claim",
+            "phase",
+            "rank",
+            "clock",
+            "opened",
+            "paused",
+            "holder",
+            "held_until",
+            "appeal",
+            "verdict",
+            "steps",
+            "kind",
+            "reasons",
+            "documents",
+            "amount",
+            "currency",
+            "risk",
+            "external",
+        ],
+    ),
     table("log", "seq", "seq", &["seq", "at", "kind", "subject", "payload", "payload_sha256", "prev_hash", "hash"]),
     table("log_nodes", "level, i", "(i << CAST(level AS INTEGER)) + 1", &["level", "i", "hash"]),
     table("log_head", "id", "NULL", &["id", "size", "hash", "note", "public_key"]),
@@ -77,6 +146,16 @@ const UNCOVERED: &[(&str, &[&str], &str)] = &[
         &["attempts", "holder", "fence", "lease_until", "not_before"],
         "at most work is done again or later, or the claim goes to a person: the decision says so",
     ),
+    (
+        "webhooks",
+        &["id", "url", "events", "secret", "state", "created_at", "place"],
+        "messages tell nothing but that something happened to a claim; secrets are wrapped",
+    ),
+    (
+        "deliveries",
+        &["webhook", "entry", "attempts", "due", "gave_up", "status"],
+        "at most a message is sent again, later or not at all; what it tells of stands in the log",
+    ),
     ("erasures", &["pending"], "what is still to be deleted of a claim that is erased"),
     ("decisions", &["id"], "a number given by the database; only the order counts, and that is covered"),
     ("fingerprints", &["id"], "a number given by the database; only the order counts, and that is covered"),
@@ -86,6 +165,17 @@ const UNCOVERED: &[(&str, &[&str], &str)] = &[
         "what a shadow policy would have done, which decides nothing and can be derived anew",
     ),
     ("shadow_flips", &["entry", "claim", "now"], "the same"),
+    (
+        "sessions",
+        &["id", "key", "mac", "begun", "used"],
+        "who is signed in at present: bound by a keyed hash to its key and its beginning, so that no change signs anybody in",
+    ),
+    (
+        "key_photos",
+        &["key", "day", "photos"],
+        "what keys with a quota sent today: at most more than the quota comes in",
+    ),
+    ("cases_made", &["id"], "whether the cases of earlier claims are made; where one is missing then, that is told"),
     ("sqlite_sequence", &["name", "seq"], "SQLite's own counters for these numbers"),
 ];
 
@@ -248,11 +338,15 @@ fn fill(place: &Place, old: Option<&Path>) -> (Running, Vec<String>, PublicKey) 
         steps.gate(true).await;
         steps.decide(Some("k-4"), vec![photo(6)]).await;
         steps.tried_and_read().await;
+        steps.keys().await;
+        steps.reviewed().await;
         steps.decide(Some("k-5"), vec![photo(9)]).await;
         steps.say(6, Audited::Right, AuditSource::Sample).await;
+        steps.ruled(6).await;
         steps.erase(6).await;
         steps.undecided(photo(7), true).await;
         steps.undecided(photo(8), false).await;
+        steps.of_tenant(photo(11)).await;
         let (_, public) = steps.store.signed_head().await.unwrap();
         (steps.notes, public)
     });
@@ -340,6 +434,87 @@ impl Steps<'_> {
         self.noted().await;
     }
 
+    /// Keys given, replaced and taken back.
+    async fn keys(&mut self) {
+        let records = self.running.service.records();
+        let named = |name: &str| Reviewer::try_from(name.to_owned()).unwrap();
+        let key = NewKey {
+            name: named("app-1"),
+            role: claimlens::domain::access::Role::Submitter,
+            tenant: Some("north".parse().unwrap()),
+            expires: Some(jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24)),
+            limits: KeyLimits { per_minute: std::num::NonZeroU32::new(60), photos_a_day: Some(500) },
+        };
+        let boss = Actor::named(named("boss"));
+        let (given, _) = records.add_api_key(&key, &Actor::default()).await.unwrap();
+        let overlap = jiff::SignedDuration::from_hours(1);
+        let (newer, _) = records.rotate_api_key(&given.id, overlap, None, &boss).await.unwrap();
+        records.revoke_api_key(&newer.id, &boss).await.unwrap();
+        self.noted().await;
+    }
+
+    /// A decided claim of another tenant than the others.
+    async fn of_tenant(&mut self, bytes: Vec<u8>) {
+        let service = &self.running.service;
+        let ticket = service.admit_for("north".parse().unwrap(), Some("k-1")).await.unwrap();
+        let photos = vec![Upload { name: "b.png".to_owned(), bytes }];
+        let id = service.submit(ticket, Submission { claim: None, photos, now: None }).await.unwrap();
+        service.wait(&id, Duration::from_secs(300)).await;
+        assert_eq!(self.store.claim(&id).await.unwrap().unwrap().tenant.as_str(), "north");
+        self.noted().await;
+    }
+
+    /// Cases that people worked on: two closed, one that waits for another person, one with a photo more in
+    /// the place of another.
+    async fn reviewed(&mut self) {
+        self.ruled(0).await;
+        self.ruled(1).await;
+        let service = &self.running.service;
+        let actor = |name: &str| Actor::named(Reviewer::try_from(name.to_owned()).unwrap());
+        let one = actor("rv-021");
+        let ask = Ask { actor: &one, seen: None };
+        let large = &self.decided[4];
+        service.claim_case(large, ask, false).await.unwrap();
+        let right = vec![(0, "total".to_owned(), "20000.00".to_owned())];
+        let ruling =
+            Ruling {
+                verdict: CaseVerdict::Approve, note: "金额应为两万".to_owned(), reason: None, corrections: right
+            };
+        service.decide_case(large, ask, ruling).await.unwrap();
+        let retaken = &self.decided[3];
+        service.claim_case(retaken, ask, false).await.unwrap();
+        let ruling = Ruling {
+            verdict: CaseVerdict::RequestPhotos,
+            note: "再拍一张".to_owned(),
+            reason: Some("blurred".to_owned()),
+            corrections: Vec::new(),
+        };
+        service.decide_case(retaken, ask, ruling).await.unwrap();
+        let photos = vec![Upload { name: "重拍.png".to_owned(), bytes: photo(10) }];
+        let ticket = service.admit(None).await.unwrap();
+        service.add_photos(ticket, retaken, photos, Some(0), &Actor::default()).await.unwrap();
+        service.wait(retaken, Duration::from_secs(300)).await;
+        assert_eq!(self.store.claim(retaken).await.unwrap().unwrap().state, ClaimState::Decided);
+        service.escalate_case(retaken, ask, "请看一下").await.unwrap();
+        self.noted().await;
+    }
+
+    /// A case rejected.
+    async fn ruled(&mut self, n: usize) {
+        let (service, id) = (&self.running.service, &self.decided[n]);
+        let actor = Actor::named(Reviewer::try_from("rv-020".to_owned()).unwrap());
+        let ask = Ask { actor: &actor, seen: None };
+        service.claim_case(id, ask, false).await.unwrap();
+        let ruling = Ruling {
+            verdict: CaseVerdict::Reject,
+            note: "改过".to_owned(),
+            reason: Some("altered".to_owned()),
+            corrections: Vec::new(),
+        };
+        service.decide_case(id, ask, ruling).await.unwrap();
+        self.noted().await;
+    }
+
     /// A claim that no decision could be made of, or whose work waits.
     async fn undecided(&mut self, bytes: Vec<u8>, failed: bool) {
         let sha256 = ContentHash::of(&bytes);
@@ -360,6 +535,7 @@ impl Steps<'_> {
         let new = NewClaim {
             id: id.clone(),
             created_at: AT.to_owned(),
+            tenant: Tenant::default(),
             claim: None,
             salt: [7; 16],
             seal: ClaimKey::new(&id),
@@ -473,7 +649,7 @@ impl Change {
     fn place(&mut self, table: &str, place: Option<String>) {
         match (place, table) {
             (None, _) => self.anywhere = true,
-            (Some(seq), "log" | "log_nodes" | "gate" | "policy_acts") => {
+            (Some(seq), "log" | "log_nodes" | "gate" | "policy_acts" | "api_keys") => {
                 // A gap is told where the log goes on, a lost end where it ends.
                 let seq = seq.parse::<i64>().unwrap() as u64;
                 self.entries.extend([seq.wrapping_sub(1), seq, seq.wrapping_add(1)]);
@@ -496,8 +672,9 @@ async fn rows(db: &mut SqliteConnection, table: &Table) -> usize {
 /// Columns of which a pack holds the value or something made of it.
 fn is_in_pack(table: &str, column: &str) -> bool {
     match table {
-        "claims" => ["created_at", "claim_json", "salt"].contains(&column),
-        "photos" => column != "claim" && column != "n",
+        "claims" => ["created_at", "claim_json", "salt", "tenant"].contains(&column),
+        "photos" => !["claim", "n", "left_out"].contains(&column),
+        "review_steps" => ["kind", "reviewer", "verdict", "reason", "replaces", "content", "salt"].contains(&column),
         "decisions" => ["record", "timing"].contains(&column),
         "erasures" => ["at", "reviewer", "why", "salt"].contains(&column),
         "outcomes" => ["outcome", "source", "reviewer"].contains(&column),
@@ -572,7 +749,7 @@ async fn insert(db: &mut SqliteConnection, dice: &mut Dice) -> Option<Change> {
     let other = "(SELECT id FROM claims ORDER BY hex(randomblob(4)) LIMIT 1)".to_owned();
     let far = |dice: &mut Dice| (1_i64 << dice.below(62)).to_string();
     let quoted = |text: &str| format!("'{text}'");
-    let (name, new): (&str, Vec<(&str, String)>) = match dice.below(24) {
+    let (name, new): (&str, Vec<(&str, String)>) = match dice.below(29) {
         0 => ("claims", vec![("id", quoted(&id))]),
         1 => ("photos", vec![("n", "n + 1000".to_owned())]),
         2 => ("photos", vec![("claim", quoted(&id))]),
@@ -591,11 +768,16 @@ async fn insert(db: &mut SqliteConnection, dice: &mut Dice) -> Option<Change> {
         15 => ("gate", vec![("entry", far(dice))]),
         16 => ("log", vec![("seq", far(dice))]),
         17 => ("log", vec![("seq", format!("-{}", far(dice)))]),
+        24 => ("review_steps", vec![("entry", "entry + 1000".to_owned())]),
+        25 => ("review_steps", vec![("entry", "entry + 1000".to_owned()), ("claim", quoted(&id))]),
+        26 => ("cases", vec![("claim", other)]),
+        27 => ("cases", vec![("claim", quoted(&id))]),
         18 => ("log_nodes", vec![("i", far(dice))]),
         19 => ("claim_keys", vec![("claim", other)]),
         20 => ("claim_keys", vec![("claim", quoted(&id))]),
         21 => ("erasures", vec![("claim", other), ("entry", "entry + 1000".to_owned())]),
         22 => ("erasures", vec![("claim", quoted(&id)), ("entry", "entry + 1000".to_owned())]),
+        23 => ("api_keys", vec![("entry", far(dice))]),
         _ => ("log_nodes", vec![("level", dice.below(64).to_string()), ("i", "i".to_owned())]),
     };
     let table = TABLES.iter().find(|table| table.name == name).unwrap();
@@ -610,7 +792,7 @@ async fn insert(db: &mut SqliteConnection, dice: &mut Dice) -> Option<Change> {
     let sql = format!("INSERT INTO {name} ({}) SELECT {} FROM {name} WHERE {row}", all.join(", "), values.join(", "));
     let made = sqlx::query(AssertSqlSafe(sql)).execute(&mut *db).await.ok()?;
     let mut change = Change { what: format!("a row more of {name}"), ..Change::default() };
-    if ["log_nodes", "log", "gate"].contains(&name) {
+    if ["log_nodes", "log", "gate", "api_keys"].contains(&name) {
         change.anywhere = true;
     } else {
         let sql = format!("SELECT {} FROM {name}", table.place);

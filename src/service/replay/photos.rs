@@ -41,6 +41,19 @@ impl Reread {
     }
 }
 
+/// The photos that a record was made of, in its order: others may have come since, and some been left out.
+pub(super) fn of_record(record: &Record, photos: Vec<PhotoRow>) -> Vec<PhotoRow> {
+    let is_same =
+        |photo: &PhotoRow, reading: &Reading| (photo.sha256, photo.pdf_page) == (reading.sha256, reading.pdf_page);
+    let readings = &record.evidence.readings;
+    if photos.len() == readings.len() && photos.iter().zip(readings).all(|(photo, reading)| is_same(photo, reading)) {
+        return photos;
+    }
+    // One that is gone is told by another in its place.
+    let found = |reading| photos.iter().find(|photo| is_same(photo, reading)).or(photos.first());
+    readings.iter().filter_map(found).cloned().collect()
+}
+
 /// Reads the photos of a record again and judges by its policy.
 pub(super) fn read_again(
     blobs: &Blobs,

@@ -90,10 +90,10 @@ impl Walk for PostgresRows {
     }
 
     async fn claims_in(&mut self, names: &Names) -> Result<Vec<Named<RawClaim>>, StoreError> {
-        let select = "SELECT id, created_at, claim_json, salt, state, sealed, erased_at FROM claims";
+        let select = "SELECT id, created_at, claim_json, salt, state, sealed, erased_at, tenant FROM claims";
         let claim = |r: &PgRow| {
             let bare = RawClaim::bare(r.try_get(0)?, r.try_get(1)?, r.try_get(2)?, r.try_get(3)?, r.try_get(4)?);
-            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: r.try_get(6)?, ..bare })
+            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: r.try_get(6)?, tenant: r.try_get(7)?, ..bare })
         };
         self.named(select, "id", names, "id", claim).await
     }
@@ -103,8 +103,8 @@ impl Walk for PostgresRows {
     }
 
     async fn photos_in(&mut self, names: &Names) -> Result<Vec<Named<RawPhoto>>, StoreError> {
-        let select = "SELECT claim, n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256) \
-                      FROM photos";
+        let select = "SELECT claim, n, source, sha256, bytes, media_type, page_sha256, pdf_page, COALESCE(blob, sha256), \
+                      round, left_out FROM photos";
         self.named(select, "claim", names, "claim, n", |r| photo(r, 1)).await
     }
 

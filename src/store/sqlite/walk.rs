@@ -86,11 +86,11 @@ impl Walk for SqliteRows {
 
     async fn claims_in(&mut self, names: &Names) -> Result<Vec<Named<RawClaim>>, StoreError> {
         let select = "SELECT CAST(id AS BLOB), CAST(created_at AS BLOB), CAST(claim_json AS BLOB), salt, \
-                      CAST(state AS BLOB), sealed, CAST(erased_at AS BLOB) FROM claims";
+                      CAST(state AS BLOB), sealed, CAST(erased_at AS BLOB), CAST(tenant AS BLOB) FROM claims";
         let claim = |r: &SqliteRow| {
             let (created_at, claim_json) = (lossy(r, 1)?, lossy_or_null(r, 2)?);
             let bare = RawClaim::bare(lossy(r, 0)?, created_at, claim_json, r.try_get(3)?, lossy(r, 4)?);
-            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: lossy_or_null(r, 6)?, ..bare })
+            Ok(RawClaim { sealed: r.try_get(5)?, erased_at: lossy_or_null(r, 6)?, tenant: lossy(r, 7)?, ..bare })
         };
         self.named(select, "id", names, "id", claim).await
     }
@@ -103,7 +103,7 @@ impl Walk for SqliteRows {
     async fn photos_in(&mut self, names: &Names) -> Result<Vec<Named<RawPhoto>>, StoreError> {
         let select = "SELECT CAST(claim AS BLOB), n, CAST(source AS BLOB), CAST(sha256 AS BLOB), bytes, \
                       CAST(media_type AS BLOB), CAST(page_sha256 AS BLOB), pdf_page, \
-                      CAST(COALESCE(blob, sha256) AS BLOB) FROM photos";
+                      CAST(COALESCE(blob, sha256) AS BLOB), round, left_out FROM photos";
         self.named(select, "claim", names, "claim, n", |r| photo(r, 1)).await
     }
 

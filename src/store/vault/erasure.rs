@@ -2,6 +2,7 @@
 //! there was such a claim, when, how it was decided, and the log, which tells nothing of what is gone.
 
 use super::super::log::Draft;
+use super::super::reviews::project;
 use super::super::rows::Aged;
 use super::super::walk::Names;
 use super::super::{Store, StoreError, claim_id};
@@ -92,6 +93,7 @@ impl Store {
         let draft = Draft { at, kind: kind::ERASED, subject: claim, payload };
         let entry = self.log.append(db.as_mut(), vec![draft]).await? as i64;
         db.erase(claim, at).await?;
+        project(db.as_mut(), &self.vault, claim, None, None, 0).await?;
         let erasure = RawErasure {
             entry,
             at: at.to_owned(),

@@ -1,0 +1,550 @@
+//! What people do with claims that a person has to look at: the queue, a case, and the steps taken with it.
+
+use super::Shared;
+use super::actor::Caller;
+use super::claims::{ClaimAnswer, parse_id};
+use super::error::{ApiError, Problem};
+use super::form;
+use crate::domain::review::{CaseState, CaseVerdict};
+use crate::domain::{ClaimId, ContentHash, Fen};
+use crate::service::review::{Ask, CaseView, QueueAsk, QueueOrder, QueuePage, ReviewRefusal, Ruling};
+use crate::service::{ReadOf, ServiceError};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+/// Nothing more to say.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NothingBody {}
+
+/// An order to work on a case.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClaimBody {
+    /// Even if somebody else holds it.
+    takeover: bool,
+}
+
+/// Which case comes next.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({ "order": "due", "kind": "medical_outpatient_bill" }))]
+pub struct NextBody {
+    /// Which is the most urgent. Default `due`.
+    order: QueueOrder,
+    /// With this code among the reasons.
+    reason: Option<String>,
+    /// Whose first paper is of this kind.
+    kind: Option<String>,
+    /// Of at least this amount, such as `100.00`.
+    min: Option<String>,
+    /// Of at most this amount.
+    max: Option<String>,
+}
+
+/// A value put right.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectionBody {
+    /// In which document, from 0.
+    document: usize,
+    /// Of which field.
+    #[schema(example = "total")]
+    field: String,
+    /// What stands there, in the form that a result has it.
+    #[schema(example = "13.00")]
+    value: String,
+}
+
+/// A verdict.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "verdict": "reject", "note": "the total was painted over", "reason": "altered" }))]
+pub struct DecideBody {
+    /// What is ruled.
+    verdict: CaseVerdict,
+    /// Why, in 1 to 2000 characters. The audit log holds only its salted hash, and senders never see it.
+    note: String,
+    /// Why, by its code, of a rejection (`not_covered`, `altered`, `repeated`, `not_the_insured`, `unreadable`,
+    /// `wrong_amount`, `other`) or a request for photos (`blurred`, `cut_off`, `glare`, `page_missing`, `wrong_document`,
+    /// `other`). Senders see it.
+    reason: Option<String>,
+    /// Values put right.
+    #[serde(default)]
+    corrections: Vec<CorrectionBody>,
+}
+
+/// Something to note.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoteBody {
+    /// 1 to 2000 characters. The audit log holds only their salted hash.
+    note: String,
+}
+
+/// What an appeal says.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({ "note": "the second page was overlooked" }))]
+pub struct AppealBody {
+    /// Why, in at most 2000 characters.
+    note: Option<String>,
+}
+
+/// What `POST /v1/claims/{id}/photos` takes, as `multipart/form-data`.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the form to OpenAPI; `form` reads it")]
+pub struct PhotosForm {
+    /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    photo: Vec<u8>,
+    /// The place, from 0, of a photo that these stand for: it is decided of no longer.
+    #[schema(required = false)]
+    replaces: usize,
+}
+
+fn answer(view: &CaseView) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::ETAG, format!("\"{}\"", view.summary.steps))).json(view)
+}
+
+/// The number of things that whoever asks has seen happen, by `If-Match`. A tag that is none of ours matches nothing.
+fn seen(request: &HttpRequest) -> Option<i64> {
+    let tag = request.headers().get(header::IF_MATCH)?;
+    let tag = tag.to_str().unwrap_or_default().trim();
+    (tag != "*").then(|| tag.trim_start_matches("W/").trim_matches('"').parse().unwrap_or(-1))
+}
+
+fn wrong(why: &str) -> ApiError {
+    ApiError::BadQuery(why.to_owned())
+}
+
+fn amount(text: &str) -> Result<Fen, ApiError> {
+    Fen::parse(text).filter(|fen| fen.0 >= 0).ok_or_else(|| wrong("an amount must be as 100.00"))
+}
+
+/// Reads a query in which a parameter may come again.
+fn queue_ask(query: &[(String, String)]) -> Result<(QueueAsk, Option<String>), ApiError> {
+    let (mut ask, mut cursor) = (QueueAsk { limit: 20, ..QueueAsk::default() }, None);
+    for (name, value) in query {
+        match name.as_str() {
+            "state" => {
+                let state = CaseState::ALL.into_iter().find(|state| state.as_str() == value);
+                ask.states.push(state.ok_or_else(|| wrong("there is no such `state`"))?);
+            }
+            "mine" => ask.mine = value.parse().map_err(|_| wrong("`mine` must be true or false"))?,
+            "reason" => ask.reason = Some(value.clone()),
+            "kind" => ask.kind = Some(value.clone()),
+            "min" => ask.min = Some(amount(value)?),
+            "max" => ask.max = Some(amount(value)?),
+            "q" => ask.named = Some(value.trim().to_owned()).filter(|named| !named.is_empty()),
+            "order" => {
+                let order = QueueOrder::ALL.into_iter().find(|(name, _)| name == value);
+                ask.order = order.ok_or_else(|| wrong("there is no such `order`"))?.1;
+            }
+            "limit" => {
+                let limit = value.parse().ok().filter(|n| (1..=100).contains(n));
+                ask.limit = limit.ok_or_else(|| wrong("`limit` must be 1 to 100"))?;
+            }
+            "cursor" => cursor = Some(value.clone()),
+            _ => return Err(wrong("there is no such parameter")),
+        }
+    }
+    Ok((ask, cursor))
+}
+
+/// Look at the queue
+///
+/// The cases of claims that a person has to look at: held for review, failed, or appealed. Cases that were escalated
+/// come first in every order.
+#[utoipa::path(
+    get, path = "/v1/reviews", tag = "reviews",
+    params(
+        ("state" = Option<Vec<CaseState>>, Query, description = "may come again; without, `open`, `held` and `second`"),
+        ("mine" = Option<bool>, Query, description = "only those that whoever asks holds"),
+        ("reason" = Option<String>, Query, description = "a code that is among the reasons"),
+        ("kind" = Option<String>, Query, description = "kind of the first paper"),
+        ("min" = Option<String>, Query, description = "least amount, such as `100.00`"),
+        ("max" = Option<String>, Query, description = "greatest amount"),
+        ("q" = Option<String>, Query, description = "how the claim's name here begins, or its whole name at the sender's"),
+        ("order" = Option<QueueOrder>, Query, description = "default `due`"),
+        ("limit" = Option<u32>, Query, description = "1 to 100; default 20"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before, in the same order"),
+        ("If-None-Match" = Option<String>, Header, description = "ETag of the page as seen before"),
+        ("X-Claimlens-Actor" = Option<String>, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "a page of the queue", body = QueuePage),
+        (status = 304, description = "the page is as it was"),
+        (status = 400, description = "`bad_query`, `bad_cursor`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn queue(
+    request: HttpRequest,
+    query: web::Query<Vec<(String, String)>>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let (mut ask, cursor) = queue_ask(&query)?;
+    ask.tenant = caller.1.scope().tenant().cloned();
+    let page = service.queue(&ask, cursor.as_deref(), &caller.0).await.map_err(|error| match error {
+        ServiceError::NotFound => ApiError::BadCursor,
+        other => other.into(),
+    })?;
+    let body = serde_json::to_vec(&page).map_err(|_| ServiceError::Internal("a page of the queue"))?;
+    let tag = format!("\"{}\"", &ContentHash::of(&body).to_string()[..32]);
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
+    }
+    service.note_read(&caller.0, ReadOf::List, page.cases.iter().map(|case| &case.id))?;
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, tag)).content_type("application/json").body(body))
+}
+
+/// Look at a case
+///
+/// With the claim, its result, everything that happened, and what whoever asks may do now.
+#[utoipa::path(
+    get, path = "/v1/reviews/{id}", tag = "reviews",
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("X-Claimlens-Actor" = Option<String>, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "the case; its ETag changes with everything that happens to it", body = CaseView),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn case(path: web::Path<String>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
+    let id = parse_id(&path)?;
+    let view = service.case(&id, &caller.0).await?;
+    service.note_read(&caller.0, ReadOf::Case, [&id])?;
+    Ok(answer(&view))
+}
+
+/// Take the next case
+///
+/// The most urgent one that nobody holds and that whoever asks may rule on. Above a limit it is drawn among the twenty
+/// most urgent, so that nobody chooses.
+#[utoipa::path(
+    post, path = "/v1/reviews/next", tag = "reviews", request_body = NextBody,
+    params(("X-Claimlens-Actor" = String, Header, description = "who asks: a short opaque name")),
+    responses(
+        (status = 200, description = "the case, which they hold now", body = CaseView),
+        (status = 204, description = "there is none"),
+        (status = 403, description = "`reviewer_unknown`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn next(body: web::Json<NextBody>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
+    let NextBody { order, reason, kind, min, max } = body.into_inner();
+    let [min, max] = [min, max].map(|text| text.as_deref().map(amount).transpose());
+    let tenant = caller.1.scope().tenant().cloned();
+    let ask = QueueAsk { order, reason, kind, min: min?, max: max?, tenant, ..QueueAsk::default() };
+    let Some(view) = service.next_case(&ask, &caller.0).await? else { return Ok(HttpResponse::NoContent().finish()) };
+    service.note_read(&caller.0, ReadOf::Case, [&view.summary.id])?;
+    Ok(answer(&view))
+}
+
+/// Work on a case
+///
+/// It is theirs for 15 minutes, and with each step for 15 more.
+#[utoipa::path(
+    post, path = "/v1/reviews/{id}/claim", tag = "reviews", request_body = ClaimBody,
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("If-Match" = Option<String>, Header, description = "ETag of the case as seen"),
+        ("X-Claimlens-Actor" = String, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "the case, which they hold now", body = CaseView),
+        (status = 403, description = "`reviewer_unknown`; `same_reviewer`: another person has to rule", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`case_held`: with `holder` and `until`; `case_closed`; `case_waiting`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`case_changed`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn claim(
+    request: HttpRequest,
+    path: web::Path<String>,
+    body: web::Json<ClaimBody>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let (id, ask) = (parse_id(&path)?, Ask { actor: &caller.0, seen: seen(&request) });
+    let view = service.claim_case(&id, ask, body.takeover).await?;
+    service.note_read(&caller.0, ReadOf::Case, [&id])?;
+    Ok(answer(&view))
+}
+
+/// Let go of a case
+#[utoipa::path(
+    post, path = "/v1/reviews/{id}/release", tag = "reviews", request_body = NothingBody,
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("If-Match" = Option<String>, Header, description = "ETag of the case as seen"),
+        ("X-Claimlens-Actor" = String, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "the case", body = CaseView),
+        (status = 403, description = "`reviewer_unknown`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`case_not_held`; `case_closed`; `case_waiting`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`case_changed`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn release(
+    request: HttpRequest,
+    path: web::Path<String>,
+    _: web::Json<NothingBody>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let ask = Ask { actor: &caller.0, seen: seen(&request) };
+    Ok(answer(&service.release_case(&parse_id(&path)?, ask).await?))
+}
+
+/// Rule on a case
+///
+/// Only by whoever holds it. An approval above the limit waits for another person, who claims the case and decides
+/// likewise: an approval closes it, anything else opens it again. Senders are told after ten seconds, in which the
+/// verdict can be taken back.
+#[utoipa::path(
+    post, path = "/v1/reviews/{id}/decide", tag = "reviews", request_body = DecideBody,
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("If-Match" = Option<String>, Header, description = "ETag of the case as seen"),
+        ("X-Claimlens-Actor" = String, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "the case", body = CaseView),
+        (status = 403, description = "`reviewer_unknown`; `same_reviewer`: another person has to rule", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`case_not_held`; `case_closed`; `case_waiting`; `claim_undecided`: added photos are \
+            being read", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`case_changed`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`note_invalid`; `reason_invalid`; `correction_invalid`: names document and field",
+            body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn decide(
+    request: HttpRequest,
+    path: web::Path<String>,
+    body: web::Json<DecideBody>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let DecideBody { verdict, note, reason, corrections } = body.into_inner();
+    let corrections = corrections.into_iter().map(|c| (c.document, c.field, c.value)).collect();
+    let ask = Ask { actor: &caller.0, seen: seen(&request) };
+    let ruling = Ruling { verdict, note, reason, corrections };
+    Ok(answer(&service.decide_case(&parse_id(&path)?, ask, ruling).await?))
+}
+
+/// Put a case before the others
+///
+/// It comes first in every queue from now on, and nobody holds it.
+#[utoipa::path(
+    post, path = "/v1/reviews/{id}/escalate", tag = "reviews", request_body = NoteBody,
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("If-Match" = Option<String>, Header, description = "ETag of the case as seen"),
+        ("X-Claimlens-Actor" = String, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "the case", body = CaseView),
+        (status = 403, description = "`reviewer_unknown`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`case_held`: by somebody else; `case_closed`; `case_waiting`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`case_changed`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`note_invalid`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn escalate(
+    request: HttpRequest,
+    path: web::Path<String>,
+    body: web::Json<NoteBody>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let ask = Ask { actor: &caller.0, seen: seen(&request) };
+    Ok(answer(&service.escalate_case(&parse_id(&path)?, ask, &body.note).await?))
+}
+
+/// Note something about a case
+#[utoipa::path(
+    post, path = "/v1/reviews/{id}/note", tag = "reviews", request_body = NoteBody,
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("If-Match" = Option<String>, Header, description = "ETag of the case as seen"),
+        ("X-Claimlens-Actor" = String, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "the case", body = CaseView),
+        (status = 403, description = "`reviewer_unknown`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`case_changed`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`note_invalid`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn note(
+    request: HttpRequest,
+    path: web::Path<String>,
+    body: web::Json<NoteBody>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let ask = Ask { actor: &caller.0, seen: seen(&request) };
+    Ok(answer(&service.note_case(&parse_id(&path)?, ask, &body.note).await?))
+}
+
+/// Take the last verdict back
+///
+/// By whoever gave it, within ten seconds, as long as nothing else happened.
+#[utoipa::path(
+    post, path = "/v1/reviews/{id}/undo", tag = "reviews", request_body = NothingBody,
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("If-Match" = Option<String>, Header, description = "ETag of the case as seen"),
+        ("X-Claimlens-Actor" = String, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "the case, which they hold again", body = CaseView),
+        (status = 403, description = "`reviewer_unknown`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`too_late`; `nothing_to_undo`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`case_changed`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn undo(
+    request: HttpRequest,
+    path: web::Path<String>,
+    _: web::Json<NothingBody>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let ask = Ask { actor: &caller.0, seen: seen(&request) };
+    Ok(answer(&service.undo_case(&parse_id(&path)?, ask).await?))
+}
+
+/// Appeal
+///
+/// Of a claim that was approved or that a person ruled on: a person who did not rule on it before looks at it, with the
+/// same evidence.
+#[utoipa::path(
+    post, path = "/v1/claims/{id}/appeal", tag = "claims", request_body = AppealBody,
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("X-Claimlens-Actor" = Option<String>, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "the claim, which waits for a person", body = ClaimAnswer),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`review_open`: a person has it before them; `claim_undecided`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`note_invalid`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn appeal(
+    path: web::Path<String>,
+    body: web::Json<AppealBody>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let id: ClaimId = parse_id(&path)?;
+    service.appeal(&id, &caller.0, body.note.as_deref()).await?;
+    Ok(HttpResponse::Ok().json(ClaimAnswer::whole(service.get(&id).await?)))
+}
+
+/// Add photos
+///
+/// While a person has the claim before them, as when they asked for photos. A new decision follows over all photos but
+/// those that others stand for; the old one stays in the records. If photos were asked for and the program approves, the
+/// case is closed; else a person goes on with it.
+#[utoipa::path(
+    post, path = "/v1/claims/{id}/photos", tag = "claims",
+    request_body(content = PhotosForm, content_type = "multipart/form-data"),
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("X-Claimlens-Actor" = Option<String>, Header, description = "who sends them: a short opaque name"),
+    ),
+    responses(
+        (status = 202, description = "stored; `Location` tells where to look for the decision", body = ClaimAnswer),
+        (status = 404, description = "there is no such claim", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`photos_not_taken`: no person has it before them; `claim_undecided`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`replaces_invalid`; `photo_empty`; `photo_unreadable`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = "4XX", description = "refused, as `POST /v1/claims` would", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "no room or no store; try again after `Retry-After`", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn photos(
+    request: HttpRequest,
+    path: web::Path<String>,
+    caller: Caller,
+    payload: web::Payload,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let id = parse_id(&path)?;
+    let ticket = service.admit(None).await?;
+    let (photos, replaces) = form::read_more(request.headers(), payload, service.intake_limits()).await?;
+    caller.1.count_photos(&service, photos.len()).await?;
+    service.add_photos(ticket, &id, photos, replaces, &caller.0).await?;
+    let location = format!("/v1/claims/{id}");
+    let view = service.get(&id).await?;
+    Ok(HttpResponse::Accepted().insert_header((header::LOCATION, location)).json(ClaimAnswer::whole(view)))
+}
+
+impl From<ReviewRefusal> for ApiError {
+    fn from(refusal: ReviewRefusal) -> Self {
+        Self::Service(refusal.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn the_number_seen_is_taken_from_the_tag() {
+        let of = |tag: &str| seen(&TestRequest::default().insert_header(("If-Match", tag)).to_http_request());
+        assert_eq!([of("\"3\""), of("W/\"3\""), of("3")], [Some(3); 3]);
+        assert_eq!([of("*"), of("\"x\""), of("")], [None, Some(-1), Some(-1)]);
+        assert_eq!(seen(&TestRequest::default().to_http_request()), None);
+    }
+
+    #[test]
+    fn a_query_is_understood_or_refused() {
+        let ask = |query: &[(&str, &str)]| {
+            let query: Vec<_> = query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            queue_ask(&query)
+        };
+        let (asked, cursor) = ask(&[("state", "held"), ("state", "open"), ("min", "1.50"), ("q", " ")]).unwrap();
+        assert_eq!(
+            (asked.states, asked.min, asked.named),
+            (vec![CaseState::Held, CaseState::Open], Some(Fen(150)), None)
+        );
+        assert_eq!((asked.limit, cursor), (20, None));
+        for wrong in [("state", "x"), ("limit", "0"), ("limit", "101"), ("min", "-1.00"), ("order", "x"), ("x", "1")] {
+            assert!(matches!(ask(&[wrong]), Err(ApiError::BadQuery(_))), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Sessions of people: a key is shown once, and a cookie stands for it from then on.
+//!
+//! Over TLS the cookie bears the prefix `__Host-`, which holds it to this host and to TLS. Browsers refuse such a cookie
+//! over plain HTTP, so on this very machine, and only there, it has a plain name.
+
+use super::Shared;
+use super::access::{Who, is_to_loopback};
+use super::error::{ApiError, Problem};
+use crate::domain::access::Role;
+use crate::service::access::SESSION_LASTS;
+use crate::service::{Holder, Secret};
+use actix_web::cookie::{Cookie, SameSite, time};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+/// The cookie's name.
+const HOST_COOKIE: &str = "__Host-claimlens";
+/// Its name on this machine.
+const LOOPBACK_COOKIE: &str = "claimlens";
+
+/// A key to sign in with.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The key as `claimlens keys add` printed it.
+    key: String,
+}
+
+/// Who asks.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct SessionView {
+    /// Whether no key was ever given, so that whoever reaches the service may do everything.
+    open: bool,
+    /// The name that acts and readings are logged under; `null` while it is open.
+    name: Option<String>,
+    /// `null` while it is open.
+    role: Option<Role>,
+    /// The one tenant whose claims are seen; `null` if those of all are.
+    tenant: Option<String>,
+}
+
+impl SessionView {
+    fn of(who: &Who) -> Self {
+        let Who::Known(holder) = who else { return Self { open: true, name: None, role: None, tenant: None } };
+        let Holder { name, role, scope, .. } = holder;
+        let tenant = scope.tenant().map(ToString::to_string);
+        Self { open: false, name: Some(name.as_str().to_owned()), role: Some(*role), tenant }
+    }
+}
+
+/// What the request's cookie holds, if it has one.
+pub(super) fn cookie_of(request: &HttpRequest) -> Option<String> {
+    let name = if is_to_loopback(request) { LOOPBACK_COOKIE } else { HOST_COOKIE };
+    request.cookie(name).map(|cookie| cookie.value().to_owned())
+}
+
+fn cookie(request: &HttpRequest, value: &str, lasts: time::Duration) -> Cookie<'static> {
+    let is_local = is_to_loopback(request);
+    Cookie::build(if is_local { LOOPBACK_COOKIE } else { HOST_COOKIE }, value.to_owned())
+        .path("/")
+        .http_only(true)
+        .secure(!is_local)
+        .same_site(SameSite::Strict)
+        .max_age(lasts)
+        .finish()
+}
+
+fn set(request: &HttpRequest, secret: &Secret) -> Cookie<'static> {
+    cookie(request, secret.expose(), time::Duration::seconds(SESSION_LASTS.as_secs()))
+}
+
+/// Sign in
+///
+/// Sets a cookie that stands for the key: for 12 hours, if it is used at least once an hour, and as long as the key
+/// opens. For people in browsers; programs send the key itself with each request.
+#[utoipa::path(
+    post, path = "/v1/session", tag = "session", request_body = SignIn,
+    responses(
+        (status = 200, description = "signed in", body = SessionView),
+        (status = 401, description = "`unauthenticated`: the key opens nothing", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 403, description = "`cross_site`: sent by another site", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn sign_in(request: HttpRequest, body: web::Json<SignIn>, service: Shared) -> Result<HttpResponse, ApiError> {
+    let (holder, secret) = service.sign_in(body.key.trim()).await?.ok_or(ApiError::Unauthenticated)?;
+    let view = SessionView::of(&Who::Known(holder));
+    Ok(HttpResponse::Ok().cookie(set(&request, &secret)).json(view))
+}
+
+/// Who am I?
+#[utoipa::path(get, path = "/v1/session", tag = "session", responses(
+    (status = 200, description = "who the key or the cookie is of", body = SessionView),
+))]
+pub async fn get(who: Who) -> HttpResponse {
+    HttpResponse::Ok().json(SessionView::of(&who))
+}
+
+/// Sign out
+#[utoipa::path(delete, path = "/v1/session", tag = "session", responses(
+    (status = 204, description = "the session has ended, if there was one"),
+))]
+pub async fn sign_out(request: HttpRequest, who: Who, service: Shared) -> Result<HttpResponse, ApiError> {
+    if let Who::Known(Holder { session: Some(session), .. }) = &who {
+        service.sign_out(session).await?;
+    }
+    Ok(HttpResponse::NoContent().cookie(cookie(&request, "", time::Duration::ZERO)).finish())
+}

@@ -1,0 +1,4 @@
+-- Photos that came later: after how many such additions, and from which on a photo is left out since another stands for
+-- it. Each addition is a step, and the decision after it is over the photos that are not left out.
+ALTER TABLE photos ADD COLUMN round INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE photos ADD COLUMN left_out INTEGER;
