@@ -17,7 +17,7 @@ before(
     service = await start();
     [browser, claims] = await Promise.all([launch(), fill(service.url)]);
   },
-  { timeout: 300_000 },
+  { timeout: 900_000 },
 );
 
 after(async () => {

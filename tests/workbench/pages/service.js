@@ -66,9 +66,14 @@ export async function submit(url, id, kind, photos, change = {}) {
   const form = new FormData();
   form.set('claim', new Blob([JSON.stringify(claim)], { type: 'application/json' }), 'claim.json');
   for (const photo of photos) form.append('photo', ...(await part(photo)));
-  const answer = await fetch(`${url}/v1/claims`, { method: 'POST', body: form, headers: { Prefer: 'wait=120' } });
-  if (answer.status !== 200) throw new Error(`${id}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
+  const answer = await fetch(`${url}/v1/claims`, { method: 'POST', body: form, headers: { Prefer: 'wait=60' } });
+  if (answer.status !== 200 && answer.status !== 202) throw new Error(`${id}: ${answer.status} ${await answer.text()}`);
+  const { id: name } = await answer.json();
+  const decided = async () => {
+    const claim = await (await fetch(`${url}/v1/claims/${name}`)).json();
+    return claim.status === 'processing' ? null : claim;
+  };
+  return until(`a decision on ${id}`, decided, 300_000);
 }
 
 /** Adds photos to a claim that waits for them. */
