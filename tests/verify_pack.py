@@ -239,7 +239,7 @@ def faults(pack, vkey, photos):
     if accepted != [canonical(want)]:
         yield "the claim is not the one that was logged"
     pages, made = [p["page"] for p in claim["photos"]], []
-    if not pack["decisions"] and any(pages):
+    if not pack["decisions"] and any(page is not None for page in pages):
         yield "the claim has a page and no decision that it was made for"
     for n, d in enumerate(pack["decisions"]):
         of(d, "record timing sealed")
