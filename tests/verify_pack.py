@@ -301,7 +301,7 @@ def faults(pack, vkey, photos):
     if accepted != [canonical(want)]:
         yield "the claim is not the one that was logged"
     decided, made = [json.loads(payload) for payload in by_kind.get("decision", [])], []
-    if any(x[0]["page"] and not any(counts(x, made_at) for made_at in rounds) for x in every):
+    if any(x[0]["page"] is not None and not any(counts(x, made_at) for made_at in rounds) for x in every):
         yield "the claim has a page and no decision that it was made for"
     for n, d in enumerate(pack["decisions"]):
         of(d, "record timing sealed")

@@ -227,16 +227,19 @@ fn parse_claim(bytes: &[u8]) -> Result<Claim, ApiError> {
 /// The parser's words without the value it stumbled over, which may be a person's name or number.
 pub(super) fn without_values(words: &str) -> String {
     // `invalid type: string "…", expected an object at line 1 column 20`: what was expected comes last.
-    let from_end = |mark: &str| words.rfind(mark).map(|at| &words[at + mark.len()..]);
-    if words.starts_with("invalid ") {
-        return from_end(", expected ")
-            .map_or_else(|| "a value is invalid".to_owned(), |rest| format!("expected {rest}"));
+    let expected = || words.rfind(", expected ").map(|at| &words[at + ", expected ".len()..]);
+    let known = |what: &str| expected().map_or_else(|| what.to_owned(), |rest| format!("{what}; known are {rest}"));
+    if words.starts_with("missing field ") || words.starts_with("duplicate field ") {
+        words.to_owned()
+    } else if words.starts_with("unknown field ") {
+        known("unknown member")
+    } else if words.starts_with("unknown variant ") {
+        known("unknown value")
+    } else if let Some(rest) = expected() {
+        format!("expected {rest}")
+    } else {
+        "a value is invalid".to_owned()
     }
-    if words.starts_with("unknown field ") {
-        return from_end("`, expected ")
-            .map_or_else(|| "unknown member".to_owned(), |rest| format!("unknown member; known are {rest}"));
-    }
-    words.to_owned()
 }
 
 fn refuse(error: MultipartError) -> ApiError {

@@ -284,7 +284,7 @@ fn the_gate_is_shown_and_takes_only_what_counts() {
         assert!(!String::from_utf8_lossy(&answer.bytes).contains("王"), "no word of the sender's comes back");
     }
     assert_eq!(server.send_to(&path, good.as_bytes(), &[("content-type", "text/plain")]).problem().0, 415);
-    assert_eq!(json_body(&path, &" ".repeat(20_000)).problem(), (413, "body_too_large".to_owned()));
+    assert_eq!(json_body(&path, &" ".repeat(70_000)).problem(), (413, "body_too_large".to_owned()));
     let reopen = json_body("/v1/gate/reopen", r#"{ "by": "rv-1", "why": "because" }"#);
     assert_eq!(reopen.problem(), (409, "gate_open".to_owned()));
 }
@@ -329,21 +329,26 @@ fn the_interface_describes_itself() {
         paths,
         [
             "/",
+            "/docs",
             "/healthz",
             "/metrics",
             "/openapi.json",
             "/readyz",
             "/v1/audit/checkpoint",
             "/v1/audit/consistency",
+            "/v1/audit/entries",
             "/v1/audit/entries/{seq}/proof",
             "/v1/audit/key",
             "/v1/audit/keys",
+            "/v1/audit/replay",
             "/v1/audit/tile/{tile}",
             "/v1/claims",
             "/v1/claims/{id}",
+            "/v1/claims/{id}/appeal",
             "/v1/claims/{id}/erase",
             "/v1/claims/{id}/evidence",
             "/v1/claims/{id}/outcome",
+            "/v1/claims/{id}/photos",
             "/v1/claims/{id}/photos/{n}/{picture}",
             "/v1/claims/{id}/related",
             "/v1/gate",
@@ -351,8 +356,21 @@ fn the_interface_describes_itself() {
             "/v1/photos:check",
             "/v1/policy",
             "/v1/policy/backtest",
+            "/v1/reasons",
+            "/v1/reviews",
+            "/v1/reviews/next",
+            "/v1/reviews/{id}",
+            "/v1/reviews/{id}/claim",
+            "/v1/reviews/{id}/decide",
+            "/v1/reviews/{id}/escalate",
+            "/v1/reviews/{id}/note",
+            "/v1/reviews/{id}/release",
+            "/v1/reviews/{id}/undo",
             "/v1/session",
             "/v1/stats",
+            "/v1/webhooks",
+            "/v1/webhooks/{id}",
+            "/v1/webhooks/{id}/resume",
         ]
     );
     let form = &document["paths"]["/v1/claims"]["post"]["requestBody"]["content"]["multipart/form-data"];

@@ -29,7 +29,7 @@ fn the_example_clients_submit_a_claim_once_and_tell_its_decision() {
     {
         fs::write(&picture, photo(n as u8)).unwrap();
         let first = run(program, script, &arguments);
-        assert!(first.contains("clm_") && first.contains("auto_approve"), "{script}: {first}");
+        assert!(first.contains("clm_") && first.contains("human_review"), "{script}: {first}");
         let id = |text: &str| text[text.find("clm_").unwrap()..][..30].to_owned();
         assert_eq!(id(&run(program, script, &arguments)), id(&first), "{script}: sent twice, one claim");
         assert_eq!(server.claims(), n + 1);

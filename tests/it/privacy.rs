@@ -442,6 +442,8 @@ fn retention_erases_what_is_over_its_time_and_nobody_has_still_to_look_at() {
         let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
         let update = sqlx::query("UPDATE decisions SET decision = 'auto_approve' WHERE claim = ?");
         update.bind(approved.as_str()).execute(&pool).await.unwrap();
+        let case = sqlx::query("DELETE FROM cases WHERE claim = ?");
+        case.bind(approved.as_str()).execute(&pool).await.unwrap();
     });
     let after = |days: i64| {
         let now = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
