@@ -844,7 +844,7 @@ fn a_page_of_a_hundred_thousand_open_cases_comes_within_a_tenth_of_a_second() {
             "INSERT INTO cases (claim, phase, rank, clock, opened, appeal, steps, kind, reasons, documents, amount, risk) \
              SELECT printf('clm_%026d', i), 'open', i % 1000 <> 0, 1767225600000 + i * 7919 % 86400000, \
              1767225600000 + i * 104729 % 86400000, 0, 1, 'till_receipt', \
-             ' code_' || i % 7 || ' code_' || i % 5000 || 'x ', 1, -(i * 7919 % 2000000), -(i * 104729 % 1000000) FROM n",
+             ' code_' || (i % 7) || ' code_' || (i % 5000) || 'x ', 1, -(i * 7919 % 2000000), -(i * 104729 % 1000000) FROM n",
         ] {
             sqlx::query(sqlx::AssertSqlSafe(format!("{numbers}{sql}"))).execute(&pool).await.unwrap();
         }
