@@ -62,10 +62,11 @@ test('a reviewer sees the figures without what is not theirs, and without compla
 
 test('an auditor sees the log, and signs out', async () => {
   const { page, faults, go, close } = await enter(service.keys['au-1']);
-  await page.waitForSelector('.queue-list .empty');
-  assert.deepEqual(await tabs(page), ['Queue', 'Audit', 'Operation']);
+  await page.waitForSelector('.checks .notice.good');
+  assert.deepEqual(await tabs(page), ['Audit', 'Operation']);
   faults.length = 0;
   await go('#/audit/entry/1', '.ladder .root.good');
+  await go('#/operation', '.op-grid .plot');
   assert.deepEqual(faults, []);
   await page.click('.top .button:last-child');
   await page.waitForSelector('#key');

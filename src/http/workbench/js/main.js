@@ -56,7 +56,7 @@ function drawTop() {
     top,
     h(
       'a',
-      { class: 'brand', href: '#/queue' },
+      { class: 'brand', href: '#/' },
       h('img', { src: new URL('../icon.svg', import.meta.url).href, alt: '' }),
       'claimlens',
     ),
@@ -97,6 +97,7 @@ function show() {
   const wanted = parts[0] === 'case' ? 'queue' : parts[0];
   if (tabs().length && !tabs().some((tab) => tab === wanted)) {
     // Such as at the first visit, or of somebody else's link.
+    down = () => {};
     location.replace(`#/${tabs()[0]}`);
     return;
   }
