@@ -39,6 +39,8 @@ export async function person(
     },
     [language, theme, name ?? null],
   );
+  // A loaded machine, such as one that compiles, may be slow to start a page.
+  context.setDefaultTimeout(90_000);
   const page = await context.newPage();
   const faults = [];
   page.on('console', (message) => {

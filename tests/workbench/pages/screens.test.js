@@ -108,7 +108,7 @@ const screens = () => [
 
 for (const language of ['en', 'zh']) {
   for (const theme of ['light', 'dark']) {
-    test(`every screen is sound in ${language}, ${theme}`, { timeout: 240_000 }, async (t) => {
+    test(`every screen is sound in ${language}, ${theme}`, { timeout: 900_000 }, async (t) => {
       for (const [name, hash, ready, act] of screens()) {
         await t.test(name, async () => {
           const { page, faults, go, close } = await person(browser, {

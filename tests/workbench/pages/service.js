@@ -1,11 +1,13 @@
 // The real service on a free port with records of its own, and the samples sent to it as claims.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const HOME = fileURLToPath(new URL('../../../', import.meta.url));
+const run = promisify(execFile);
 const PROGRAM = process.env.CLAIMLENS_PROGRAM ?? join(HOME, 'target/release/claimlens');
 
 /** Waits until something is there; says what it waited for if it never is. */
@@ -19,8 +21,19 @@ export async function until(what, found, ms = 60_000) {
   }
 }
 
-export async function start() {
+/** Gives somebody a key to records that nobody serves yet. */
+async function key(data, role, name) {
+  const { stdout } = await run(PROGRAM, ['keys', 'add', name, '--role', role, '--data', data], { cwd: HOME });
+  const found = /\bclk_\S+/.exec(stdout);
+  if (!found) throw new Error(`no key in: ${stdout}`);
+  return found[0];
+}
+
+/** @param {{ role: string, name: string }[]} holders who is given a key before it starts; without any it runs open */
+export async function start(holders = []) {
   const data = await mkdtemp(join(tmpdir(), 'claimlens-workbench-'));
+  const keys = {};
+  for (const { role, name } of holders) keys[name] = await key(data, role, name);
   const child = spawn(PROGRAM, ['serve', '--listen', '127.0.0.1:0', '--data', data], {
     cwd: HOME,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -47,6 +60,7 @@ export async function start() {
   );
   return {
     url,
+    keys,
     async stop() {
       child.kill('SIGTERM');
       await ended;

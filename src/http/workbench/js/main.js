@@ -16,7 +16,7 @@ import { operationScreen } from './operation.js';
 const SCREENS = { queue: queueScreen, case: caseScreen, audit: auditScreen, operation: operationScreen };
 const TABS = /** @type {const} */ (['queue', 'audit', 'operation']);
 /** What each role has a use for; a service that runs open shows all. @type {Record<string, readonly string[]>} */
-const OF_ROLE = { submitter: [], reviewer: ['queue', 'operation'], auditor: TABS, admin: TABS };
+const OF_ROLE = { submitter: [], reviewer: ['queue', 'operation'], auditor: ['audit', 'operation'], admin: TABS };
 const THEME = 'claimlens.theme';
 
 const top = h('header', { class: 'top' });
@@ -48,7 +48,7 @@ function nextLanguage() {
 }
 
 function drawTop() {
-  const here = location.hash.split('/')[1] || 'queue';
+  const here = location.hash.split('/')[1];
   const theme = currentTheme();
   const drawn = theme === 'dark' ? 'moon' : theme === 'light' ? 'sun' : 'auto';
   const name = who().name;
@@ -56,7 +56,7 @@ function drawTop() {
     top,
     h(
       'a',
-      { class: 'brand', href: '#/queue' },
+      { class: 'brand', href: '#/' },
       h('img', { src: new URL('../icon.svg', import.meta.url).href, alt: '' }),
       'claimlens',
     ),
@@ -94,7 +94,14 @@ function drawTop() {
 function show() {
   down();
   const parts = location.hash.replace(/^#\//, '').split('/').map(decodeURIComponent);
-  const screen = SCREENS[parts[0] || 'queue'] ?? queueScreen;
+  const wanted = parts[0] === 'case' ? 'queue' : parts[0];
+  if (tabs().length && !tabs().some((tab) => tab === wanted)) {
+    // Such as at the first visit, or of somebody else's link.
+    down = () => {};
+    location.replace(`#/${tabs()[0]}`);
+    return;
+  }
+  const screen = SCREENS[parts[0] ?? ''] ?? queueScreen;
   drawTop();
   put(root);
   root.scrollTop = 0;

@@ -6,7 +6,7 @@ import { name, t } from './i18n.js';
 import { buckets, named, parse, quantile } from './metrics.js';
 import { band, bars, columns, gauge } from './plot.js';
 import { bind } from './keys.js';
-import { who } from './session.js';
+import { seesCases, who } from './session.js';
 import { button, failure, wrong } from './ui.js';
 
 const DAY = 86_400_000;
@@ -43,7 +43,7 @@ export function operationScreen(root) {
     // Each figure comes by itself: where one cannot be had, the others are still shown.
     const [stats, reviews, metrics] = await Promise.allSettled([
       get('/v1/stats'),
-      get('/v1/reviews?limit=100'),
+      seesCases() ? get('/v1/reviews?limit=100') : null,
       overseer() ? text('/metrics') : '',
     ]);
     if (gone) return;
@@ -56,7 +56,9 @@ export function operationScreen(root) {
             t('op.claims'),
             failure(stats.reason, () => void load()),
           ),
-      reviews.status === 'fulfilled' ? queuePanel(reviews.value) : panel(t('op.queue'), failure(reviews.reason)),
+      reviews.status === 'fulfilled'
+        ? reviews.value && queuePanel(reviews.value)
+        : panel(t('op.queue'), failure(reviews.reason)),
       !overseer()
         ? null
         : metrics.status === 'fulfilled'

@@ -5,6 +5,7 @@ import { h, icon, put } from './dom.js';
 import { moment } from './format.js';
 import { name, say, t } from './i18n.js';
 import { held } from './pack.js';
+import { seesCases } from './session.js';
 import { button, failure, kbd, toast } from './ui.js';
 
 /** @typedef {import('./auditparts.js').Entry} Entry */
@@ -38,7 +39,7 @@ export async function claimView(place, id, alive) {
             { class: `chip ${result.decision === 'auto_approve' ? 'good' : 'accent'}` },
             name('verdict', result.decision),
           ),
-        h('a', { class: 'button tiny', href: `#/case/${id}` }, t('audit.open_case')),
+        seesCases() && h('a', { class: 'button tiny', href: `#/case/${id}` }, t('audit.open_case')),
       ),
       !result && h('p', { class: 'notice warn' }, t('audit.erased')),
       h(

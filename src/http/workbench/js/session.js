@@ -10,6 +10,8 @@ const NAME = 'claimlens.name';
 /** @type {Session} */
 let session = { name: null, role: null, open: true };
 export const who = () => session;
+/** Whether this role may look at cases: auditors look at the log instead. */
+export const seesCases = () => session.role !== 'auditor';
 
 /**
  * Asks the service who this is; a service without sessions is open to whoever reaches it.

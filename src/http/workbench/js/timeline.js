@@ -68,10 +68,8 @@ function line(step) {
 
 /** @param {Case} item */
 export function timeline(item) {
-  const { result } = item;
   /** @type {(Step & { kind: string })[]} */
-  const before = [{ n: 0, at: result.created_at, by: null, kind: 'submitted' }];
-  if (result.decided_at) before.push({ n: 0, at: result.decided_at, by: null, kind: 'judged' });
+  const before = [{ n: 0, at: item.submitted_at, by: null, kind: 'submitted' }];
   const steps = [...before, ...item.timeline].sort((a, b) => a.at.localeCompare(b.at) || a.n - b.n);
   return h('ol', { class: 'steps' }, steps.toReversed().map(line));
 }
@@ -103,7 +101,7 @@ export function brief(item) {
             name: claim.insured?.name ?? '–',
           })
         : t('brief.asked_nothing', { name: claim?.insured?.name ?? '–' }),
-      ` · ${ago(item.submitted_at ?? result(item).created_at)}`,
+      ` · ${ago(item.submitted_at)}`,
     ),
     item.appeal && [h('dt', {}, t('case.appeal')), h('dd', {}, t('brief.appeal'))],
     asked && [
@@ -132,9 +130,6 @@ export function brief(item) {
     ],
   );
 }
-
-/** @param {Case} item */
-const result = (item) => item.result;
 
 /**
  * The values that a person put right for the verdict that stands.

@@ -34,7 +34,7 @@
  *   held_until: string|null, reasons: string[], kind: string, amount: string|null, currency: string|null,
  *   documents: number, wrong_approval_ppm: number|null, second?: boolean, appeal: boolean, escalated: boolean,
  * external_id: string|null,
- *   verdict: string|null, steps: number, submitted_at?: string }} Summary */
+ *   verdict: string|null, steps: number, submitted_at: string }} Summary */
 /** @typedef {Summary & { result: Result, claim?: Claim, timeline: Step[], may: string[],
  *   may_not?: Record<string, string>, reading?: boolean,   needs_second_above: string, undo_until: string|null }} Case
  * */

@@ -447,7 +447,6 @@ export const en = {
   'opened.appeal': 'The claimant asked for a person',
   'opened.sample': 'Drawn by lot to be looked at',
   'step.submitted': 'Submitted',
-  'step.judged': 'Read and judged by the machine',
   'step.claimed': '{by} took it',
   'step.released': '{by} gave it back',
   'step.taken_over': '{by} took it over',

@@ -409,7 +409,6 @@ export const zh = {
   'opened.appeal': '申请人要求人工处理',
   'opened.sample': '随机抽查',
   'step.submitted': '提交',
-  'step.judged': '系统识别并判断',
   'step.claimed': '{by}领取',
   'step.released': '{by}退回',
   'step.taken_over': '{by}接手',
