@@ -226,6 +226,8 @@ pub struct ServiceConfig {
     pub retention: Retention,
     /// Limits on API keys that have none of their own. None by default.
     pub key_limits: KeyLimits,
+    /// Whether those on other machines are let in as long as there is no key. Not by default.
+    pub open_to_all: bool,
     /// Whom webhooks may name. Public addresses by default.
     pub reach: Reach,
     /// By which rules people review.
@@ -252,6 +254,7 @@ impl ServiceConfig {
             log_claim_reads,
             retention,
             key_limits,
+            open_to_all: false,
             reach,
             reviews,
         }
@@ -413,6 +416,7 @@ struct Inner {
     known: known::Known,
     metrics: metrics::Metrics,
     retention: Retention,
+    open_to_all: bool,
     reach: Reach,
     reviews: ReviewTerms,
     started: AtomicBool,
@@ -485,6 +489,7 @@ impl Service {
             known: known::Known::default(),
             metrics: metrics::Metrics::default(),
             retention: config.retention,
+            open_to_all: config.open_to_all,
             reach: config.reach,
             reviews: config.reviews,
             started: AtomicBool::new(false),

@@ -120,6 +120,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     };
     config.issuers = args.issuers.issuers()?;
     config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
+    config.open_to_all = args.open;
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };

@@ -145,6 +145,8 @@ pub struct Step {
     pub verdict: Option<CaseVerdict>,
     /// Of an approval: whether another person has to agree.
     pub second: bool,
+    /// Of added photos: whether an earlier one is left out for them.
+    pub replaces: bool,
 }
 
 /// Where a case stands, whoever holds it.
@@ -254,6 +256,9 @@ pub struct Case {
     pub settles: i64,
     /// Whether photos came that are not decided of yet.
     pub reading: bool,
+    /// Whether only a person may close it: an earlier photo was left out, so that what spoke against it no longer counts,
+    /// or photos came before the request for them stood.
+    pub watched: bool,
     /// The last verdict, if it can be taken back.
     pub undoable: Option<Undoable>,
     /// Who approved first.
@@ -360,6 +365,7 @@ impl Case {
             verdict: None,
             settles: at,
             reading: false,
+            watched: false,
             undoable: None,
             first: None,
             ruled: BTreeSet::new(),
@@ -401,7 +407,7 @@ impl Case {
     fn decided_anew(mut self, at: i64, approved: bool) -> Self {
         self.resume(at);
         (self.reading, self.undoable) = (false, None);
-        let by_itself = approved && !self.appeal && !self.escalated;
+        let by_itself = approved && !self.appeal && !self.escalated && !self.watched;
         match self.phase {
             Phase::Waiting if by_itself => {
                 (self.phase, self.verdict, self.settles) = (Phase::Closed, Some(CaseVerdict::Approve), at);
@@ -414,7 +420,9 @@ impl Case {
                 let Self { ruled, barred, appeal, .. } = self;
                 return Self { ruled, barred, appeal, ..Self::opened(at) };
             }
-            Phase::Open | Phase::Closed => {}
+            // Whoever holds it has seen other photos.
+            Phase::Open => self.holder = None,
+            Phase::Closed => {}
         }
         self
     }
@@ -447,6 +455,7 @@ impl Case {
             }
             StepKind::Appealed => return Self::appealed(at, Some(self)),
             StepKind::PhotosAdded => {
+                self.watched |= step.replaces || !self.is_settled(at);
                 self.resume(at);
                 (self.reading, self.undoable) = (true, None);
             }
@@ -540,7 +549,9 @@ impl Case {
 
     /// Whether somebody ruled before the appeal, or gave the approval that is to be seconded.
     pub fn may_not_rule(&self, who: &str) -> bool {
-        self.barred.contains(who) || (self.phase == Phase::Second && self.first.as_deref() == Some(who))
+        // One person does not become two by writing the name otherwise.
+        let is_who = |name: &String| name.eq_ignore_ascii_case(who);
+        self.barred.iter().any(is_who) || (self.phase == Phase::Second && self.first.as_ref().is_some_and(is_who))
     }
 
     /// What somebody may do now and what not, by its name.
@@ -574,6 +585,10 @@ pub fn is_value_of(field: FieldName, text: &str) -> Result<(), &'static str> {
     let plain =
         |most: usize| !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control);
     let (holds, form) = match field.value_type() {
+        ValueType::Money if field == FieldName::Total => (
+            Fen::parse(text).is_some_and(|total| total.0 >= 0),
+            "a decimal with two digits, not below zero, such as 13.00",
+        ),
         ValueType::Money => (Fen::parse(text).is_some(), "a decimal with two digits such as 13.00"),
         ValueType::Date => (Day::parse(text).is_some(), "a date such as 2026-05-12"),
         ValueType::CapitalAmount => {
@@ -589,16 +604,22 @@ pub fn is_value_of(field: FieldName, text: &str) -> Result<(), &'static str> {
 
 /// What a claim asks for: the amount that came with it, else what its papers come to; `None` if nobody knows.
 pub fn asked(claim: Option<&Claim>, readings: &[Reading]) -> Option<Fen> {
-    claimed(claim).or_else(|| papers(readings, &[]))
+    claimed(claim).or_else(|| sum(totals(readings, &[]).into_iter().flatten()))
 }
 
-/// What approving would pay at the most: what its papers come to, as far as a person put their totals right; else that or
-/// what is asked for, whichever is more. `None` if nobody knows.
+/// What approving would pay at the most: what the papers come to, or what is asked for, whichever is more. Less than is
+/// asked for only where every paper's total is known and a person changed one. `None` if nobody knows: nothing is asked
+/// for, and a paper's total is not known.
 pub fn at_stake(claim: Option<&Claim>, readings: &[Reading], corrections: &[Correction]) -> Option<Fen> {
-    let papers = papers(readings, corrections);
-    match corrections.iter().any(|correction| correction.field == FieldName::Total) {
-        true => papers,
-        false => papers.max(claimed(claim)),
+    let totals = totals(readings, corrections);
+    let all_known = !totals.is_empty() && totals.iter().all(Option::is_some);
+    let changed =
+        |c: &Correction| c.field == FieldName::Total && c.from.as_deref().and_then(Fen::parse) != Fen::parse(&c.to);
+    let papers = sum(totals.into_iter().flatten());
+    match claimed(claim) {
+        None => papers.filter(|_| all_known),
+        Some(_) if all_known && corrections.iter().any(changed) => papers,
+        claimed => papers.max(claimed),
     }
 }
 
@@ -606,15 +627,19 @@ fn claimed(claim: Option<&Claim>) -> Option<Fen> {
     claim.and_then(|claim| claim.amount.as_deref()).and_then(Fen::parse)
 }
 
-/// The totals together; lists and records ask for nothing.
-fn papers(readings: &[Reading], corrections: &[Correction]) -> Option<Fen> {
+/// The total of each paper that asks for one, `None` where it is not known. Lists and records ask for nothing, unless a
+/// person says so.
+fn totals(readings: &[Reading], corrections: &[Correction]) -> Vec<Option<Fen>> {
     let total = |(n, reading): (usize, &Reading)| {
         let corrected = corrections.iter().find(|c| c.document == n && c.field == FieldName::Total);
         let counts = !matches!(reading.kind, DocumentKind::ExpenseList | DocumentKind::DischargeRecord);
-        let value = corrected.map(|c| c.to.as_str()).or_else(|| reading.value(FieldName::Total).filter(|_| counts));
-        value.and_then(Fen::parse)
+        let value = corrected.map(|c| c.to.as_str()).or_else(|| reading.value(FieldName::Total));
+        (counts || corrected.is_some()).then(|| value.and_then(Fen::parse))
     };
-    let totals = readings.iter().enumerate().filter_map(total);
+    readings.iter().enumerate().filter_map(total).collect()
+}
+
+fn sum(totals: impl Iterator<Item = Fen>) -> Option<Fen> {
     totals.fold(None, |sum: Option<Fen>, total| Some(Fen(sum.map_or(0, |sum| sum.0).saturating_add(total.0.max(0)))))
 }
 
@@ -626,7 +651,11 @@ mod tests {
     const MINUTE: i64 = 60_000;
 
     fn event(at: i64, kind: StepKind, by: &str, verdict: Option<CaseVerdict>, second: bool) -> Event {
-        Event { at, act: Act::Step(Step { kind, by: Some(by.to_owned()), verdict, second }) }
+        Event { at, act: Act::Step(Step { kind, by: Some(by.to_owned()), verdict, second, replaces: false }) }
+    }
+
+    fn nobodys(kind: StepKind) -> Step {
+        Step { kind, by: None, verdict: None, second: false, replaces: false }
     }
 
     /// A case with whatever happened to it, step by step as they may be taken.
@@ -688,8 +717,7 @@ mod tests {
     fn nobody_has_to_look_at_what_was_approved_until_somebody_appeals() {
         let approved = Event { at: 0, act: Act::Approved };
         assert_eq!(Case::of([&approved]), None);
-        let appeal =
-            Event { at: 5, act: Act::Step(Step { kind: StepKind::Appealed, by: None, verdict: None, second: false }) };
+        let appeal = Event { at: 5, act: Act::Step(nobodys(StepKind::Appealed)) };
         let case = Case::of([&approved, &appeal]).unwrap();
         assert_eq!((case.phase, case.appeal, case.opened), (Phase::Open, true, 5));
     }
@@ -763,12 +791,7 @@ mod tests {
         desk.wish("a", Wish::Decide(CaseVerdict::Approve), true).unwrap();
         desk.claim("b").unwrap();
         desk.rule("b", CaseVerdict::Approve).unwrap();
-        desk.after(30 * MINUTE).act(Act::Step(Step {
-            kind: StepKind::Appealed,
-            by: None,
-            verdict: None,
-            second: false,
-        }));
+        desk.after(30 * MINUTE).act(Act::Step(nobodys(StepKind::Appealed)));
         let case = desk.case();
         assert_eq!((desk.state(), case.appeal, case.clock), (CaseState::Open, true, 30 * MINUTE));
         for who in ["a", "b"] {
@@ -777,7 +800,7 @@ mod tests {
         }
         desk.claim("c").unwrap();
         desk.rule("c", CaseVerdict::Reject).unwrap();
-        let again = Step { kind: StepKind::Appealed, by: None, verdict: None, second: false };
+        let again = nobodys(StepKind::Appealed);
         desk.act(Act::Step(again));
         assert_eq!(["a", "b", "c", "d"].map(|who| desk.claim(who).is_ok()), [false, false, false, true]);
     }
@@ -794,13 +817,13 @@ mod tests {
             if appeal {
                 desk.claim("z").unwrap();
                 desk.rule("z", CaseVerdict::Reject).unwrap();
-                desk.act(Act::Step(Step { kind: StepKind::Appealed, by: None, verdict: None, second: false }));
+                desk.act(Act::Step(nobodys(StepKind::Appealed)));
             }
             desk.claim("a").unwrap();
             desk.rule("a", CaseVerdict::RequestPhotos).unwrap();
             assert_eq!(desk.claim("b"), Err(StepRefusal::Waiting));
             assert_eq!(desk.case().running_since(MINUTE), MINUTE);
-            let added = Step { kind: StepKind::PhotosAdded, by: None, verdict: None, second: false };
+            let added = nobodys(StepKind::PhotosAdded);
             desk.after(60 * MINUTE).act(Act::Step(added));
             assert_eq!(desk.case().clock, 60 * MINUTE);
             assert_eq!(desk.wish("a", Wish::Undo, false), Err(StepRefusal::NothingToUndo), "photos came");
@@ -811,14 +834,39 @@ mod tests {
     }
 
     #[test]
+    fn the_program_closes_nothing_where_a_photo_is_left_out_or_came_before_the_request_stood() {
+        let in_place = Step { replaces: true, ..nobodys(StepKind::PhotosAdded) };
+        for (wait, added, state) in [
+            (MINUTE, nobodys(StepKind::PhotosAdded), CaseState::Closed),
+            (MINUTE, in_place, CaseState::Open),
+            (UNDO - 1, nobodys(StepKind::PhotosAdded), CaseState::Open),
+        ] {
+            let mut desk = Desk::open();
+            desk.claim("a").unwrap();
+            desk.rule("a", CaseVerdict::RequestPhotos).unwrap();
+            desk.after(wait).act(Act::Step(added)).after(MINUTE).act(Act::Approved);
+            assert_eq!(desk.state(), state);
+        }
+    }
+
+    #[test]
+    fn one_person_is_not_two_by_another_way_of_writing_the_name() {
+        let mut desk = Desk::open();
+        desk.claim("rv-a").unwrap();
+        desk.wish("rv-a", Wish::Decide(CaseVerdict::Approve), true).unwrap();
+        assert_eq!(desk.claim("RV-A"), Err(StepRefusal::SameReviewer));
+    }
+
+    #[test]
     fn nobody_rules_while_added_photos_are_read_and_a_first_approval_does_not_outlive_them() {
-        let added = || Act::Step(Step { kind: StepKind::PhotosAdded, by: None, verdict: None, second: false });
+        let added = || Act::Step(nobodys(StepKind::PhotosAdded));
         let mut desk = Desk::open();
         desk.claim("a").unwrap();
         desk.act(added());
         assert_eq!(desk.rule("a", CaseVerdict::Approve), Err(StepRefusal::Reading));
         desk.act(Act::Approved);
-        assert_eq!(desk.state(), CaseState::Held, "nobody asked for them: a person still has to look");
+        assert_eq!(desk.state(), CaseState::Open, "nobody asked for them, and whoever held it has not seen them");
+        desk.claim("a").unwrap();
         desk.wish("a", Wish::Decide(CaseVerdict::Approve), true).unwrap();
         desk.act(added()).act(Act::Held);
         assert_eq!(desk.state(), CaseState::Open);
@@ -869,8 +917,21 @@ mod tests {
         assert_eq!(asked(None, &[]), None);
         assert_eq!(at_stake(Some(&claim(Some("90.00"))), &bills, &[]), fen(120));
         assert_eq!(at_stake(Some(&claim(Some("500.00"))), &bills, &[]), fen(500));
-        let right = Correction { document: 1, field: FieldName::Total, from: None, to: "2000.00".to_owned() };
-        assert_eq!(at_stake(Some(&claim(Some("500.00"))), &bills, &[right]), fen(2100));
+        let right = |document, from: Option<&str>, to: &str| {
+            [Correction { document, field: FieldName::Total, from: from.map(str::to_owned), to: to.to_owned() }]
+        };
+        assert_eq!(at_stake(Some(&claim(Some("500.00"))), &bills, &right(1, Some("20.00"), "2000.00")), fen(2100));
+        assert_eq!(at_stake(Some(&claim(Some("500.00"))), &bills, &right(1, Some("20.00"), "30.00")), fen(130));
+        assert_eq!(
+            at_stake(Some(&claim(Some("500.00"))), &bills, &right(1, Some("20.00"), "20.00")),
+            fen(500),
+            "nothing was put right"
+        );
+        let unread = [paper(DocumentKind::TillReceipt, "20.00"), reading(DocumentKind::Unknown, &[])];
+        assert_eq!(at_stake(Some(&claim(None)), &unread, &[]), None, "a paper may ask for anything");
+        assert_eq!(at_stake(Some(&claim(Some("500.00"))), &unread, &right(0, Some("20.00"), "30.00")), fen(500));
+        assert_eq!(at_stake(Some(&claim(None)), &unread, &right(1, None, "0.00")), fen(20));
+        assert_eq!(at_stake(None, &[], &[]), None);
     }
 
     #[test]
@@ -878,6 +939,8 @@ mod tests {
         for (field, text, holds) in [
             (FieldName::Total, "13.00", true),
             (FieldName::Total, "13", false),
+            (FieldName::Total, "-13.00", false),
+            (FieldName::Rounding, "-0.02", true),
             (FieldName::IssueDate, "2026-02-29", false),
             (FieldName::IssueDate, "2026-02-28", true),
             (FieldName::BillNumber, "0012 345", false),

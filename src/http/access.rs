@@ -211,6 +211,10 @@ async fn admit(request: &ServiceRequest) -> Result<Who, ApiError> {
     };
     if service.is_open().await? {
         same_site(request, false)?;
+        // A page from elsewhere whose name was made to stand for this machine names itself as the host.
+        if !service.is_open_to_all() && !is_to_loopback(request.request()) {
+            return Err(ApiError::CrossSite);
+        }
         return Ok(Who::Anybody);
     }
     let holder = holder(request, service).await?;

@@ -472,8 +472,8 @@ pub async fn appeal(
 /// Add photos
 ///
 /// While a person has the claim before them, as when they asked for photos. A new decision follows over all photos but
-/// those that others stand for; the old one stays in the records. If photos were asked for and the program approves, the
-/// case is closed; else a person goes on with it.
+/// those that others stand for; the old one stays in the records. If photos were asked for, none was left out for them
+/// and the program approves, the case is closed; else a person goes on with it.
 #[utoipa::path(
     post, path = "/v1/claims/{id}/photos", tag = "claims",
     request_body(content = PhotosForm, content_type = "multipart/form-data"),

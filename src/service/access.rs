@@ -473,6 +473,11 @@ impl Service {
         Ok(!self.roster().await?.any)
     }
 
+    /// Whether everybody who reaches the service may do everything as long as there is no key, wherever they are.
+    pub fn is_open_to_all(&self) -> bool {
+        self.0.open_to_all
+    }
+
     async fn roster(&self) -> Result<Arc<Roster>, ServiceError> {
         self.0.access.roster(&self.0.records).await
     }

@@ -23,7 +23,7 @@ pub struct Related {
 impl Records {
     /// Claims that share a picture, a number or one close to it, content, the camera or the issuer with this one, newest first
     /// and older than `before`, as far as somebody sees them; only those last decided so, if a decision is given. And the
-    /// name to go on from, if there are more. Those that are not seen are left out of the page.
+    /// name to go on from, if there are more.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] if there is no such claim, [`ServiceError::Erased`], or the store's.
@@ -38,21 +38,25 @@ impl Records {
         if self.store.claim(id).await?.ok_or(ServiceError::NotFound)?.state == ClaimState::Erased {
             return Err(ServiceError::Erased);
         }
-        let found = self.store.related(id, decided, before, limit + 1).await?.ok_or(ServiceError::NotFound)?;
-        let more = found.len() > limit as usize;
-        let related = found.into_iter().take(limit as usize);
-        let related = related.map(|(claim, decision, shared)| Related { claim, decision, shared });
-        let mut related: Vec<Related> = related.collect();
-        let next = related.last().filter(|_| more).map(|last| last.claim.clone());
-        if *scope != Scope::All {
-            let mut seen = Vec::new();
-            for one in related {
-                if self.store.sees(scope, &one.claim).await? {
-                    seen.push(one);
+        let (mut related, mut from) = (Vec::new(), before.cloned());
+        // What is not seen neither fills a page nor says where the next begins.
+        loop {
+            let found =
+                self.store.related(id, decided, from.as_ref(), limit + 1).await?.ok_or(ServiceError::NotFound)?;
+            let last = found.last().map(|(claim, ..)| claim.clone()).filter(|_| found.len() > limit as usize);
+            for (claim, decision, shared) in found {
+                if self.store.sees(scope, &claim).await? {
+                    related.push(Related { claim, decision, shared });
                 }
             }
-            related = seen;
+            match last {
+                Some(last) if related.len() <= limit as usize => from = Some(last),
+                _ => break,
+            }
         }
+        let more = related.len() > limit as usize;
+        related.truncate(limit as usize);
+        let next = related.last().filter(|_| more).map(|last| last.claim.clone());
         Ok((related, next))
     }
 }

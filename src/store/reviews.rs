@@ -109,7 +109,8 @@ impl RawStep {
         if verdict == Some(None) || !matches!(self.second, 0 | 1) {
             return Err(malformed("a step's verdict is malformed"));
         }
-        Ok(Step { kind, by: self.reviewer.clone(), verdict: verdict.flatten(), second: self.second == 1 })
+        let (second, replaces) = (self.second == 1, self.replaces.is_some());
+        Ok(Step { kind, by: self.reviewer.clone(), verdict: verdict.flatten(), second, replaces })
     }
 }
 
