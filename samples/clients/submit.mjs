@@ -1,4 +1,4 @@
-// Submits a photo, waits for the decision and prints it with its reasons.   node submit.mjs URL PHOTO CLAIM_JSON [KEY]
+// Submits a photo, waits for the decision and prints it with what to tell the claimant.   node submit.mjs URL PHOTO CLAIM_JSON [KEY]
 // Node.js 18 or newer, or with the files from a form instead of the disk any browser.
 
 import { createHash } from "node:crypto";
@@ -8,9 +8,16 @@ const [url, photo, claim, key] = process.argv.slice(2);
 const authorization = key ? { Authorization: `Bearer ${key}` } : {};
 const pause = (seconds) => new Promise((wake) => setTimeout(wake, seconds * 1000));
 
-// The answer's JSON. Tries again where the service says so.
+// The answer's JSON. Tries again where the service says so, or cannot be reached.
 async function ask(path, options = {}, tries = 6) {
-  const answer = await fetch(url + path, { ...options, headers: { ...authorization, ...options.headers } });
+  let answer;
+  try {
+    answer = await fetch(url + path, { ...options, headers: { ...authorization, ...options.headers } });
+  } catch (error) {
+    if (tries === 1) throw error;
+    await pause(2 ** (6 - tries));
+    return ask(path, options, tries - 1);
+  }
   const body = await answer.json();
   if (answer.ok) return body;
   if (![409, 429, 503].includes(answer.status) || tries === 1) throw new Error(`${body.code}: ${body.detail}`);
@@ -35,6 +42,4 @@ while (answer.status === "processing") {
   answer = await ask(`/v1/claims/${answer.id}`);
 }
 console.log(answer.id, answer.decision ?? answer.status);
-for (const reason of answer.reasons ?? []) console.log(`  ${reason.message.en} [${reason.code}]`);
-for (const document of answer.documents ?? [])
-  for (const advice of document.retake) console.log(`  take the photo again: ${advice.message.en}`);
+for (const told of answer.guidance ?? []) console.log(`  ${told.message.en} [${told.code}]`);

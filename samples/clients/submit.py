@@ -1,4 +1,4 @@
-"""Submits a photo, waits for the decision and prints it with its reasons.   submit.py URL PHOTO CLAIM_JSON [KEY]
+"""Submits a photo, waits for the decision and prints it with what to tell the claimant.   submit.py URL PHOTO CLAIM_JSON [KEY]
 
 Python's standard library alone.
 """
@@ -60,11 +60,8 @@ def main(url, photo, claim, key=None):
         time.sleep(1)
         answer = ask(f"{url}/v1/claims/{answer['id']}", key)
     print(answer["id"], answer.get("decision", answer["status"]))
-    for reason in answer.get("reasons", []):
-        print(f"  {reason['message']['en']} [{reason['code']}]")
-    for document in answer.get("documents", []):
-        for advice in document["retake"]:
-            print(f"  take the photo again: {advice['message']['en']}")
+    for told in answer.get("guidance", []):
+        print(f"  {told['message']['en']} [{told['code']}]")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Submits a photo and prints the decision.   submit.sh URL PHOTO CLAIM_JSON [KEY]
+# Submits a photo and prints the answer, JSON.   submit.sh URL PHOTO CLAIM_JSON [KEY]
 set -eu
 url=$1 photo=$2 claim=$3 key=${4:-}
 

@@ -168,6 +168,9 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
             for one in &related {
                 writeln!(out, "{}", serde_json::to_string(one)?)?;
             }
+            if related.is_empty() && !all {
+                complain("no approval shares anything with it; --all looks at claims that went to a person too");
+            }
             if let Some(next) = next {
                 eprintln!("there are more: go on with --before {next}");
             }

@@ -19,7 +19,7 @@ use std::num::NonZeroU32;
 comes in without one. A key is printed once, on standard output, and cannot be had again. Running services take
 note within a second. Every change stands in the audit log.
 
-Roles: submitter (sends claims and sees its tenant's), reviewer (looks at claims), auditor (holds the records
+Roles: submitter (sends claims and sees its tenant's), reviewer (rules on claims), auditor (holds the records
 against the log), admin (everything but deciding reviews).
 
 Examples:

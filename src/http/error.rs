@@ -79,7 +79,7 @@ pub enum ApiError {
     #[error("this concerns the whole installation, and the key sees one tenant of it")]
     OneTenant,
     /// A page of another site made a browser send it.
-    #[error("this was sent by a page of another site")]
+    #[error("this may have been sent by a page of another site: who comes with a cookie says from where, by `Origin`")]
     CrossSite,
     /// The key sent too much.
     #[error(transparent)]

@@ -71,6 +71,7 @@ export function sheet(place, act, item, draft, send, closed) {
   );
   const go = button([t(`decide.go_${act}`), kbd('Ctrl+Enter')], () => void submit(), { class: `primary act-${act}` });
   const total = corrections.find((one) => one.field === 'total')?.value ?? item.amount;
+  const asked = corrections.some((one) => one.field === 'total') ? 'decide.corrected' : 'decide.asked';
   const second = act === 'approve' && !item.second && aboveLimit(total, item.needs_second_above);
 
   async function submit() {
@@ -117,7 +118,7 @@ export function sheet(place, act, item, draft, send, closed) {
         'h2',
         { class: 'grow' },
         t(`decide.${act}`),
-        act === 'approve' && total && h('span', {}, ` · ${shownMoney(total)} ${item.currency ?? ''}`),
+        act === 'approve' && total && h('span', {}, ` · ${t(asked)} ${shownMoney(total)} ${item.currency ?? ''}`),
       ),
       button([icon('cross'), h('span', { class: 'sr' }, t('cancel'))], () => close(), { class: 'plain icon' }),
     ),

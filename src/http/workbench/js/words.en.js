@@ -256,6 +256,8 @@ export const en = {
   'decide.placeholder_request_photos': 'Such as: the whole page, flat, without shadow',
   'decide.placeholder_escalate': 'What is unclear',
   'decide.placeholder_note': 'For whoever opens this next',
+  'decide.asked': 'asked for',
+  'decide.corrected': 'corrected to',
   'decide.second': 'Above {limit} a second person has to approve as well.',
   'decide.no_note': 'No decision without a reason: write it down.',
   'decide.no_reason': 'Choose a reason.',

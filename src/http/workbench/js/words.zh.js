@@ -236,6 +236,8 @@ export const zh = {
   'decide.placeholder_request_photos': '例如：整页入镜、摊平、避开阴影',
   'decide.placeholder_escalate': '哪里不清楚',
   'decide.placeholder_note': '写给下一位处理人',
+  'decide.asked': '申请',
+  'decide.corrected': '更正为',
   'decide.second': '金额超过{limit}，还需第二人同意。',
   'decide.no_note': '没有理由不能决定，请写明。',
   'decide.no_reason': '请选择原因。',
