@@ -235,6 +235,16 @@ fn every_route_of_the_document_takes_every_role_and_tenant_as_it_should() {
 }
 
 #[test]
+fn without_a_key_a_name_made_to_stand_for_this_machine_is_refused() {
+    let elsewhere = ("host", "elsewhere.example:8080".to_owned());
+    let server = TestServer::start();
+    assert_eq!(ask(&server, "GET", "/v1/claims", &[&elsewhere], b"").problem(), (403, "cross_site".to_owned()));
+    assert_eq!(ask(&server, "GET", "/v1/claims", &[], b"").status, 200);
+    let open = TestServer::start_with(|config| config.open_to_all = true);
+    assert_eq!(ask(&open, "GET", "/v1/claims", &[&elsewhere], b"").status, 200);
+}
+
+#[test]
 fn a_submitter_sees_nothing_of_another_tenant_and_acts_bear_the_name_of_the_key() {
     let mut server = TestServer::start();
     let keys = give(
@@ -269,6 +279,13 @@ fn a_submitter_sees_nothing_of_another_tenant_and_acts_bear_the_name_of_the_key(
     assert_eq!((listed(north), listed(northerner)), (vec![of_north.clone()], vec![of_north.clone()]));
     assert_eq!(listed(south), std::slice::from_ref(&of_south));
     assert_eq!(listed(reviewer).len(), 3);
+    // The same photo was sent by both, which is told to who sees both.
+    let related = |key: &str| {
+        let path = format!("/v1/claims/{of_north}/related?decision=any&limit=1");
+        ask(&server, "GET", &path, &[&bearer(key)], b"").json()
+    };
+    assert_eq!(related(northerner), json!({ "related": [], "next": null }));
+    assert_eq!(related(reviewer)["related"][0]["claim"], of_south.as_str());
     // A claim of another tenant is answered as one that is not there.
     let look = |key: &str, id: &str| ask(&server, "GET", &format!("/v1/claims/{id}"), &[&bearer(key)], b"");
     let (theirs, nobodys) = (look(south, &of_north), look(south, "clm_00000000000000000000000000"));
@@ -301,8 +318,14 @@ fn a_submitter_sees_nothing_of_another_tenant_and_acts_bear_the_name_of_the_key(
             let reads = records.reads_of(id).await.unwrap();
             reads.into_iter().map(|read| (read.what, read.by.unwrap_or_default())).collect::<BTreeSet<_>>()
         };
-        let wanted =
-            [("claim", "rv-1"), ("list", "app-north"), ("list", "rv-1"), ("list", "rv-north"), ("related", "rv-north")];
+        let wanted = [
+            ("claim", "rv-1"),
+            ("list", "app-north"),
+            ("list", "rv-1"),
+            ("list", "rv-north"),
+            ("related", "rv-1"),
+            ("related", "rv-north"),
+        ];
         let wanted: BTreeSet<_> = wanted.map(|(what, by)| (what.to_owned(), by.to_owned())).into();
         assert_eq!(readers(&of_north.parse().unwrap()).await, wanted);
         for id in [&of_north, &of_south] {

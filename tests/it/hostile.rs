@@ -173,7 +173,7 @@ fn a_body_that_trickles_or_breaks_off_creates_no_claim() {
     let picture = photo(1);
     let body = form(&[CLAIM, ("photo", None, &picture)]);
     let head = format!(
-        "POST /v1/claims HTTP/1.1\r\nHost: test\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
+        "POST /v1/claims HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
          Content-Length: {}\r\n\r\n",
         body.len()
     );
@@ -201,7 +201,7 @@ fn a_body_of_no_announced_length_is_cut_off_at_the_limit() {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let head = format!(
-        "POST /v1/claims HTTP/1.1\r\nHost: test\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
+        "POST /v1/claims HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
          Transfer-Encoding: chunked\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
