@@ -186,6 +186,8 @@ pub async fn root(request: HttpRequest) -> HttpResponse {
     let same = says(&request, header::IF_NONE_MATCH, &tag);
     let mut response = if same { HttpResponse::NotModified().finish() } else { pages.index.answer(&request) };
     let headers = response.headers_mut();
+    // Also where nothing changed: a browser takes the headers of that answer for those of the page it kept.
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
     if let Ok(tag) = HeaderValue::from_str(&tag) {

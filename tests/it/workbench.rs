@@ -32,6 +32,11 @@ fn browsers_get_the_workbench_with_a_strict_policy_and_others_a_few_words() {
     let tag = page.headers()["etag"].to_str().unwrap().to_owned();
     let again = browser(&server, "/", &[HTML, ("if-none-match", &tag)]);
     assert_eq!((again.status().as_u16(), again.body().len()), (304, 0));
+    assert_eq!(
+        again.headers()["content-security-policy"],
+        policy.as_str(),
+        "a browser takes it for that of what it kept"
+    );
     let text = String::from_utf8(page.into_body()).unwrap();
     assert!(text.contains("<script type=\"module\""), "{text}");
     let other = browser(&server, "/", &[("accept", "*/*")]);
