@@ -516,21 +516,32 @@ fn advice_on_text(kind: DocumentKind, text_height: Option<u32>, lines: usize) ->
 
 /// Decides on evidence alone: integers and decimals, no clock, no I/O; the same evidence gives the same bytes.
 pub fn judge(policy: &Policy, evidence: &Evidence) -> Verdict {
-    let findings = checks::run(evidence);
-    let risk = assess(policy, evidence, &findings);
+    let findings = check(evidence);
+    let risk = assess(evidence, &findings, limit_ppm(policy));
     crate::decision::decide(policy, evidence, findings, Some(risk))
 }
 
+/// What every check finds, one list a document. No policy changes it.
+pub fn check(evidence: &Evidence) -> Vec<Vec<Finding>> {
+    checks::run(evidence)
+}
+
+/// The largest probability of being wrong that a policy approves, in millionths; `None` if the certificate bears out
+/// none.
+pub fn limit_ppm(policy: &Policy) -> Option<u32> {
+    let step = Certificate::in_force().step(RiskModel::in_force(), policy.wrong_approvals_ppm());
+    step.map(|step| step.limit_ppm)
+}
+
 /// How likely it is that approving these documents is wrong. For several it is at most the sum.
-fn assess(policy: &Policy, evidence: &Evidence, findings: &[Vec<Finding>]) -> Risk {
-    let (model, certificate) = (RiskModel::in_force(), Certificate::in_force());
+pub fn assess(evidence: &Evidence, findings: &[Vec<Finding>], limit_ppm: Option<u32>) -> Risk {
+    let model = RiskModel::in_force();
     let document = |(reading, findings): (&Reading, &Vec<Finding>)| {
         let (score, contributions) = model.score(&checks::features(reading, findings));
         DocumentRisk { probability_ppm: model.probability_ppm(score), contributions }
     };
     let documents: Vec<DocumentRisk> = evidence.readings.iter().zip(findings).map(document).collect();
     let sum: u32 = documents.iter().map(|d| d.probability_ppm).sum();
-    let limit_ppm = certificate.step(model, policy.wrong_approvals_ppm()).map(|step| step.limit_ppm);
     Risk { probability_ppm: sum.min(1_000_000), limit_ppm, model: model.hash, documents }
 }
 

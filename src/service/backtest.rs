@@ -1,15 +1,18 @@
 //! What another policy would have decided of everything recorded, in figures.
 //!
-//! Evidence holds every probability, so a verdict is only judged anew. Not foreseen: what the gate would have done on other
-//! approvals, and what senders would have done on other answers.
+//! Evidence holds every probability, so a verdict is only judged anew, on its [`Basis`]. Not foreseen: what the gate
+//! would have done on other approvals, and what senders would have done on other answers.
+
+mod basis;
 
 use super::policy::codes;
 use super::stats::guarantee;
+use super::work::build;
 use super::{Records, ServiceError, off_thread};
 use crate::decision::Policy;
-use crate::domain::{Decision, Evidence, Fen, FieldName, Verdict};
-use crate::pipeline::judge;
-use serde::{Deserialize, Serialize};
+use crate::domain::{Decision, Fen, FieldName, Verdict};
+use basis::Basis;
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,24 +20,6 @@ use std::sync::Arc;
 
 /// Decisions judged in one go.
 const PAGE: u32 = 200;
-
-/// What a backtest reads of a record: the sentences of its verdict, which are a third of it, are passed over.
-#[derive(Deserialize)]
-struct Recorded {
-    evidence: Evidence,
-    verdict: Before,
-}
-
-#[derive(Deserialize)]
-struct Before {
-    decision: Decision,
-    reasons: Vec<Named>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    code: String,
-}
 
 /// How many, before and after.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -98,8 +83,8 @@ impl BacktestReport {
         }
     }
 
-    fn count(&mut self, record: &Recorded, now: &Verdict) {
-        let was = record.verdict.decision == Decision::AutoApprove;
+    fn count(&mut self, record: &Basis, now: &Verdict) {
+        let was = record.decision == Decision::AutoApprove;
         let is = now.decision == Decision::AutoApprove;
         self.decisions += 1;
         self.approved.count(was, is);
@@ -111,7 +96,7 @@ impl BacktestReport {
         if let Some(first) = record.evidence.readings.first() {
             self.approved_by_kind.entry(first.kind.as_str().to_owned()).or_default().count(was, is);
         }
-        let before: BTreeSet<&str> = record.verdict.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        let before: BTreeSet<&str> = record.codes.iter().map(String::as_str).collect();
         let after = codes(now);
         for code in before.union(&after) {
             let change = self.reasons.entry((*code).to_owned()).or_default();
@@ -121,7 +106,7 @@ impl BacktestReport {
 }
 
 impl Records {
-    /// Judges everything recorded by another policy, on all cores.
+    /// Judges everything recorded by another policy, on all cores. What this very program checked is not checked again.
     ///
     /// # Errors
     /// If the records cannot be read. A damaged record is counted, not an error.
@@ -161,15 +146,23 @@ async fn ended(part: Option<Part>) -> Result<BacktestReport, ServiceError> {
 
 fn judged(policy: &Policy, page: &[(i64, String, Vec<u8>)]) -> BacktestReport {
     let mut report = BacktestReport::default();
+    let build = exact(build());
     for (_, _, bytes) in page {
-        let verdict = serde_json::from_slice::<Recorded>(bytes).ok().and_then(|record| {
-            let verdict = catch_unwind(AssertUnwindSafe(|| judge(policy, &record.evidence))).ok()?;
-            Some((record, verdict))
-        });
-        match verdict {
+        let verdict = catch_unwind(AssertUnwindSafe(|| {
+            let mut basis = Basis::of(bytes, build.as_deref()).ok()?;
+            let verdict = basis.judge(policy);
+            Some((basis, verdict))
+        }));
+        match verdict.ok().flatten() {
             Some((record, verdict)) => report.count(&record, &verdict),
             None => report.failed += 1,
         }
     }
     report
+}
+
+/// A version that names the code exactly: of a commit, without changes that are not in it.
+fn exact(build: String) -> Option<String> {
+    let (_, commit) = build.split_once('+')?;
+    (commit.len() >= 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(build)
 }

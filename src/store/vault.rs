@@ -14,6 +14,8 @@
 //! ## Bytes
 //! A sealed cell is one byte 1, a random nonce of 12 bytes, the ciphertext and its tag of 16. Its associated data are
 //! `claimlens cell v1`, a zero byte, which cell it is, a zero byte and the claim's name, so that no cell passes for another.
+//! A record's first byte is 2, its associated data begin with `claimlens cell v2`, and what is sealed is its length in four
+//! bytes, the lowest first, and an LZ4 block: a quarter of its size. Records from before that are cells of the first form.
 //! A wrapped key is a cell as well, whose key is HKDF-SHA256 over the key-encryption key, salted with the claim's name:
 //! as each wraps one key only, no number of claims wears the key-encryption key out.
 
@@ -33,7 +35,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-const VERSION: u8 = 1;
+/// First byte of a cell that holds the bytes as they are.
+const WHOLE: u8 = 1;
+/// First byte of a cell that holds them as an LZ4 block behind their length.
+const PACKED: u8 = 2;
 const NONCE: usize = 12;
 const KEY: usize = 32;
 
@@ -166,7 +171,7 @@ impl Kek {
     }
 
     fn wrap(&self, of: &str, key: &[u8; KEY]) -> Vec<u8> {
-        seal(&self.wrapping(of), "key", of, key)
+        seal(&self.wrapping(of), WHOLE, "key", of, key)
     }
 
     fn unwrap_key(&self, of: &str, wrapped: &[u8]) -> Option<[u8; KEY]> {
@@ -223,9 +228,13 @@ impl ClaimKey {
         Self { claim: claim.to_string(), key: rand::random() }
     }
 
-    /// Seals bytes.
+    /// Seals bytes; a record's are packed first.
     pub fn seal(&self, cell: Cell, plain: &[u8]) -> Vec<u8> {
-        seal(&self.key, cell.as_str(), &self.claim, plain)
+        let seal = |form, bytes: &[u8]| seal(&self.key, form, cell.as_str(), &self.claim, bytes);
+        match cell {
+            Cell::Record => seal(PACKED, &lz4_flex::compress_prepend_size(plain)),
+            Cell::Claim | Cell::Photo | Cell::Page | Cell::Step => seal(WHOLE, plain),
+        }
     }
 
     /// Opens what [`Self::seal`] made; `None` if it is something else, or of another claim or cell.
@@ -279,32 +288,37 @@ fn aead(key: &[u8; KEY]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("such a key has 32 bytes"))
 }
 
-fn associated(cell: &str, of: &str) -> Aad<Vec<u8>> {
-    Aad::from([b"claimlens cell v1".as_slice(), cell.as_bytes(), of.as_bytes()].join(&0))
+fn associated(form: u8, cell: &str, of: &str) -> Aad<String> {
+    Aad::from(format!("claimlens cell v{form}\0{cell}\0{of}"))
 }
 
-fn seal(key: &[u8; KEY], cell: &str, of: &str, plain: &[u8]) -> Vec<u8> {
+fn seal(key: &[u8; KEY], form: u8, cell: &str, of: &str, plain: &[u8]) -> Vec<u8> {
     let nonce: [u8; NONCE] = rand::random();
     let mut out = Vec::with_capacity(1 + NONCE + plain.len() + AES_256_GCM.tag_len());
-    out.push(VERSION);
+    out.push(form);
     out.extend(nonce);
     out.extend(plain);
     let place = &mut out[1 + NONCE..];
     let nonce = Nonce::assume_unique_for_key(nonce);
-    let tag = aead(key).seal_in_place_separate_tag(nonce, associated(cell, of), place);
+    let tag = aead(key).seal_in_place_separate_tag(nonce, associated(form, cell, of), place);
     // Fails from 64 GiB on, which nothing that is taken in comes near.
     out.extend(tag.expect("what is sealed is short enough").as_ref());
     out
 }
 
 fn open(key: &[u8; KEY], cell: &str, of: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-    let (&[VERSION], rest) = sealed.split_at_checked(1)? else { return None };
+    let (&form, rest) = sealed.split_first()?;
     let (nonce, rest) = rest.split_at_checked(NONCE)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
     let mut out = rest.to_vec();
-    let length = aead(key).open_in_place(nonce, associated(cell, of), &mut out).ok()?.len();
+    let length = aead(key).open_in_place(nonce, associated(form, cell, of), &mut out).ok()?.len();
     out.truncate(length);
-    Some(out)
+    match form {
+        WHOLE => Some(out),
+        // Sealed here, so its length is to be believed.
+        PACKED => lz4_flex::decompress_size_prepended(&out).ok(),
+        _ => None,
+    }
 }
 
 /// Makes a key that only this user may read, on the disk before anything is sealed with it.
@@ -600,6 +614,8 @@ mod tests {
             assert_eq!(ClaimKey::new(&id(1)).open(Cell::Record, &sealed), None, "another key");
             assert_ne!(key.seal(Cell::Record, plain), sealed, "never the same bytes twice");
         }
+        let earlier = seal(&key.key, WHOLE, "record", &key.claim, b"{}");
+        assert_eq!(key.open(Cell::Record, &earlier).as_deref(), Some(&b"{}"[..]), "from before records were packed");
         let sealed = key.seal(Cell::Photo, b"pixels");
         for at in 0..sealed.len() {
             let mut bent = sealed.clone();

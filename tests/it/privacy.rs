@@ -58,22 +58,28 @@ impl DataKey {
 
     fn aead(&self, cell: &str) -> (LessSafeKey, Aad<String>) {
         let key = UnboundKey::new(&AES_256_GCM, &self.key).unwrap();
-        (LessSafeKey::new(key), Aad::from(format!("claimlens cell v1\0{cell}\0{}", self.claim)))
+        (LessSafeKey::new(key), Aad::from(format!("claimlens cell v{}\0{cell}\0{}", Self::form(cell), self.claim)))
+    }
+
+    /// Records are packed.
+    fn form(cell: &str) -> u8 {
+        1 + u8::from(cell == "record")
     }
 
     pub fn open(&self, cell: &str, sealed: &[u8]) -> Vec<u8> {
         let (key, aad) = self.aead(cell);
-        assert_eq!(sealed[0], 1);
+        assert_eq!(sealed[0], Self::form(cell));
         let nonce = Nonce::try_assume_unique_for_key(&sealed[1..13]).unwrap();
         let mut rest = sealed[13..].to_vec();
-        key.open_in_place(nonce, aad, &mut rest).unwrap().to_vec()
+        let plain = key.open_in_place(nonce, aad, &mut rest).unwrap().to_vec();
+        if cell == "record" { lz4_flex::decompress_size_prepended(&plain).unwrap() } else { plain }
     }
 
     pub fn seal(&self, cell: &str, plain: &[u8]) -> Vec<u8> {
         let (key, aad) = self.aead(cell);
-        let mut rest = plain.to_vec();
+        let mut rest = if cell == "record" { lz4_flex::compress_prepend_size(plain) } else { plain.to_vec() };
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key([9; 12]), aad, &mut rest).unwrap();
-        [&[1][..], &[9; 12], &rest].concat()
+        [&[Self::form(cell)][..], &[9; 12], &rest].concat()
     }
 }
 
