@@ -9,8 +9,8 @@ mod reasons;
 use crate::domain::document::ValueType;
 use crate::domain::risk::Risk;
 use crate::domain::{
-    CheckId, Day, Decision, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Gate, Outcome, Reading, Reason,
-    Severity, Verdict, money,
+    CheckId, Completeness, Day, Decision, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Gate, Message, Need,
+    Outcome, Reading, Reason, Severity, Verdict, money,
 };
 use policy::KindRules;
 pub use policy::Policy;
@@ -24,6 +24,7 @@ pub use reasons::{reason_codes, reason_table};
 pub fn decide(policy: &Policy, evidence: &Evidence, findings: Vec<Vec<Finding>>, risk: Option<Risk>) -> Verdict {
     let mut reasons = Reasons::default();
     whole_claim(policy, evidence, &mut reasons);
+    let completeness = completeness(policy, evidence, &mut reasons);
     match &risk {
         Some(risk) => at_risk(risk, &mut reasons),
         None => reasons.block(Draft::new(Code::ProcessingFailed)),
@@ -48,7 +49,43 @@ pub fn decide(policy: &Policy, evidence: &Evidence, findings: Vec<Vec<Finding>>,
     }
     let Reasons(mut reasons) = reasons;
     reasons.sort_by_key(|reason| reason.severity);
-    Verdict { decision, reasons, findings, risk }
+    Verdict { decision, reasons, findings, risk, completeness }
+}
+
+/// Which papers the claim must hold, if it says what it is for.
+fn completeness(policy: &Policy, evidence: &Evidence, reasons: &mut Reasons) -> Option<Completeness> {
+    let claim = evidence.claim.as_ref()?;
+    let claim_type = claim.claim_type.as_deref()?;
+    let Some(rules) = policy.claim(claim_type) else {
+        reasons.block(Draft::new(Code::ClaimTypeUnknown));
+        return None;
+    };
+    let paper = |kinds: &Vec<DocumentKind>| {
+        let (en, zh): (Vec<String>, Vec<String>) = kinds.iter().map(|kind| reasons::kind_label(*kind)).unzip();
+        let readable = evidence.readings.iter().enumerate().filter(|(_, reading)| reading.unreadable.is_none());
+        let documents: Vec<usize> = readable.filter(|(_, r)| kinds.contains(&r.kind)).map(|(n, _)| n).collect();
+        Need {
+            any_of: kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
+            message: Message { en: en.join(" or "), zh: zh.join("或") },
+            met: !documents.is_empty(),
+            documents,
+        }
+    };
+    let identity = rules.identity.then(|| Need {
+        any_of: vec!["insured_identity".to_owned()],
+        message: Message { en: "the insured's identity number".to_owned(), zh: "被保险人证件号码".to_owned() },
+        documents: Vec::new(),
+        met: claim.insured.as_ref().is_some_and(|insured| insured.id_number.is_some()),
+    });
+    let needs = rules.papers.iter().map(paper).chain(identity).collect();
+    let completeness = Completeness { claim_type: claim_type.to_owned(), needs };
+    let missing: Vec<&Need> = completeness.missing().collect();
+    if !missing.is_empty() {
+        let en = missing.iter().map(|need| need.message.en.as_str()).collect::<Vec<_>>().join(", ");
+        let zh = missing.iter().map(|need| need.message.zh.as_str()).collect::<Vec<_>>().join("、");
+        reasons.block(Draft::new(Code::PapersMissing).words("papers", (en, zh)));
+    }
+    Some(completeness)
 }
 
 fn at_risk(risk: &Risk, reasons: &mut Reasons) {
@@ -510,6 +547,38 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_that_says_what_it_is_for_must_hold_its_papers() {
+        let of_type = |claim_type: &str, readings: Vec<Reading>| {
+            let mut evidence = with_claim(readings);
+            evidence.claim.as_mut().unwrap().claim_type = Some(claim_type.to_owned());
+            evidence
+        };
+        let verdict = judge(&of_type("outpatient", vec![bill()]));
+        assert_eq!(verdict.decision, Decision::AutoApprove, "{:#?}", verdict.reasons);
+        let whole = verdict.completeness.unwrap();
+        assert_eq!((whole.needs.len(), &whole.needs[0].documents, whole.missing().count()), (1, &vec![0], 0));
+        let verdict = judge(&of_type("outpatient", vec![receipt()]));
+        assert!(blocking(&verdict).contains(&"papers_missing"));
+        let verdict = judge(&of_type("inpatient", vec![inpatient()]));
+        assert!(blocking(&verdict).contains(&"papers_missing"));
+        let completeness = verdict.completeness.unwrap();
+        let missing: Vec<&str> = completeness.missing().map(|need| need.any_of[0].as_str()).collect();
+        assert_eq!(missing, ["expense_list", "discharge_record", "insured_identity"]);
+        let told = &verdict.reasons.iter().find(|reason| reason.code == "papers_missing").unwrap().message;
+        assert!(told.en.contains("expense list, discharge record, the insured's identity number"), "{}", told.en);
+        assert!(told.zh.contains("费用清单、出院记录、被保险人证件号码"), "{}", told.zh);
+        let mut all = of_type("inpatient", vec![inpatient(), reading(DocumentKind::ExpenseList, &[]), other(bill())]);
+        all.claim.as_mut().unwrap().insured.as_mut().unwrap().id_number = Some("11010519491231002X".to_owned());
+        all.readings[2].kind = DocumentKind::DischargeRecord;
+        assert_eq!(judge(&all).completeness.unwrap().missing().count(), 0);
+        all.readings[1].unreadable = Some("damaged".to_owned());
+        assert_eq!(judge(&all).completeness.unwrap().missing().count(), 1, "what cannot be read is not there");
+        let verdict = judge(&of_type("dental", vec![bill()]));
+        assert_eq!((blocking(&verdict), &verdict.completeness), (vec!["claim_type_unknown"], &None));
+        assert_eq!(judge(&with_claim(vec![bill()])).completeness, None, "without a type it is taken as it is");
+    }
+
+    #[test]
     fn nothing_is_review() {
         let empty = evidence(vec![]);
         let verdict = judge(&empty);
@@ -688,6 +757,11 @@ mod tests {
             let mut findings = checks::run(&evidence);
             findings[0].iter_mut().filter(|f| pixels.contains(&f.check)).for_each(|f| f.outcome = Outcome::Fail);
             reached.extend(decide(&Policy::default(), &evidence, findings, risk).reasons.into_iter().map(|r| r.code));
+        }
+        for claim_type in ["inpatient", "dental"] {
+            let mut typed = with_claim(vec![bill()]);
+            typed.claim.as_mut().unwrap().claim_type = Some(claim_type.to_owned());
+            reached.extend(judge(&typed).reasons.into_iter().map(|r| r.code));
         }
         for code in reason_codes() {
             assert!(reached.contains(code), "{code} was never given");

@@ -4,6 +4,7 @@
 //! points ([`Bp`]), coordinates 1/16 pixel ([`Quad`]), money whole fen ([`Fen`]).
 
 pub mod access;
+pub mod completeness;
 pub mod date;
 pub mod document;
 pub mod evidence;
@@ -26,6 +27,7 @@ pub mod text;
 pub mod verdict;
 
 pub use access::{Scope, Tenant};
+pub use completeness::{Completeness, Need};
 pub use date::Day;
 pub use document::{DocumentKind, Field, FieldName, Item};
 pub use evidence::{

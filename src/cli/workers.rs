@@ -179,6 +179,7 @@ pub fn failed(shop: &Shop<'_>, case: &Case, why: String) -> Worked {
         reasons: vec![reason],
         findings: readings.iter().map(|_| Vec::new()).collect(),
         risk: None,
+        completeness: None,
     };
     let versions = Versions {
         build: build(),

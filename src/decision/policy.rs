@@ -35,6 +35,16 @@ pub struct Policy {
     must_be_clear: Vec<CheckId>,
     quality: QualityRules,
     kinds: BTreeMap<DocumentKind, KindRules>,
+    claims: BTreeMap<String, ClaimRules>,
+}
+
+/// What a claim of one type must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClaimRules {
+    /// Papers; of each list one kind is enough.
+    pub papers: Vec<Vec<DocumentKind>>,
+    /// Whether the claim must tell the insured's identity number.
+    pub identity: bool,
 }
 
 /// What a photo must be like.
@@ -100,6 +110,7 @@ impl Policy {
         let kinds =
             KINDS.into_iter().map(|kind| (kind, listed.section(kind.as_str()).kind_rules(guard_band))).collect();
         listed.finish();
+        let claims = top.claims();
         top.finish();
         if !faults.is_empty() {
             return Err(PolicyError(faults));
@@ -119,6 +130,7 @@ impl Policy {
             must_be_clear,
             quality: quality_rules,
             kinds,
+            claims,
         })
     }
 
@@ -186,6 +198,11 @@ impl Policy {
     pub fn kind(&self, kind: DocumentKind) -> Option<&KindRules> {
         self.kinds.get(&kind)
     }
+
+    /// What a claim of a type must hold; `None` if the policy does not know such claims.
+    pub fn claim(&self, claim_type: &str) -> Option<&ClaimRules> {
+        self.claims.get(claim_type)
+    }
 }
 
 impl Default for Policy {
@@ -249,7 +266,48 @@ impl Section<'_> {
         false
     }
 
-    /// The one key that may be missing: policies from before there were registries are kept with their decisions.
+    /// What claims of each type must hold. May be missing: policies from before claims had types are kept with their
+    /// decisions.
+    fn claims(&mut self) -> BTreeMap<String, ClaimRules> {
+        if !self.table.contains_key("claims") {
+            return BTreeMap::new();
+        }
+        let mut listed = self.section("claims");
+        let names: Vec<String> = listed.table.keys().cloned().collect();
+        names.into_iter().map(|name| (name.clone(), listed.section(&name).claim_rules())).collect()
+    }
+
+    fn claim_rules(mut self) -> ClaimRules {
+        let papers = match self.take("papers") {
+            Some(Value::Array(papers)) => papers.into_iter().map(|paper| self.one_of(paper)).collect(),
+            Some(_) => {
+                self.fault("papers", "must be a list");
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        let rules = ClaimRules { papers, identity: self.boolean("identity") };
+        self.finish();
+        rules
+    }
+
+    /// A kind, or several in a list of which one is enough.
+    fn one_of(&mut self, paper: Value) -> Vec<DocumentKind> {
+        let names = match paper {
+            Value::Array(names) if !names.is_empty() => names,
+            one => vec![one],
+        };
+        let mut kinds = Vec::new();
+        for name in names {
+            match KINDS.iter().find(|kind| name.as_str() == Some(kind.as_str())) {
+                Some(kind) => kinds.push(*kind),
+                None => self.fault("papers", &format!("there is no kind of document {name}")),
+            }
+        }
+        kinds
+    }
+
+    /// May be missing: policies from before there were registries are kept with their decisions.
     fn needs_known_issuer(&mut self) -> bool {
         match self.table.remove("issuer_registry") {
             None => false,
@@ -391,6 +449,28 @@ mod tests {
     fn unknown_documents_cannot_be_made_approvable() {
         let with = format!("{DEFAULT}\n[kinds.unknown]\napprovable = true\n");
         assert_eq!(Policy::parse(&with).unwrap_err().0, ["kinds.unknown: unknown"]);
+    }
+
+    #[test]
+    fn what_claims_must_hold_may_be_missing_but_not_wrong() {
+        let claims = DEFAULT.find("[claims.").unwrap();
+        let old = Policy::parse(&DEFAULT[..claims]).unwrap();
+        assert_eq!((old.claim("inpatient"), old.claim("outpatient")), (None, None));
+        let inpatient = Policy::default().claim("inpatient").cloned().unwrap();
+        assert_eq!(inpatient.papers[0], [DocumentKind::MedicalInpatientBill]);
+        let broken = format!(
+            "{DEFAULT}\n[claims.dental]\npapers = [\"tooth\", [\"vat_invoice\", 7]]\nidentity = 1\nspeed = 9\n"
+        );
+        let PolicyError(faults) = Policy::parse(&broken).unwrap_err();
+        assert_eq!(
+            faults,
+            [
+                "claims.dental.papers: there is no kind of document \"tooth\"",
+                "claims.dental.papers: there is no kind of document 7",
+                "claims.dental.identity: must be true or false",
+                "claims.dental.speed: unknown",
+            ]
+        );
     }
 
     #[test]

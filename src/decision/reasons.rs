@@ -22,6 +22,12 @@ codes! {
     TooManyDocuments "too_many_documents"
         "The claim has {count} documents; at most {limit} are handled automatically."
         "案件共有{count}份单据，自动处理上限为{limit}份。";
+    PapersMissing "papers_missing"
+        "Papers that such a claim needs were not found: {papers}."
+        "未见此类案件所需的材料：{papers}。";
+    ClaimTypeUnknown "claim_type_unknown"
+        "The policy does not say which papers a claim of this type needs."
+        "现行规则未规定此类案件所需的材料。";
     ProcessingFailed "processing_failed"
         "Part of the processing failed, so a person looks at the claim."
         "部分处理未能完成，转人工处理。";

@@ -22,6 +22,9 @@ use std::marker::PhantomData;
 pub struct Claim {
     /// The sender's own name for the claim.
     pub id: String,
+    /// What it is for, such as `inpatient`; the decision policy says which papers a claim of each type must hold.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
+    pub claim_type: Option<String>,
     /// Who is insured.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_object")]
     pub insured: Option<Insured>,

@@ -47,7 +47,7 @@ pub fn result_json(record: &Record, timing: &Timing) -> Value {
             document(reading, record.verdict.findings.get(i).map_or(&[], Vec::as_slice), risk)
         })
         .collect();
-    json!({
+    let mut result = json!({
         "decision": record.verdict.decision,
         "reasons": record.verdict.reasons.iter().map(reason).collect::<Vec<_>>(),
         "documents": documents,
@@ -55,7 +55,11 @@ pub fn result_json(record: &Record, timing: &Timing) -> Value {
         "versions": record.versions,
         "timing_ms": timing.to_millis(),
         "evidence_sha256": record.evidence_hash(),
-    })
+    });
+    if let Some(completeness) = &record.verdict.completeness {
+        result["completeness"] = json!(completeness);
+    }
+    result
 }
 
 /// Probabilities are shares; what each feature adds to the log-odds is in nats.

@@ -909,6 +909,7 @@ mod tests {
             insured: None,
             policy: None,
             amount: amount.map(str::to_owned),
+            claim_type: None,
             currency: None,
         };
         let fen = |yuan: i64| Some(Fen(yuan * 100));

@@ -195,6 +195,7 @@ pub(crate) fn claim() -> Claim {
             to: Some("2024-12-31".into()),
         }),
         amount: Some("320.50".into()),
+        claim_type: None,
         currency: None,
     }
 }

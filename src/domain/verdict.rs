@@ -1,5 +1,6 @@
 //! The answer and its reasons.
 
+use super::completeness::Completeness;
 use super::document::FieldName;
 use super::evidence::Finding;
 use super::risk::Risk;
@@ -95,4 +96,7 @@ pub struct Verdict {
     /// How likely it is that approving is wrong; `None` in verdicts from before this was told.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub risk: Option<Risk>,
+    /// Which papers the claim must hold, where it says what it is for and the policy knows such claims.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub completeness: Option<Completeness>,
 }

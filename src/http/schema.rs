@@ -32,6 +32,34 @@ pub struct ClaimResult {
     /// Of the canonical bytes of the evidence.
     #[schema(required = false)]
     evidence_sha256: String,
+    /// Which papers it must hold; left out where the claim has no `type`, or one that the policy does not know.
+    #[schema(required = false)]
+    completeness: CompletenessBody,
+}
+
+/// Which papers a claim must hold, and which of them it does.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CompletenessBody {
+    /// What the claim says it is for.
+    #[schema(example = "inpatient")]
+    r#type: String,
+    needs: Vec<NeedBody>,
+}
+
+/// One thing that a claim of its type must hold.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NeedBody {
+    /// Kinds of document, of which one is enough; or `insured_identity`, which the claim tells.
+    #[schema(example = json!(["discharge_record"]))]
+    any_of: Vec<String>,
+    /// What it is called.
+    message: MessageBody,
+    /// The documents that meet it, from 0.
+    documents: Vec<u32>,
+    /// Whether it is met.
+    met: bool,
 }
 
 /// There is no third.

@@ -11,7 +11,8 @@ use serde_json::Value;
 /// One thing that the claimant is told.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Guidance {
-    /// `being_read`, `accepted`, `person_looks`, `take_again`, `photos_wanted`, `ruled` or `may_appeal`; more may be added.
+    /// `being_read`, `accepted`, `person_looks`, `paper_missing`, `take_again`, `photos_wanted`, `ruled` or `may_appeal`; more
+    /// may be added.
     #[schema(example = "person_looks")]
     pub code: &'static str,
     /// In both languages.
@@ -57,12 +58,14 @@ pub(super) fn guidance(state: ClaimState, result: Option<&Value>, review: Option
             );
             looks.by = Some(due_at.clone());
             told.push(looks);
-            // A better photo may spare the wait, whatever the person finds.
+            // A further paper or a better photo may spare the wait, whatever the person finds.
+            told.extend(papers_missing(result));
             told.extend(take_again(result));
         }
         (_, Some(ClaimReview { state: ReviewState::WaitingForYou, reason, .. })) => {
             let (en, zh) = wanted(reason.as_deref());
             told.push(Guidance::new("photos_wanted", en, zh));
+            told.extend(papers_missing(result));
             told.extend(take_again(result));
         }
         (_, Some(ClaimReview { state: ReviewState::Decided, verdict: Some(verdict), .. })) => {
@@ -115,6 +118,21 @@ fn wanted(reason: Option<&str>) -> (&'static str, &'static str) {
     }
 }
 
+/// Which papers such a claim needs besides those that were found, one by one.
+fn papers_missing(result: Option<&Value>) -> Vec<Guidance> {
+    let needs = result.and_then(|result| result["completeness"]["needs"].as_array());
+    let missing = needs.into_iter().flatten().filter(|need| need["met"] == false);
+    let tell = |need: &Value| {
+        let named = |language: &str| need["message"][language].as_str().unwrap_or_default();
+        Guidance::new(
+            "paper_missing",
+            format!("Your claim needs this as well: {}. If you have it, send it.", named("en")),
+            format!("您的申请还需要：{}。如有，请补充上传。", named("zh")),
+        )
+    };
+    missing.map(tell).collect()
+}
+
 /// What to take again, document by document, as the reading advises.
 fn take_again(result: Option<&Value>) -> Vec<Guidance> {
     let documents = result.and_then(|result| result["documents"].as_array());
@@ -163,6 +181,20 @@ mod tests {
         assert!(told[0].message.en.contains("whole paper"));
         let failed = review(ReviewState::WaitingForPerson, None, None);
         assert_eq!(codes(&guidance(ClaimState::Failed, None, Some(&failed))), ["person_looks"]);
+    }
+
+    #[test]
+    fn every_missing_paper_is_told() {
+        let need = |en: &str, met: bool| json!({ "any_of": [], "message": { "en": en, "zh": en }, "met": met });
+        let needs = json!([need("inpatient bill", true), need("expense list", false), need("discharge record", false)]);
+        let held = json!({ "decision": "human_review", "documents": [], "completeness": { "needs": needs } });
+        for (state, first) in
+            [(ReviewState::WaitingForPerson, "person_looks"), (ReviewState::WaitingForYou, "photos_wanted")]
+        {
+            let told = guidance(ClaimState::Decided, Some(&held), Some(&review(state, None, None)));
+            assert_eq!(codes(&told), [first, "paper_missing", "paper_missing"]);
+            assert!(told[1].message.en.contains("expense list") && told[2].message.zh.contains("discharge record"));
+        }
     }
 
     #[test]

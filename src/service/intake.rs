@@ -501,6 +501,9 @@ pub fn check_claim(claim: &Claim) -> Result<(), String> {
             return Err("`policy.from` must not be after `policy.to`".to_owned());
         }
     }
+    if claim.claim_type.as_deref().is_some_and(|word| !is_word(word)) {
+        return Err("`type` must be 1 to 40 small letters, digits and underscores such as \"inpatient\"".to_owned());
+    }
     if claim.currency.as_deref().is_some_and(|code| !is_currency(code)) {
         return Err("`currency` must be a code of ISO 4217 such as \"CNY\"".to_owned());
     }
@@ -509,6 +512,11 @@ pub fn check_claim(claim: &Claim) -> Result<(), String> {
         Some(Some(amount)) if amount.0 > 0 => Ok(()),
         Some(_) => Err("`amount` must be a positive decimal with two digits such as \"993.54\"".to_owned()),
     }
+}
+
+fn is_word(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=40).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// A name fit for the record: the last part of a path, without controls, at most 120 characters.
@@ -533,6 +541,7 @@ mod tests {
                 to: Some("2026-12-31".to_owned()),
             }),
             amount: Some("993.54".to_owned()),
+            claim_type: None,
             currency: None,
         }
     }
@@ -541,13 +550,15 @@ mod tests {
     fn a_claim_is_checked_member_by_member() {
         assert_eq!(check_claim(&claim()), Ok(()));
         type Spoil = fn(&mut Claim);
-        let cases: [(&str, Spoil); 9] = [
+        let cases: [(&str, Spoil); 11] = [
             ("`id`", |c| c.id = " ".to_owned()),
             ("`id`", |c| c.id = "x".repeat(201)),
             ("`amount`", |c| c.amount = Some("993.5".to_owned())),
             ("`amount`", |c| c.amount = Some("-1.00".to_owned())),
             ("`policy.from`", |c| c.policy.as_mut().unwrap().from = Some("2026-02-30".to_owned())),
             ("`policy.from`", |c| c.policy.as_mut().unwrap().from = Some("2027-01-01".to_owned())),
+            ("`type`", |c| c.claim_type = Some("In patient".to_owned())),
+            ("`type`", |c| c.claim_type = Some(String::new())),
             ("`currency`", |c| c.currency = Some("yuan".to_owned())),
             ("`currency`", |c| c.currency = Some("cny".to_owned())),
             ("`insured.name`", |c| c.insured.as_mut().unwrap().name = "a\nb".to_owned()),

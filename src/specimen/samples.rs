@@ -118,6 +118,7 @@ fn claim(kind: SpecimenKind, flat: &Specimen) -> Claim {
             to: Some("2026-12-31".to_owned()),
         }),
         amount: field(FieldName::Total),
+        claim_type: None,
         currency: (kind == SpecimenKind::TillReceipt).then(|| "MYR".to_owned()),
     }
 }

@@ -27,6 +27,7 @@ fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
             insured: None,
             policy: None,
             amount: Some("12.00".to_owned()),
+            claim_type: None,
             currency: None,
         };
         let submission = Submission { claim: Some(claim), photos, now: None };

@@ -66,7 +66,7 @@ fn the_golden_records_are_judged_as_they_were() {
             records.push((path.display().to_string(), bytes));
         }
     }
-    assert_eq!(policies.keys().collect::<Vec<_>>(), [&Policy::default().hash.to_string()]);
+    assert_eq!(policies.len(), 1, "the policy that decided them, which need not be today's");
     let report = replay_records(&records, |hash| policies.get(hash).cloned());
     assert_eq!((report.checked, report.identical), (9, 9), "{:#?}", report.differing);
     // The control: one word less of evidence is another decision, and told.

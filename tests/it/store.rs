@@ -188,7 +188,7 @@ fn record(readings: Vec<Reading>, repeats: Vec<claimlens::domain::Repeat>, decis
     Record {
         schema: 1,
         evidence: Evidence { claim: None, readings, facts },
-        verdict: Verdict { decision, reasons: Vec::new(), findings: Vec::new(), risk: None },
+        verdict: Verdict { decision, reasons: Vec::new(), findings: Vec::new(), risk: None, completeness: None },
         versions: Versions {
             build: String::new(),
             models: BTreeMap::new(),

@@ -381,6 +381,7 @@ impl Steps<'_> {
             insured: None,
             policy: None,
             amount: Some("12.00".to_owned()),
+            claim_type: None,
             currency: None,
         };
         let service = &self.running.service;

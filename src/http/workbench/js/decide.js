@@ -18,8 +18,13 @@ const MOST = 2000;
 /** What the photos' own faults suggest to ask for. @param {Case} item */
 function advice(item) {
   const told = (item.result.documents ?? []).flatMap((doc) => doc.retake);
-  const words = [...new Set(told.map((one) => say(one.message)))].join(' ');
-  const known = told.map((one) => one.code).find((code) => WHY.request_photos?.includes(code));
+  const missing = (item.result.completeness?.needs ?? []).filter((need) => !need.met);
+  const papers = missing.map((need) => say(need.message)).join(', ');
+  const asked = papers ? [t('decide.papers', { papers })] : [];
+  const words = [...new Set([...told.map((one) => say(one.message)), ...asked])].join(' ');
+  const known =
+    told.map((one) => one.code).find((code) => WHY.request_photos?.includes(code)) ??
+    (papers ? 'page_missing' : undefined);
   const codes = item.reasons;
   const guess =
     known ??

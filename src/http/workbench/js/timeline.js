@@ -1,7 +1,7 @@
 // Everything that happened to a case, and what follows from it: what is open, what was promised.
 import { h, icon } from './dom.js';
 import { ago, moment, shownMoney } from './format.js';
-import { name, t } from './i18n.js';
+import { name, say, t } from './i18n.js';
 
 /** @typedef {import('./types.js').Case} Case */
 /** @typedef {import('./types.js').Step} Step */
@@ -87,6 +87,7 @@ export function brief(item) {
   const first = steps.findLast((step) => step.kind === 'decided' && step.verdict === 'approve');
   const notes = steps.filter((step) => step.kind === 'noted' || step.kind === 'escalated');
   const claim = item.claim;
+  const needs = item.result.completeness?.needs ?? [];
   return h(
     'dl',
     { class: 'brief' },
@@ -103,6 +104,27 @@ export function brief(item) {
         : t('brief.asked_nothing', { name: claim?.insured?.name ?? '–' }),
       ` · ${ago(item.submitted_at)}`,
     ),
+    needs.length > 0 && [
+      h('dt', {}, t('brief.papers')),
+      h(
+        'dd',
+        {},
+        h(
+          'ul',
+          { class: 'plain' },
+          needs.map((need) =>
+            h(
+              'li',
+              { class: need.met ? '' : 'bad' },
+              icon(need.met ? 'check' : 'cross'),
+              ' ',
+              say(need.message),
+              need.met ? null : ` – ${t('brief.missing')}`,
+            ),
+          ),
+        ),
+      ),
+    ],
     item.appeal && [h('dt', {}, t('case.appeal')), h('dd', {}, t('brief.appeal'))],
     asked && [
       h('dt', {}, t('brief.promised')),

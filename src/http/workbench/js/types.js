@@ -23,9 +23,11 @@
 /** @typedef {{ id: string, status: string, claim: { id: string }, created_at: string, decided_at?: string,
  *   decision?: 'auto_approve'|'human_review', reasons?: Reason[], documents?: Doc[],
  *   risk?: { probability_wrong_approval: number, limit: number|null, contributions: Record<string, number>[] }|null,
- *   versions?: Record<string, any>, timing_ms?: Record<string, number>, evidence_sha256?: string }} Result */
+ *   versions?: Record<string, any>, timing_ms?: Record<string, number>, evidence_sha256?: string,
+ *   completeness?: { type: string, needs: Need[] } }} Result */
+/** @typedef {{ any_of: string[], message: Message, documents: number[], met: boolean }} Need */
 /** @typedef {{ id: string, insured?: { name: string, id_number?: string },
- *   policy?: { number: string, from?: string, to?: string }, amount?: string, currency?: string }} Claim */
+ *   policy?: { number: string, from?: string, to?: string }, amount?: string, currency?: string, type?: string }} Claim */
 /** @typedef {'open'|'held'|'second'|'waiting'|'closed'} CaseState */
 /** @typedef {{ document: number, field: string, from?: string|null, to: string }} Corrected */
 /** @typedef {{ n: number, at: string, by: string|null, kind: string, verdict?: string|null, note?: string|null,
