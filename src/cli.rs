@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod config;
 mod doctor;
 mod erase;
 mod eval;
@@ -48,6 +49,9 @@ const STYLES: Styles = Styles::styled()
 
 Exit status: 0 done, 1 something could not be done or did not hold, 2 wrong usage.")]
 pub struct Cli {
+    /// Settings that neither the command line nor the environment gives, in TOML: the long options of `serve`
+    #[arg(long, value_name = "FILE", env = "CLAIMLENS_CONFIG", global = true)]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -82,6 +86,18 @@ pub fn log_filter(level: &str) -> EnvFilter {
 const SILENT: [&str; 3] = ["object_store", "ureq", "ureq_proto"];
 
 impl Cli {
+    /// Reads the command line, the environment and the file of settings; tells what is wrong and ends the program if
+    /// anything is.
+    pub fn read() -> Self {
+        match config::with_file(std::env::args_os().collect()) {
+            Ok(arguments) => Self::parse_from(arguments),
+            Err(faults) => {
+                faults.iter().for_each(|fault| complain(fault));
+                std::process::exit(2)
+            }
+        }
+    }
+
     /// What to log when `RUST_LOG` is not set.
     pub fn default_log(&self) -> &'static str {
         match self.command {

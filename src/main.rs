@@ -1,6 +1,5 @@
 //! Parses the command line, starts tracing, calls `cli`; nothing else.
 
-use clap::Parser;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -15,7 +14,7 @@ const SETTINGS: [(&str, &str); 3] =
 
 fn main() -> ExitCode {
     start_again_with_settings();
-    let cli = claimlens::cli::Cli::parse();
+    let cli = claimlens::cli::Cli::read();
     // Standard output belongs to results; the log goes to standard error. RUST_LOG says how much of it.
     let level = std::env::var("RUST_LOG").ok().filter(|level| !level.is_empty());
     let level = claimlens::cli::log_filter(level.as_deref().unwrap_or(cli.default_log()));

@@ -163,6 +163,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     // A thread for its deep stack, joined where it is started; its callbacks must be shareable, so their notes are atomic.
     ("vision/pdf.rs", &["hayro", "flate2", "std::thread", "std::sync::atomic"]),
     ("decision/policy.rs", &["toml"]),
+    ("cli/config.rs", &["toml"]),
     ("service/access.rs", &["governor"]),
     // Compresses the pages once.
     ("http/workbench.rs", &["flate2"]),
@@ -179,7 +180,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     // The log's own key, made once.
     ("store/log.rs", &["rand"]),
     // The one place where content is sealed.
-    ("store/vault.rs", &["ring", "rand"]),
+    ("store/vault.rs", &["ring", "rand", "lz4_flex"]),
     ("cli/witness.rs", &["ureq"]),
     ("specimen/camera.rs", &["jpeg_encoder"]),
 ];
