@@ -23,6 +23,7 @@ pub mod issuers;
 mod keys;
 mod known;
 mod metrics;
+mod mock;
 mod notify;
 mod pack;
 pub mod pictures;
@@ -57,7 +58,7 @@ pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
 pub use review::{ClaimReview, ReviewRefusal, ReviewTerms};
-pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, decide_stateless};
+pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, build, decide_stateless};
 
 use crate::decision::{Policy, policy::PolicyError};
 use crate::domain::result::{Timing, result_json};
@@ -124,6 +125,15 @@ pub enum ServiceError {
     /// There are records, but no photos beside them.
     #[error("there is no folder of photos beside the records: name the place with --photos, or put the folder back")]
     PhotosElsewhere,
+    /// The records hold made-up decisions and real ones are to be made, or the other way round.
+    #[error("{}", match records {
+        true => "these records hold made-up decisions: real claims need records of their own, so name another place with --data",
+        false => "these records hold real decisions: made-up claims need records of their own, so name another place with --data",
+    })]
+    MadeUp {
+        /// Whether those in the records are made up.
+        records: bool,
+    },
     /// No reader could be loaded.
     #[error("the readers do not load: {0}")]
     Readers(ReadError),
@@ -232,6 +242,8 @@ pub struct ServiceConfig {
     pub reach: Reach,
     /// By which rules people review.
     pub reviews: ReviewTerms,
+    /// Whether photos are not read, and decisions made up after the amounts asked for. Not by default.
+    pub made_up: bool,
 }
 
 impl ServiceConfig {
@@ -257,6 +269,7 @@ impl ServiceConfig {
             open_to_all: false,
             reach,
             reviews,
+            made_up: false,
         }
     }
 }
@@ -421,6 +434,7 @@ struct Inner {
     reviews: ReviewTerms,
     started: AtomicBool,
     closing: AtomicBool,
+    made_up: bool,
 }
 
 /// A claim as it is shown.
@@ -456,13 +470,17 @@ impl Service {
     /// If any of the three does not work.
     pub async fn open(config: ServiceConfig) -> Result<Self, ServiceError> {
         let policy = config.policy.as_deref().map(Policy::parse).transpose()?;
+        let load_reader = if config.made_up { mock::load_reader() } else { config.load_reader };
         let readers = match config.role {
             Role::Api => None,
-            Role::Worker | Role::All => Some(ReaderPool::load(config.load_reader, config.work.readers).await?),
+            Role::Worker | Role::All => Some(ReaderPool::load(load_reader, config.work.readers).await?),
         };
         let records = Records::open(config.place).await?;
         if let Err(error) = records.unlocked() {
             tracing::error!(%error, "no claims are accepted or decided, and none can be read");
+        }
+        if records.unlocked().is_ok() {
+            mock::refuse(&records, config.made_up).await?;
         }
         records.take_up(policy.as_ref()).await?;
         Ok(Self(Arc::new(Inner {
@@ -492,6 +510,7 @@ impl Service {
             open_to_all: config.open_to_all,
             reach: config.reach,
             reviews: config.reviews,
+            made_up: config.made_up,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))

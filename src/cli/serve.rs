@@ -82,6 +82,11 @@ pub struct ServeArgs {
     /// Photos a day, of UTC, that an API key without a limit of its own may send [default: no limit]
     #[arg(long, value_name = "N", env = "CLAIMLENS_KEY_PHOTOS_A_DAY", help_heading = "Limits")]
     key_photos_a_day: Option<u32>,
+    /// For trying out an app: read no photo, and make decisions up after the last two digits of the amount asked for (00
+    /// is approved, 01 altered, 02 repeated, 03 another's, 04 blurred, 05 unreadable, 06 no known paper, 07 a failure, 08 too
+    /// old, 09 slow). Needs records of its own
+    #[arg(long)]
+    sandbox_claims: bool,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -121,6 +126,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.issuers = args.issuers.issuers()?;
     config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
     config.open_to_all = args.open;
+    config.made_up = args.sandbox_claims;
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
@@ -142,6 +148,9 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         let is_open = service.is_open().await?;
         if let Err(error) = service.records().unlocked() {
             complain(&format!("no claims are accepted, decided or shown: {error}"));
+        }
+        if args.sandbox_claims {
+            complain("decisions are made up: no photo is read (--sandbox-claims)");
         }
         let waiting = service.start().await?;
         if waiting > 0 {
@@ -176,6 +185,7 @@ async fn refuse_open(args: &ServeArgs, place: &Place) -> Result<()> {
 async fn open(config: ServiceConfig) -> Result<Service> {
     Service::open(config).await.map_err(|e| match e {
         ServiceError::PolicyAct(refusal) => usage(refusal.to_string()),
+        ServiceError::MadeUp { .. } => usage(e.to_string()),
         other => other.into(),
     })
 }

@@ -114,9 +114,10 @@ fn told(error: &ServiceError) -> String {
         ServiceError::NotFound => "there is no such claim, photo, picture or webhook",
         ServiceError::Busy => "too much work is waiting; try again later",
         ServiceError::Closing => "the service is shutting down",
-        ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::PhotosElsewhere => {
-            "records cannot be read or written at present"
-        }
+        ServiceError::Store(_)
+        | ServiceError::Files(_)
+        | ServiceError::PhotosElsewhere
+        | ServiceError::MadeUp { .. } => "records cannot be read or written at present",
         ServiceError::Readers(_) => "photos cannot be read at present",
         ServiceError::Policy(_) | ServiceError::PolicyAct(_) | ServiceError::Internal(_) => {
             "this is a fault of the service"
@@ -237,9 +238,12 @@ impl ApiError {
             },
             Self::Service(ServiceError::Busy) => (503, "busy"),
             Self::Service(ServiceError::Closing) => (503, "closing"),
-            Self::Service(ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::PhotosElsewhere) => {
-                (503, "store_unavailable")
-            }
+            Self::Service(
+                ServiceError::Store(_)
+                | ServiceError::Files(_)
+                | ServiceError::PhotosElsewhere
+                | ServiceError::MadeUp { .. },
+            ) => (503, "store_unavailable"),
             Self::Service(ServiceError::Readers(_)) => (503, "readers_unavailable"),
             Self::Service(ServiceError::Policy(_) | ServiceError::PolicyAct(_) | ServiceError::Internal(_)) => {
                 (500, "internal")

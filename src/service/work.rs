@@ -7,6 +7,7 @@
 //! comes; should it come to life again, the store refuses its decision.
 
 use super::intake::{Submission, documents};
+use super::mock::Scene;
 use super::policy::Rules;
 use super::waiting::POLL;
 use super::{Issuers, Service, ServiceError, gate, off_thread, pictures};
@@ -466,6 +467,11 @@ impl Service {
             Err(why) => unread(job, why.to_owned()),
         };
         // Before the write lock is taken: a verifier may take its time.
+        let scene = self.0.made_up.then(|| Scene::of(job.claim.as_ref()));
+        if let Some(scene) = &scene {
+            scene.write(&mut read.readings, &stateless_facts(Timestamp::now()).today);
+            tokio::time::sleep(scene.takes()).await;
+        }
         let (service, readings) = (self.clone(), read.readings);
         let asked = off_thread(move || (service.0.issuers.look_up(&readings), readings)).await;
         let (issuers, readings) = asked?;
@@ -487,6 +493,9 @@ impl Service {
         facts.issuers = issuers;
         facts.repeats = decision.repeats(&read.readings).await?;
         facts.failures = std::mem::take(&mut read.failures);
+        if let Some(scene) = &scene {
+            scene.tell(&mut facts);
+        }
         let rules = Rules::at(&self.0.policies, &mut decision.policies(), &decided_at).await?;
         let policy = &*rules.policy;
         facts.gate = gate::settle(&mut decision.gate(), policy, &decided_at).await?.state;
