@@ -4,9 +4,9 @@ use super::Shared;
 use super::access::Who;
 use super::actor::Caller;
 use super::error::{ApiError, Problem};
-use super::form;
 use super::schema::ClaimResult;
-use crate::domain::{ClaimId, Decision, Tenant};
+use super::{fhir, form};
+use crate::domain::{ClaimId, ContentHash, Decision, Tenant};
 use crate::service::{ClaimReview, ClaimState, ClaimView, Guidance, ReadOf, Related, ServiceError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -23,7 +23,7 @@ const LONGEST_WAIT: u64 = 60;
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the form to OpenAPI; `form` reads it")]
 pub struct ClaimForm {
-    /// Exactly one part, JSON.
+    /// Exactly one part, JSON; or a `Claim` of FHIR R4, of which README.md tells what is taken.
     claim: crate::domain::Claim,
     /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
     #[schema(value_type = Vec<String>, format = Binary)]
@@ -145,6 +145,32 @@ pub struct RelatedList {
 }
 
 impl ClaimAnswer {
+    pub(super) fn name(&self) -> &str {
+        self.id.as_str()
+    }
+
+    pub(super) fn outside_id(&self) -> Option<&str> {
+        self.claim.as_ref().map(|claim| claim.id.as_str())
+    }
+
+    pub(super) fn status(&self) -> ClaimState {
+        self.status
+    }
+
+    /// When it was decided, or else came in.
+    pub(super) fn last_changed(&self) -> &str {
+        self.decided_at.as_deref().unwrap_or(&self.created_at)
+    }
+
+    pub(super) fn review(&self) -> Option<&ClaimReview> {
+        self.review.as_ref()?.as_ref()
+    }
+
+    /// The members of the result, none while it waits.
+    pub(super) fn result(&self) -> Value {
+        Value::Object(self.result.clone())
+    }
+
     /// With all members.
     pub(super) fn whole(view: ClaimView) -> Self {
         Self::of(view, |_| true)
@@ -178,7 +204,9 @@ impl ClaimAnswer {
     post, path = "/v1/claims", tag = "claims",
     request_body(content = ClaimForm, content_type = "multipart/form-data"),
     params(
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 60; default 10"),
+        ("Prefer" = Option<String>, Header,
+            description = "`wait=N`: wait up to N seconds, at most 60; default 10. `respond-async`: do not wait"),
+        ("Accept" = Option<String>, Header, description = "`application/fhir+json` for a `ClaimResponse` of FHIR R4"),
         ("Idempotency-Key" = Option<String>, Header,
             description = "1 to 255 visible ASCII characters. A request repeated with its key and the same claim and \
                            photos is answered with the claim of the first. Keys do not expire, and each tenant has \
@@ -207,31 +235,76 @@ pub async fn submit(
     let submission = form::read(request.headers(), payload, service.intake_limits()).await?;
     who.count_photos(&service, submission.photos.len()).await?;
     let id = service.submit(ticket, submission).await?;
-    service.wait(&id, Duration::from_secs(wait_seconds(&request))).await;
+    service.wait(&id, Duration::from_secs(wait_seconds(&request, WAIT))).await;
     let view = service.get(&id).await?;
     let location = format!("/v1/claims/{id}");
     let mut response = match view.state {
         ClaimState::Processing => HttpResponse::Accepted(),
         ClaimState::Decided | ClaimState::Failed | ClaimState::Erased => HttpResponse::Ok(),
     };
-    Ok(response.insert_header((header::LOCATION, location)).json(ClaimAnswer::whole(view)))
+    let (media_type, body) = body(&request, ClaimAnswer::whole(view))?;
+    Ok(response.insert_header((header::LOCATION, location)).content_type(media_type).body(body))
+}
+
+/// An answer in the form that was asked for.
+fn body(request: &HttpRequest, claim: ClaimAnswer) -> Result<(&'static str, Vec<u8>), ApiError> {
+    let accepted = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
+    let (media_type, body) = match accepted.into_iter().any(|accepted| accepted.contains(fhir::MEDIA_TYPE)) {
+        true => (fhir::MEDIA_TYPE, serde_json::to_vec(&fhir::response_of(&claim))),
+        false => ("application/json", serde_json::to_vec(&claim)),
+    };
+    Ok((media_type, body.map_err(|_| ServiceError::Internal("a claim as JSON"))?))
 }
 
 /// Look at a claim
+///
+/// Waits for the decision only if asked to.
 #[utoipa::path(
     get, path = "/v1/claims/{id}", tag = "claims",
-    params(("id" = String, Path, description = "Name of the claim here")),
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait for the decision up to N seconds, at most 60"),
+        ("Accept" = Option<String>, Header, description = "`application/fhir+json` for a `ClaimResponse` of FHIR R4"),
+        ("If-None-Match" = Option<String>, Header, description = "ETag of the claim as seen before"),
+    ),
     responses(
-        (status = 200, description = "the claim as it stands", body = ClaimAnswer),
+        (status = 200, description = "the claim as it stands; its ETag changes with it", body = ClaimAnswer),
+        (status = 304, description = "it is as it was"),
         (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "`claim_erased`: its content was erased", body = Problem,
             content_type = "application/problem+json"),
     )
 )]
-pub async fn get(path: web::Path<String>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
-    let view = service.get(&parse_id(&path)?).await?;
+pub async fn get(
+    request: HttpRequest,
+    path: web::Path<String>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let mut view = service.get(&parse_id(&path)?).await?;
+    let wait = wait_seconds(&request, 0);
+    if view.state == ClaimState::Processing && wait > 0 {
+        service.wait(&view.id, Duration::from_secs(wait)).await;
+        view = service.get(&view.id).await?;
+    }
     service.note_read(&caller.0, ReadOf::Claim, [&view.id])?;
-    Ok(HttpResponse::Ok().json(ClaimAnswer::whole(view)))
+    let (media_type, body) = body(&request, ClaimAnswer::whole(view))?;
+    Ok(tagged(&request, media_type, body))
+}
+
+/// An answer with its ETag, or that it is what the client has.
+pub(super) fn tagged(request: &HttpRequest, media_type: &'static str, body: Vec<u8>) -> HttpResponse {
+    let tag = format!("\"{}\"", &ContentHash::of(&body).to_string()[..32]);
+    if is_known(request, &tag) {
+        return HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish();
+    }
+    HttpResponse::Ok().insert_header((header::ETAG, tag)).content_type(media_type).body(body)
+}
+
+/// Whether the client says that it has what bears this tag.
+fn is_known(request: &HttpRequest, tag: &str) -> bool {
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag))
 }
 
 /// List claims, newest first
@@ -284,19 +357,19 @@ pub(super) fn parse_id(text: &str) -> Result<ClaimId, ApiError> {
     text.parse().map_err(|_| ServiceError::NotFound.into())
 }
 
-/// `wait=N` among the preferences (RFC 7240). One that cannot be understood is ignored, as that RFC asks.
-fn wait_seconds(request: &HttpRequest) -> u64 {
-    request
-        .headers()
-        .get_all("prefer")
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','))
-        .find_map(|p| {
-            let (name, value) = p.split(';').next()?.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').parse().ok())?
-        })
-        .unwrap_or(WAIT)
-        .min(LONGEST_WAIT)
+/// How long to wait by the preferences (RFC 7240): `wait=N`, or not at all for `respond-async` alone, or `default`. What cannot
+/// be understood is ignored, as that RFC asks.
+fn wait_seconds(request: &HttpRequest, default: u64) -> u64 {
+    let all = || {
+        let values = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).filter_map(|one| one.split(';').next())
+    };
+    let seconds = all().find_map(|one| {
+        let (name, value) = one.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').parse().ok())?
+    });
+    let at_once = || all().any(|one| one.trim().eq_ignore_ascii_case("respond-async"));
+    seconds.unwrap_or_else(|| if at_once() { 0 } else { default }).min(LONGEST_WAIT)
 }
 
 #[cfg(test)]
@@ -306,9 +379,11 @@ mod tests {
 
     #[test]
     fn preferences_are_understood_or_ignored() {
-        let wait = |v: &str| wait_seconds(&TestRequest::default().insert_header(("Prefer", v)).to_http_request());
+        let wait = |v: &str| wait_seconds(&TestRequest::default().insert_header(("Prefer", v)).to_http_request(), WAIT);
         assert_eq!(wait("wait=3"), 3);
         assert_eq!(wait("respond-async, Wait = 0"), 0);
+        assert_eq!(wait("respond-async"), 0);
+        assert_eq!(wait("respond-async, wait=7"), 7);
         assert_eq!(wait("wait=3600"), 60);
         assert_eq!(wait("wait=soon"), 10);
         assert_eq!(wait("handling=lenient"), 10);

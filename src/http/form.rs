@@ -217,6 +217,12 @@ impl From<PayloadError> for Fault {
 }
 
 fn parse_claim(bytes: &[u8]) -> Result<Claim, ApiError> {
+    // A claim of our own form has no member of that name.
+    if let Ok(json) = serde_json::from_slice(bytes)
+        && let Some(claim) = fhir::claim_of(&json)
+    {
+        return claim.map_err(|why| Refusal::ClaimInvalid(why).into());
+    }
     Claim::from_json(bytes).map_err(|e| match e.classify() {
         // Well-formed, but not a claim: an unknown, missing or repeated member, or one of another type.
         serde_json::error::Category::Data => Refusal::ClaimInvalid(without_values(&e.to_string())).into(),

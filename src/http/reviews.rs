@@ -2,14 +2,14 @@
 
 use super::Shared;
 use super::actor::Caller;
-use super::claims::{ClaimAnswer, parse_id};
+use super::claims::{ClaimAnswer, parse_id, tagged};
 use super::error::{ApiError, Problem};
 use super::form;
 use crate::domain::review::{CaseState, CaseVerdict};
-use crate::domain::{ClaimId, ContentHash, Fen};
+use crate::domain::{ClaimId, Fen};
 use crate::service::review::{Ask, CaseView, QueueAsk, QueueOrder, QueuePage, ReviewRefusal, Ruling};
 use crate::service::{ReadOf, ServiceError};
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
@@ -192,13 +192,11 @@ pub async fn queue(
         other => other.into(),
     })?;
     let body = serde_json::to_vec(&page).map_err(|_| ServiceError::Internal("a page of the queue"))?;
-    let tag = format!("\"{}\"", &ContentHash::of(&body).to_string()[..32]);
-    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
-        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
+    let answer = tagged(&request, "application/json", body);
+    if answer.status() != StatusCode::NOT_MODIFIED {
+        service.note_read(&caller.0, ReadOf::List, page.cases.iter().map(|case| &case.id))?;
     }
-    service.note_read(&caller.0, ReadOf::List, page.cases.iter().map(|case| &case.id))?;
-    Ok(HttpResponse::Ok().insert_header((header::ETAG, tag)).content_type("application/json").body(body))
+    Ok(answer)
 }
 
 /// Look at a case

@@ -1,0 +1,227 @@
+//! Claims as FHIR R4 (4.0.1) has them: a `Claim` taken in, a `ClaimResponse` given out.
+//!
+//! What is taken of a `Claim`, and all else is passed over, as FHIR asks of readers: `identifier`, the name and identifier of
+//! `patient`, number and period of the first `insurance`'s coverage (either may be contained or told in place), `total`, and of
+//! `subType` or `type` what it is for.
+
+use super::claims::ClaimAnswer;
+use crate::domain::evidence::{Insured, PolicyTerm};
+use crate::domain::{Claim, Decision};
+use crate::service::ClaimState;
+use crate::service::review::ReviewState;
+use serde_json::{Value, json};
+
+/// The media type of FHIR's JSON.
+pub const MEDIA_TYPE: &str = "application/fhir+json";
+
+/// The claim in a FHIR resource; `None` if it is none, but a claim of our own form.
+///
+/// # Errors
+/// Names the element and the form it must have.
+pub fn claim_of(json: &Value) -> Option<Result<Claim, String>> {
+    let resource = json.get("resourceType")?;
+    Some(match resource.as_str() {
+        Some("Claim") => taken(json),
+        _ => Err("`resourceType` must be \"Claim\"".to_owned()),
+    })
+}
+
+fn taken(claim: &Value) -> Result<Claim, String> {
+    let id =
+        text(&claim["identifier"][0]["value"]).ok_or("`identifier` must hold a `value`, your name for the claim")?;
+    let patient = resolved(claim, &claim["patient"]);
+    let name = text(&patient["name"][0]["text"]).or_else(|| full_name(&patient["name"][0])).or_else(|| {
+        let display = &claim["patient"]["display"];
+        text(display)
+    });
+    let id_number = text(&patient["identifier"][0]["value"]).or_else(|| text(&claim["patient"]["identifier"]["value"]));
+    let coverage = resolved(claim, &claim["insurance"][0]["coverage"]);
+    let number = text(&coverage["subscriberId"])
+        .or_else(|| text(&coverage["identifier"][0]["value"]))
+        .or_else(|| text(&claim["insurance"][0]["coverage"]["identifier"]["value"]));
+    let total = &claim["total"];
+    Ok(Claim {
+        id,
+        claim_type: claim_type(claim),
+        insured: name.map(|name| Insured { name, id_number }),
+        policy: number.map(|number| PolicyTerm {
+            number,
+            from: text(&coverage["period"]["start"]).map(day),
+            to: text(&coverage["period"]["end"]).map(day),
+        }),
+        amount: if total["value"].is_null() { None } else { Some(amount(&total["value"])?) },
+        currency: text(&total["currency"]),
+    })
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// A date, or the day of a date with a time.
+fn day(text: String) -> String {
+    text.split('T').next().unwrap_or_default().to_owned()
+}
+
+fn full_name(name: &Value) -> Option<String> {
+    let family = name["family"].as_str().unwrap_or_default();
+    let given: Vec<&str> = name["given"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    // As Chinese names are written; others have a space.
+    let join = if family.is_ascii() { " " } else { "" };
+    let whole = [given.join(join), family.to_owned()];
+    let whole = if family.is_ascii() { whole } else { [family.to_owned(), given.join(join)] };
+    let whole = whole.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(join);
+    (!whole.is_empty()).then_some(whole)
+}
+
+/// What a reference names, if it is contained in the claim.
+fn resolved<'a>(claim: &'a Value, reference: &'a Value) -> &'a Value {
+    let id = reference["reference"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    let contained = claim["contained"].as_array().into_iter().flatten();
+    contained.into_iter().find(|one| id.is_some() && one["id"].as_str() == id).unwrap_or(&Value::Null)
+}
+
+/// A FHIR decimal as a decimal with two digits.
+fn amount(value: &Value) -> Result<String, String> {
+    let wrong = || "`total.value` must be a number of at most two decimals such as 993.54".to_owned();
+    let number = value.as_number().ok_or_else(wrong)?.to_string();
+    let (whole, cents) = number.split_once('.').unwrap_or((&number, ""));
+    if cents.len() > 2 || !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(wrong());
+    }
+    Ok(format!("{whole}.{cents:0<2}"))
+}
+
+/// What it is for, where the codes say so: `inpatient` and `outpatient` of a claim's sub-type, `pharmacy` of its type.
+fn claim_type(claim: &Value) -> Option<String> {
+    let codes = |of: &str| {
+        let coding = claim[of]["coding"].as_array().cloned().unwrap_or_default();
+        coding.iter().filter_map(|one| text(&one["code"])).collect::<Vec<_>>()
+    };
+    let known = |code: &String| ["inpatient", "outpatient", "pharmacy"].contains(&code.as_str());
+    codes("subType").into_iter().chain(codes("type")).find(known)
+}
+
+/// A claim as a `ClaimResponse`. It says what was decided and why, and no sums: those are the insurer's.
+pub fn response_of(claim: &ClaimAnswer) -> Value {
+    let review = claim.review().map(|review| review.state);
+    let decision = claim.result()["decision"].as_str();
+    let approved = decision == Some(Decision::AutoApprove.as_str());
+    let outcome = match (claim.status(), review) {
+        (ClaimState::Processing, _) => "queued",
+        (_, Some(ReviewState::Decided)) => "complete",
+        (_, None) if approved => "complete",
+        _ => "queued",
+    };
+    let reasons = claim.result()["reasons"].as_array().cloned().unwrap_or_default();
+    let note = |reason: &Value, language: &str| {
+        json!({
+            "type": "display",
+            "text": reason["message"][language],
+            "language": { "coding": [{ "system": "urn:ietf:bcp:47", "code": language }] },
+        })
+    };
+    let mut notes: Vec<Value> =
+        reasons.iter().flat_map(|reason| ["en", "zh"].map(|language| note(reason, language))).collect();
+    notes.iter_mut().zip(1..).for_each(|(note, n)| note["number"] = json!(n));
+    let mut extensions: Vec<Value> = decision
+        .map(|decision| json!({ "url": "urn:claimlens:decision", "valueCode": decision }))
+        .into_iter()
+        .collect();
+    extensions
+        .extend(reasons.iter().map(|reason| json!({ "url": "urn:claimlens:reason", "valueCode": reason["code"] })));
+    let mut response = json!({
+        "resourceType": "ClaimResponse",
+        "id": claim.name().replace('_', "-"),
+        "identifier": [{ "system": "urn:claimlens:claim", "value": claim.name() }],
+        "status": "active",
+        "type": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/claim-type", "code": "institutional" }] },
+        "use": "claim",
+        "patient": { "display": "the claim's patient" },
+        "created": claim.last_changed(),
+        "insurer": { "display": "claimlens" },
+        "outcome": outcome,
+    });
+    if let Some(id) = claim.outside_id() {
+        response["request"] = json!({ "type": "Claim", "identifier": { "value": id } });
+    }
+    for (name, list) in [("extension", extensions), ("processNote", notes)] {
+        if !list.is_empty() {
+            response[name] = Value::Array(list);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Value {
+        json!({
+            "resourceType": "Claim",
+            "status": "active",
+            "contained": [
+                { "resourceType": "Patient", "id": "p", "identifier": [{ "value": "11010519491231002X" }],
+                  "name": [{ "family": "郑", "given": ["试例"] }] },
+                { "resourceType": "Coverage", "id": "c", "subscriberId": "P-1",
+                  "period": { "start": "2026-01-01", "end": "2026-12-31T23:59:59Z" } },
+            ],
+            "identifier": [{ "system": "urn:app", "value": "A-1" }],
+            "type": { "coding": [{ "code": "institutional" }] },
+            "subType": { "coding": [{ "code": "inpatient" }] },
+            "use": "claim",
+            "patient": { "reference": "#p" },
+            "created": "2026-05-12",
+            "insurance": [{ "sequence": 1, "focal": true, "coverage": { "reference": "#c" } }],
+            "total": { "value": 644.1, "currency": "CNY" },
+        })
+    }
+
+    #[test]
+    fn a_claim_is_taken_from_its_elements() {
+        let claim = claim_of(&example()).unwrap().unwrap();
+        let wanted = json!({
+            "id": "A-1", "type": "inpatient", "insured": { "name": "郑试例", "id_number": "11010519491231002X" },
+            "policy": { "number": "P-1", "from": "2026-01-01", "to": "2026-12-31" }, "amount": "644.10", "currency": "CNY",
+        });
+        assert_eq!(serde_json::to_value(&claim).unwrap(), wanted);
+        let least = json!({ "resourceType": "Claim", "identifier": [{ "value": "A-2" }] });
+        let least = claim_of(&least).unwrap().unwrap();
+        assert_eq!(serde_json::to_value(&least).unwrap(), json!({ "id": "A-2" }));
+        let mut told_in_place = example();
+        told_in_place["patient"] = json!({ "display": "Ann Lee", "identifier": { "value": "X1" } });
+        told_in_place["insurance"][0]["coverage"] = json!({ "identifier": { "value": "P-9" } });
+        let claim = claim_of(&told_in_place).unwrap().unwrap();
+        assert_eq!(claim.insured.unwrap().name, "Ann Lee");
+        assert_eq!(claim.policy.unwrap().number, "P-9");
+        let western = json!({ "family": "Lee", "given": ["Ann", "B."] });
+        assert_eq!(full_name(&western).as_deref(), Some("Ann B. Lee"));
+    }
+
+    #[test]
+    fn what_is_wrong_names_its_element() {
+        for (spoil, element) in [
+            (json!({ "resourceType": "Patient" }), "`resourceType`"),
+            (json!({ "resourceType": "Claim" }), "`identifier`"),
+            (
+                json!({ "resourceType": "Claim", "identifier": [{ "value": "1" }], "total": { "value": 1.234 } }),
+                "`total.value`",
+            ),
+            (
+                json!({ "resourceType": "Claim", "identifier": [{ "value": "1" }], "total": { "value": "1.20" } }),
+                "`total.value`",
+            ),
+            (
+                json!({ "resourceType": "Claim", "identifier": [{ "value": "1" }], "total": { "value": -1 } }),
+                "`total.value`",
+            ),
+        ] {
+            assert!(claim_of(&spoil).unwrap().unwrap_err().starts_with(element), "{spoil}");
+        }
+        assert!(claim_of(&json!({ "id": "A-1" })).is_none(), "a claim of our own form");
+        for (value, wanted) in [(json!(5), "5.00"), (json!(0.5), "0.50"), (json!(12.34), "12.34")] {
+            assert_eq!(amount(&value).as_deref(), Ok(wanted));
+        }
+    }
+}
