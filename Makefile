@@ -17,7 +17,7 @@ EVAL_ARGS ?=
 PICTURES ?=
 LOAD_ARGS ?=
 
-.PHONY: help build setup demo test test-workbench screenshots lint serve bench flame bench-peers bench-load faults golden eval clean-data
+.PHONY: help build setup demo test test-workbench screenshots lint serve bench flame bench-peers bench-load faults fuzz golden eval clean-data
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -70,6 +70,9 @@ faults: build ## tamper with records, break and kill the service, cut the power,
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/power.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/full.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/faults/postgres.py
+
+fuzz: setup ## feed what reads strangers' bytes with made-up ones, each target for MINUTES (10)
+	./scripts/fuzz.sh $(or $(MINUTES),10)
 
 golden: build ## read the samples anew into tests/fixtures/golden; git diff tells what is read or decided otherwise
 	rm -rf tests/fixtures/golden
