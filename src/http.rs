@@ -12,6 +12,7 @@ mod docs;
 mod documents;
 mod erase;
 mod error;
+mod fhir;
 mod form;
 mod gate;
 mod ops;
