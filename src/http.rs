@@ -62,6 +62,7 @@ use utoipa::OpenApi;
         reviews::note,
         reviews::undo,
         reviews::appeal,
+        reviews::withdraw,
         reviews::photos,
         audit::checkpoint,
         audit::key,
@@ -106,6 +107,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/claims/{id}/outcome").post(gate::outcome))
         .service(resource("/v1/claims/{id}/erase").post(erase::erase))
         .service(resource("/v1/claims/{id}/appeal").post(reviews::appeal))
+        .service(resource("/v1/claims/{id}/withdraw").post(reviews::withdraw))
         .service(resource("/v1/claims/{id}/photos").post(reviews::photos))
         .service(resource("/v1/claims/{id}/related").get(claims::related))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))

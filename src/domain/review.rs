@@ -99,6 +99,8 @@ steps! {
     Noted "noted" "review_noted";
     /// The insured person does not agree.
     Appealed "appealed" "claim_appealed";
+    /// The insured person takes the claim back.
+    Withdrawn "withdrawn" "claim_withdrawn";
     /// Photos were asked for.
     PhotosAsked "photos_asked" "photos_asked";
     /// Photos came.
@@ -259,6 +261,8 @@ pub struct Case {
     /// Whether only a person may close it: an earlier photo was left out, so that what spoke against it no longer counts,
     /// or photos came before the request for them stood.
     pub watched: bool,
+    /// Whether the insured person took the claim back: then nothing opens it again.
+    pub withdrawn: bool,
     /// The last verdict, if it can be taken back.
     pub undoable: Option<Undoable>,
     /// Who approved first.
@@ -366,6 +370,7 @@ impl Case {
             settles: at,
             reading: false,
             watched: false,
+            withdrawn: false,
             undoable: None,
             first: None,
             ruled: BTreeSet::new(),
@@ -384,7 +389,11 @@ impl Case {
         match (&event.act, case) {
             (Act::Held, None) => Some(Self::opened(at)),
             (Act::Approved | Act::Erased, None) => None,
-            (Act::Step(step), None) => (step.kind == StepKind::Appealed).then(|| Self::appealed(at, None)),
+            (Act::Step(step), None) => match step.kind {
+                StepKind::Appealed => Some(Self::appealed(at, None)),
+                StepKind::Withdrawn => Some(Self::opened(at).withdrawn(at)),
+                _ => None,
+            },
             (Act::Held, Some(case)) => Some(case.decided_anew(at, false)),
             (Act::Approved, Some(case)) => Some(case.decided_anew(at, true)),
             (Act::Erased, Some(mut case)) => {
@@ -403,8 +412,16 @@ impl Case {
         }
     }
 
-    /// After a decision over added photos.
+    fn withdrawn(mut self, at: i64) -> Self {
+        self.resume(at);
+        Self { phase: Phase::Closed, withdrawn: true, verdict: None, holder: None, undoable: None, ..self }
+    }
+
+    /// After a decision over added photos, or one that came after the claim was taken back.
     fn decided_anew(mut self, at: i64, approved: bool) -> Self {
+        if self.withdrawn {
+            return Self { reading: false, ..self };
+        }
         self.resume(at);
         (self.reading, self.undoable) = (false, None);
         let by_itself = approved && !self.appeal && !self.escalated && !self.watched;
@@ -454,6 +471,7 @@ impl Case {
                 }
             }
             StepKind::Appealed => return Self::appealed(at, Some(self)),
+            StepKind::Withdrawn => return self.withdrawn(at),
             StepKind::PhotosAdded => {
                 self.watched |= step.replaces || !self.is_settled(at);
                 self.resume(at);
@@ -652,6 +670,28 @@ mod tests {
 
     fn event(at: i64, kind: StepKind, by: &str, verdict: Option<CaseVerdict>, second: bool) -> Event {
         Event { at, act: Act::Step(Step { kind, by: Some(by.to_owned()), verdict, second, replaces: false }) }
+    }
+
+    #[test]
+    fn what_is_withdrawn_stays_closed() {
+        let took_back = |at| Event { at, act: Act::Step(nobodys(StepKind::Withdrawn)) };
+        let held = |at| Event { at, act: Act::Held };
+        let approved = |at| Event { at, act: Act::Approved };
+        for events in [
+            vec![held(1), took_back(2)],
+            vec![took_back(1), held(2)],
+            vec![took_back(1), approved(2)],
+            vec![approved(1), took_back(2)],
+            vec![held(1), event(2, StepKind::Claimed, "a", None, false), took_back(3)],
+            vec![held(1), event(2, StepKind::PhotosAdded, "", None, false), took_back(3), held(4)],
+        ] {
+            let case = Case::of(&events).unwrap();
+            assert_eq!((case.state(10), case.withdrawn, case.verdict), (CaseState::Closed, true, None), "{events:?}");
+            assert!(!case.reading || events.len() < 4, "{events:?}");
+            for wish in [Wish::Claim { takeover: true }, Wish::Decide(CaseVerdict::Approve), Wish::Escalate] {
+                assert_eq!(case.take(wish, "a", 10), Err(StepRefusal::Closed));
+            }
+        }
     }
 
     fn nobodys(kind: StepKind) -> Step {

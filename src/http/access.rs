@@ -92,6 +92,7 @@ pub const TABLE: &[Rule] = &[
     rule("POST", "/v1/audit/replay", OVERSEERS, Of::Installation),
     rule("GET", "/v1/audit/entries", OVERSEERS, Of::Installation),
     rule("POST", "/v1/claims/{id}/appeal", May::Roles(&[Submitter, Admin]), Of::Claim),
+    rule("POST", "/v1/claims/{id}/withdraw", May::Roles(&[Submitter, Admin]), Of::Claim),
     rule("POST", "/v1/claims/{id}/photos", May::Roles(&[Submitter, Admin]), Of::Claim),
     rule("GET", "/v1/reviews", May::Roles(&[Reviewer, Admin]), Of::Seen),
     rule("POST", "/v1/reviews/next", May::Roles(&[Reviewer]), Of::Seen),

@@ -232,6 +232,7 @@ impl ApiError {
                 ReviewRefusal::ReasonInvalid(_) => (422, "reason_invalid"),
                 ReviewRefusal::CorrectionInvalid { .. } => (422, "correction_invalid"),
                 ReviewRefusal::ReviewOpen => (409, "review_open"),
+                ReviewRefusal::Withdrawn => (409, "claim_withdrawn"),
                 ReviewRefusal::Undecided => (409, "claim_undecided"),
                 ReviewRefusal::PhotosNotTaken => (409, "photos_not_taken"),
                 ReviewRefusal::ReplacesInvalid(_) => (422, "replaces_invalid"),

@@ -105,15 +105,16 @@ fn claim_type(claim: &Value) -> Option<String> {
 /// A claim as a `ClaimResponse`. It says what was decided and why, and no sums: those are the insurer's.
 pub fn response_of(claim: &ClaimAnswer) -> Value {
     let review = claim.review().map(|review| review.state);
-    let decision = claim.result()["decision"].as_str();
+    let result = claim.result();
+    let decision = result["decision"].as_str();
     let approved = decision == Some(Decision::AutoApprove.as_str());
     let outcome = match (claim.status(), review) {
         (ClaimState::Processing, _) => "queued",
-        (_, Some(ReviewState::Decided)) => "complete",
+        (_, Some(ReviewState::Decided | ReviewState::Withdrawn)) => "complete",
         (_, None) if approved => "complete",
         _ => "queued",
     };
-    let reasons = claim.result()["reasons"].as_array().cloned().unwrap_or_default();
+    let reasons = result["reasons"].as_array().cloned().unwrap_or_default();
     let note = |reason: &Value, language: &str| {
         json!({
             "type": "display",
@@ -134,7 +135,7 @@ pub fn response_of(claim: &ClaimAnswer) -> Value {
         "resourceType": "ClaimResponse",
         "id": claim.name().replace('_', "-"),
         "identifier": [{ "system": "urn:claimlens:claim", "value": claim.name() }],
-        "status": "active",
+        "status": if review == Some(ReviewState::Withdrawn) { "cancelled" } else { "active" },
         "type": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/claim-type", "code": "institutional" }] },
         "use": "claim",
         "patient": { "display": "the claim's patient" },

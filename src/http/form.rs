@@ -1,6 +1,7 @@
 //! Reading the multipart body: limits hold while it streams in, so that nothing over them is ever held in memory.
 
 use super::error::ApiError;
+use super::fhir;
 use crate::domain::Claim;
 use crate::service::{IntakeLimits, Refusal, Submission, Upload};
 use actix_multipart::{Field, Multipart, MultipartError};

@@ -83,7 +83,7 @@ pub struct NoteBody {
     note: String,
 }
 
-/// What an appeal says.
+/// What an appeal or a withdrawal says.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({ "note": "the second page was overlooked" }))]
@@ -464,6 +464,34 @@ pub async fn appeal(
 ) -> Result<HttpResponse, ApiError> {
     let id: ClaimId = parse_id(&path)?;
     service.appeal(&id, &caller.0, body.note.as_deref()).await?;
+    Ok(HttpResponse::Ok().json(ClaimAnswer::whole(service.get(&id).await?)))
+}
+
+/// Withdraw
+///
+/// Takes a claim back, wherever it stands: nobody looks at it any more, and nothing opens it again. What is recorded of it
+/// stays. Sent again it changes nothing.
+#[utoipa::path(
+    post, path = "/v1/claims/{id}/withdraw", tag = "claims", request_body = AppealBody,
+    params(
+        ("id" = String, Path, description = "Name of the claim here"),
+        ("X-Claimlens-Actor" = Option<String>, Header, description = "who asks: a short opaque name"),
+    ),
+    responses(
+        (status = 200, description = "the claim; `review.state` is `withdrawn`", body = ClaimAnswer),
+        (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`claim_erased`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`note_invalid`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn withdraw(
+    path: web::Path<String>,
+    body: web::Json<AppealBody>,
+    caller: Caller,
+    service: Shared,
+) -> Result<HttpResponse, ApiError> {
+    let id: ClaimId = parse_id(&path)?;
+    service.withdraw(&id, &caller.0, body.note.as_deref()).await?;
     Ok(HttpResponse::Ok().json(ClaimAnswer::whole(service.get(&id).await?)))
 }
 

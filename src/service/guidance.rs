@@ -11,7 +11,7 @@ use serde_json::Value;
 /// One thing that the claimant is told.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Guidance {
-    /// `being_read`, `accepted`, `person_looks`, `paper_missing`, `take_again`, `photos_wanted`, `ruled` or `may_appeal`; more
+    /// `being_read`, `accepted`, `person_looks`, `paper_missing`, `take_again`, `photos_wanted`, `ruled`, `withdrawn` or `may_appeal`; more
     /// may be added.
     #[schema(example = "person_looks")]
     pub code: &'static str,
@@ -45,6 +45,11 @@ pub(super) fn guidance(state: ClaimState, result: Option<&Value>, review: Option
     let mut told = Vec::new();
     match (state, review) {
         (ClaimState::Erased, _) => {}
+        (_, Some(ClaimReview { state: ReviewState::Withdrawn, .. })) => told.push(Guidance::new(
+            "withdrawn",
+            "You have withdrawn this claim. Nothing more happens with it; to claim again, send it as a new one.",
+            "您已撤回此申请，不再处理。如需再次申请，请重新提交。",
+        )),
         (ClaimState::Processing, _) => told.push(Guidance::new(
             "being_read",
             "Your photos have arrived and are being read. This usually takes a few seconds.",

@@ -396,6 +396,7 @@ fn takes_photos(file: &CaseFile, replaces: Option<usize>) -> Result<usize, Servi
     match (file.claim.state, &file.case) {
         (ClaimState::Erased, _) => return Err(ServiceError::Erased),
         (ClaimState::Processing, _) => return Err(ReviewRefusal::Undecided.into()),
+        (_, Some(case)) if case.withdrawn => return Err(ReviewRefusal::Withdrawn.into()),
         (_, Some(case)) if case.phase != Phase::Closed => {}
         _ => return Err(ReviewRefusal::PhotosNotTaken.into()),
     }

@@ -64,6 +64,9 @@ pub enum Event {
     /// The claimant does not agree.
     #[serde(rename = "claim.appealed")]
     Appealed,
+    /// The claimant took the claim back.
+    #[serde(rename = "claim.withdrawn")]
+    Withdrawn,
     /// The claim's content was erased.
     #[serde(rename = "claim.erased")]
     Erased,
@@ -71,8 +74,15 @@ pub enum Event {
 
 impl Event {
     /// Every one.
-    pub const ALL: [Self; 6] =
-        [Self::Decided, Self::Failed, Self::Reviewed, Self::PhotosWanted, Self::Appealed, Self::Erased];
+    pub const ALL: [Self; 7] = [
+        Self::Decided,
+        Self::Failed,
+        Self::Reviewed,
+        Self::PhotosWanted,
+        Self::Appealed,
+        Self::Withdrawn,
+        Self::Erased,
+    ];
 
     /// The name in messages.
     pub fn as_str(self) -> &'static str {
@@ -82,6 +92,7 @@ impl Event {
             Self::Reviewed => "claim.reviewed",
             Self::PhotosWanted => "claim.photos_wanted",
             Self::Appealed => "claim.appealed",
+            Self::Withdrawn => "claim.withdrawn",
             Self::Erased => "claim.erased",
         }
     }
@@ -104,6 +115,7 @@ impl Event {
                 StepKind::Decided | StepKind::Seconded | StepKind::Undone => Some(Self::Reviewed),
                 StepKind::PhotosAsked => Some(Self::PhotosWanted),
                 StepKind::Appealed => Some(Self::Appealed),
+                StepKind::Withdrawn => Some(Self::Withdrawn),
                 _ => None,
             },
         }

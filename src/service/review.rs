@@ -71,6 +71,9 @@ pub enum ReviewRefusal {
     /// A person has the claim before them.
     #[error("a person has the claim before them; there is no verdict to appeal from")]
     ReviewOpen,
+    /// The claim was taken back.
+    #[error("the claim was withdrawn; send it again as a new one")]
+    Withdrawn,
     /// The claim waits for its decision.
     #[error("the claim is not decided yet")]
     Undecided,
@@ -173,7 +176,7 @@ pub struct StepView {
     pub at: String,
     /// Who; `null` for the program, and for senders who name nobody.
     pub by: Option<String>,
-    /// `opened`, `claimed`, `released`, `taken_over`, `decided`, `seconded`, `undone`, `escalated`, `noted`, `appealed`,
+    /// `opened`, `claimed`, `released`, `taken_over`, `decided`, `seconded`, `undone`, `escalated`, `noted`, `appealed`, `withdrawn`,
     /// `photos_asked` or `photos_added`.
     #[schema(value_type = String, example = "decided")]
     pub kind: &'static str,
@@ -250,6 +253,8 @@ pub enum ReviewState {
     WaitingForYou,
     /// Nobody: it is ruled.
     Decided,
+    /// Nobody: the claim was taken back.
+    Withdrawn,
 }
 
 /// Which cases of the queue are asked for.
@@ -536,6 +541,7 @@ impl Service {
     pub(super) fn told(&self, file: &CaseFile) -> Result<Option<ClaimReview>, StoreError> {
         let (Some(case), now) = (&file.case, now()) else { return Ok(None) };
         let state = match case.state(now) {
+            _ if case.withdrawn => ReviewState::Withdrawn,
             CaseState::Closed if case.is_settled(now) => ReviewState::Decided,
             CaseState::Waiting if case.is_settled(now) && !case.reading => ReviewState::WaitingForYou,
             _ => ReviewState::WaitingForPerson,
@@ -698,12 +704,34 @@ impl Service {
         match (tx.file.claim.state, &tx.file.case) {
             (ClaimState::Erased, _) => return Err(ServiceError::Erased),
             (ClaimState::Processing, _) => return Err(ReviewRefusal::Undecided.into()),
+            (_, Some(case)) if case.withdrawn => return Err(ReviewRefusal::Withdrawn.into()),
             (_, Some(case)) if !is_ruled(case) => return Err(ReviewRefusal::ReviewOpen.into()),
             _ => {}
         }
         let content = Content { note, ..Content::default() };
         tx.record(NewStep { content, ..step(StepKind::Appealed, actor.name()) }, &stamp(at)).await?;
         tracing::info!(claim = %id, "appealed");
+        Ok(())
+    }
+
+    /// Closes the case of a claim that is taken back, wherever it stands; nothing opens it again. What is recorded stays. Of
+    /// one that was taken back before nothing is recorded.
+    ///
+    /// # Errors
+    /// A [`ReviewRefusal`], [`ServiceError::NotFound`], [`ServiceError::Erased`], or the store's.
+    pub async fn withdraw(&self, id: &ClaimId, actor: &Actor, note: Option<&str>) -> Result<(), ServiceError> {
+        let note = note.map(checked_note).transpose()?;
+        let tx = self.0.records.store.begin_review(id).await?.ok_or(ServiceError::NotFound)?;
+        if tx.file.is_erased() {
+            return Err(ServiceError::Erased);
+        }
+        if tx.file.case.as_ref().is_some_and(|case| case.withdrawn) {
+            return Ok(());
+        }
+        let content = Content { note, ..Content::default() };
+        let taken_back = NewStep { content, ..step(StepKind::Withdrawn, actor.name()) };
+        tx.record(taken_back, &stamp(Timestamp::now())).await?;
+        tracing::info!(claim = %id, "withdrawn");
         Ok(())
     }
 }

@@ -60,6 +60,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("GET /v1/audit/entries", "au ad", "installation"),
     ("POST /v1/audit/replay", "au ad", "installation"),
     ("POST /v1/claims/{id}/appeal", "su ad", "claim"),
+    ("POST /v1/claims/{id}/withdraw", "su ad", "claim"),
     ("POST /v1/claims/{id}/photos", "su ad", "claim"),
     ("GET /v1/reviews", "re ad", "seen"),
     ("POST /v1/reviews/next", "re", "seen"),

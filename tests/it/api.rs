@@ -345,6 +345,7 @@ fn the_interface_describes_itself() {
             "/v1/claims",
             "/v1/claims/{id}",
             "/v1/claims/{id}/appeal",
+            "/v1/claims/{id}/withdraw",
             "/v1/claims/{id}/erase",
             "/v1/claims/{id}/evidence",
             "/v1/claims/{id}/outcome",

@@ -229,6 +229,7 @@ on_each_database! {
     one_holds_a_case_however_many_want_it
     photos_asked_for_are_added_and_decided_of_anew
     an_appeal_goes_to_somebody_else
+    a_claim_taken_back_is_looked_at_no_more
     the_queue_is_filtered_ordered_and_paged
     an_erased_claim_leaves_who_ruled_and_nothing_that_was_said
     changed_steps_cases_and_photos_are_found
@@ -522,6 +523,38 @@ fn assert_pack_holds(desk: &Desk, id: &str) {
     let mut short = pack.clone();
     short["steps"].as_array_mut().unwrap().pop();
     assert_ne!(verify(&short), "holds\n");
+}
+
+fn a_claim_taken_back_is_looked_at_no_more(database: Option<String>) {
+    let desk = Desk::start(database);
+    let approved = desk.submit_named(40, "10.60", "good-40.png");
+    let held = desk.submit(41, "12.00");
+    desk.claim(&held, "rv-1");
+    for id in [&approved, &held] {
+        let path = format!("/v1/claims/{id}/withdraw");
+        let answer = desk.post(&path, "agent-7", &json!({ "note": "paid by somebody else" }));
+        assert_eq!((answer.status, &answer.json()["review"]["state"]), (200, &json!("withdrawn")));
+        assert_eq!(answer.json()["guidance"][0]["code"], "withdrawn");
+        let steps = |id: &str| desk.case(id)["timeline"].as_array().unwrap().len();
+        let before = steps(id);
+        assert_eq!(desk.post(&path, "", &json!({})).status, 200, "sent again it changes nothing");
+        assert_eq!(steps(id), before);
+        let last = desk.case(id)["timeline"].as_array().unwrap().last().cloned().unwrap();
+        assert_eq!(
+            (&last["kind"], &last["by"], &last["note"]),
+            (&json!("withdrawn"), &json!("agent-7"), &json!("paid by somebody else"))
+        );
+        let decide = json!({ "verdict": "approve", "note": "x" });
+        assert_eq!(desk.refused(id, "decide", "rv-1", decide), (409, "case_closed".to_owned()));
+        let appeal = desk.post(&format!("/v1/claims/{id}/appeal"), "", &json!({}));
+        assert_eq!(appeal.problem(), (409, "claim_withdrawn".to_owned()));
+        let more = crate::support::form(&[("photo", Some("b.png"), &crate::support::photo(42)[..])]);
+        let added = desk.server.send_to(&format!("/v1/claims/{id}/photos"), &more, &[]);
+        assert_eq!(added.problem(), (409, "claim_withdrawn".to_owned()));
+    }
+    assert_eq!(desk.server.get("/v1/reviews").json()["cases"], json!([]), "nothing waits for a person");
+    let entries = desk.server.get("/v1/audit/entries?kind=claim_withdrawn").json();
+    assert_eq!(entries["entries"].as_array().unwrap().len(), 2);
 }
 
 fn an_appeal_goes_to_somebody_else(database: Option<String>) {

@@ -24,6 +24,7 @@ export const MARKS = /** @type {Record<string, Parameters<typeof icon>[0]>} */ (
   review_escalated: 'flag',
   review_noted: 'note',
   claim_appealed: 'flag',
+  claim_withdrawn: 'cross',
   photos_asked: 'photo',
   photos_added: 'photo',
   policy_adopted: 'flag',

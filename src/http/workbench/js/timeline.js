@@ -15,6 +15,7 @@ const MARKS = /** @type {Record<string, 'check'|'cross'|'photo'|'flag'|'note'|'p
   escalated: 'flag',
   noted: 'note',
   appealed: 'flag',
+  withdrawn: 'cross',
   undone: 'turn',
 });
 
