@@ -13,6 +13,7 @@ mod keys;
 mod manual;
 mod places;
 mod policy;
+mod reader;
 mod replay;
 mod serve;
 mod show;
@@ -69,6 +70,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Completions(manual::CompletionsArgs),
     Manual(manual::ManualArgs),
+    #[command(hide = true)]
+    Reader(reader::ReaderArgs),
 }
 
 /// What is logged at a level such as `info`, or by directives like those of `RUST_LOG`. Libraries that would quote what was
@@ -267,6 +270,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => manual::completions(&args),
         Command::Manual(args) => manual::manual(&args),
+        Command::Reader(args) => reader::run(&args),
     };
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,
