@@ -6,7 +6,7 @@ use crate::domain::Reading;
 use crate::pipeline::{Pictures, ReadError, ReadOutcome};
 use crate::service::decode::{DecodePhotos, Undecoded, broken};
 use crate::service::work::{LoadReader, ReadPhotos};
-use crate::vision::{PdfPage, media_type};
+use crate::vision::{Limits, PdfPage, media_type};
 use image::RgbImage;
 use nix::fcntl::{FcntlArg, fcntl};
 use serde_json::Value;
@@ -367,6 +367,12 @@ impl ChildDecoder {
     }
 }
 
+/// Whether these can be the documents of an upload: one picture, or the pages of a PDF. Each becomes a row.
+fn is_sound(documents: &[PdfPage]) -> bool {
+    let counted = || documents.iter().zip(1..).all(|(page, number)| *page == Some(number));
+    matches!(documents, [None]) || (1..=Limits::default().pdf_pages).contains(&documents.len()) && counted()
+}
+
 impl DecodePhotos for ChildDecoder {
     fn documents(&self, bytes: &[u8], decode: bool) -> Result<Vec<PdfPage>, Undecoded> {
         // A picture is one document, whatever there is in it.
@@ -377,7 +383,7 @@ impl DecodePhotos for ChildDecoder {
             || Task::Documents { decode },
             bytes,
             |heard| match heard {
-                (Answer::Documents(documents), _) => Some(documents),
+                (Answer::Documents(documents), _) => is_sound(&documents).then_some(documents),
                 _ => None,
             },
         )
@@ -410,5 +416,22 @@ impl DecodePhotos for ChildDecoder {
 
     fn locks(&self) -> Option<Locks> {
         self.0.locks()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_that_cannot_be_are_nonsense() {
+        for sound in [vec![None], vec![Some(1)], vec![Some(1), Some(2)]] {
+            assert!(is_sound(&sound), "{sound:?}");
+        }
+        let endless = (1..1_000_000).map(Some).collect();
+        for nonsense in [vec![], vec![None, None], vec![Some(2)], vec![Some(1), Some(1)], vec![Some(1), None], endless]
+        {
+            assert!(!is_sound(&nonsense), "{} documents", nonsense.len());
+        }
     }
 }
