@@ -14,6 +14,7 @@ mod keys;
 mod manual;
 mod places;
 mod policy;
+mod reader;
 mod replay;
 mod serve;
 mod show;
@@ -73,6 +74,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Completions(manual::CompletionsArgs),
     Manual(manual::ManualArgs),
+    #[command(hide = true)]
+    Reader(reader::ReaderArgs),
 }
 
 /// What is logged at a level such as `info`, or by directives like those of `RUST_LOG`. Libraries that would quote what was
@@ -283,6 +286,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => manual::completions(&args),
         Command::Manual(args) => manual::manual(&args),
+        Command::Reader(args) => reader::run(&args),
     };
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,

@@ -47,8 +47,12 @@
 //! *Why is there no `Stage` trait?* Stages have different types in and out and are never swapped; functions say so.
 //!
 //! *Which traits are there?* [`ocr::OcrEngine`] (PP-OCR, Tesseract, a canned one in tests), `ocr::tensor::TensorModel`
-//! (ONNX Runtime, fakes), `service::ReadPhotos` (the pipeline, a canned one in tests) and `store::rows::{Backend, Rows}`
-//! with `store::walk::Walk` (SQLite, PostgreSQL): two real things each.
+//! (ONNX Runtime, fakes), `service::ReadPhotos` (the pipeline here, or in a process that is locked in),
+//! `service::DecodePhotos` (likewise) and `store::rows::{Backend, Rows}` with `store::walk::Walk` (SQLite, PostgreSQL): two
+//! real things each.
+//!
+//! *Why does the service read in another process?* Photos come from strangers, and decoders are where strangers' bytes
+//! break programs. `service::sandbox` keeps those that do away from the records, the keys and the network.
 //!
 //! *Why do the backends share a test suite and no SQL?* Each is good at other things (one file and one writer; arrays, row locks
 //! and advisory locks). What rows mean is written once, above both.

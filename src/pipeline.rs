@@ -92,8 +92,8 @@ pub struct ReadOutcome {
 /// Pictures for reviewers, not part of evidence.
 #[derive(Debug)]
 pub struct Pictures {
-    /// The upload, upright.
-    pub upload: RgbImage,
+    /// The upload, upright; left out where it would have to come from another process.
+    pub upload: Option<RgbImage>,
     /// The normalised page.
     pub page: RgbImage,
 }
@@ -110,6 +110,9 @@ pub enum ReadError {
     /// The pixels could not be looked at.
     #[error(transparent)]
     Pixels(#[from] ModelFailed),
+    /// The process that reads could not do it.
+    #[error("{0}")]
+    Elsewhere(String),
 }
 
 const NO_BF16: &str = "this processor does not multiply in bfloat16; choose --precision f32";
@@ -271,7 +274,7 @@ impl Reader {
         watch.lap("authenticity");
         let reading = Reading { pdf_page, overprint, seals, text_layer: photo.text_layer, pixels, ..reading };
         watch.timing.add("total", start.elapsed());
-        let pictures = Some(Pictures { upload: photo.image, page: page.image });
+        let pictures = Some(Pictures { upload: Some(photo.image), page: page.image });
         Ok(ReadOutcome { reading, timing: watch.timing, pictures })
     }
 

@@ -13,6 +13,7 @@ pub mod actor;
 mod audit;
 mod backtest;
 pub mod check;
+mod decode;
 mod entries;
 mod erase;
 pub mod evaluate;
@@ -33,6 +34,7 @@ mod related;
 pub mod replay;
 pub mod retention;
 pub mod review;
+pub mod sandbox;
 mod sealed;
 mod stats;
 mod tiles;
@@ -44,6 +46,7 @@ pub use access::{Holder, KeyLimits, KeyRefusal, KeyView, LimitReached, NewKey, S
 pub use actor::Actor;
 pub use audit::{AuditReport, Noted};
 pub use backtest::{BacktestReport, Change};
+pub use decode::{DecodePhotos, Undecoded};
 pub use entries::{EntryList, EntryView};
 pub use erase::{EraseRefusal, ErasedView};
 pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
@@ -223,6 +226,8 @@ pub struct ServiceConfig {
     pub policy: Option<String>,
     /// How a reader is made.
     pub load_reader: LoadReader,
+    /// What decodes photos outside of readings; by default this process, within the limits on what comes in.
+    pub decoder: Option<Arc<dyn DecodePhotos>>,
     /// Who is asked about issuers. Nobody by default.
     pub issuers: Arc<Issuers>,
     /// Limits on what comes in.
@@ -260,6 +265,7 @@ impl ServiceConfig {
             role,
             policy,
             load_reader,
+            decoder: None,
             issuers,
             intake,
             work,
@@ -410,6 +416,7 @@ struct Inner {
     log_claim_reads: bool,
     /// `None` where no work is done.
     readers: Option<ReaderPool>,
+    decoder: Arc<dyn DecodePhotos>,
     issuers: Arc<Issuers>,
     intake: IntakeLimits,
     work: WorkLimits,
@@ -494,6 +501,7 @@ impl Service {
             uploads: Arc::new(Semaphore::new(config.intake.uploads)),
             probes: Arc::new(Semaphore::new(config.work.readers)),
             readers,
+            decoder: config.decoder.unwrap_or_else(|| Arc::new(decode::Here(config.intake.decode))),
             issuers: config.issuers,
             intake: config.intake,
             work: config.work,

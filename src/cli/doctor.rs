@@ -1,11 +1,13 @@
 //! `doctor`: what works, what is missing, and how to mend it.
 
+use super::reader as child;
 use super::serve::on_runtime;
 use super::show::Paint;
 use super::{Ending, EngineArgs, Format, PlaceArgs};
 use crate::decision::Policy;
 use crate::models::{MANIFEST, Manifest};
 use crate::pipeline::{Inference, Reader};
+use crate::service::sandbox::escapes::{ESCAPES, is_denied};
 use crate::service::{PhotoPlace, Place, Records};
 use crate::specimen::Fonts;
 use anyhow::Result;
@@ -70,6 +72,7 @@ pub fn run(args: &DoctorArgs) -> Result<Ending> {
     if findings.iter().all(|f| f.state != State::Missing) {
         findings.push(reader(&args.engines));
     }
+    findings.push(sandbox());
     findings.push(policy());
     let place = args.place.place()?;
     findings.push(data(&place));
@@ -196,6 +199,36 @@ fn reader(engines: &EngineArgs) -> Finding {
             "reading",
             "an engine failed while loading",
             "run `make setup`; if that changes nothing, report it",
+        ),
+    }
+}
+
+/// Starts a process that is locked in like those that decode and read, and tries every way out.
+fn sandbox() -> Finding {
+    let what = "sandbox of decoding and reading";
+    let decoder = child::decoder(crate::service::sandbox::child::memory_for(1));
+    if let Err(why) = decoder.start() {
+        return Finding::missing(what, why, "let the kernel grant it, or choose `serve --no-sandbox`");
+    }
+    let Some(locks) = decoder.locks() else { return Finding::missing(what, "it says nothing", "report it") };
+    let program = child::tries();
+    let open: Vec<String> = ESCAPES
+        .iter()
+        .filter_map(|escape| match is_denied(escape, &program) {
+            Ok(true) => None,
+            Ok(false) => Some(escape.name.to_owned()),
+            Err(why) => Some(why),
+        })
+        .collect();
+    let (all, denied) = (ESCAPES.len(), ESCAPES.len() - open.len());
+    let told = format!("{locks}; {denied} of {all} escapes denied");
+    match (open.is_empty(), locks.landlock > 0 && locks.seccomp) {
+        (true, true) => Finding::ok(what, told),
+        (true, false) => Finding::note(what, told, "a newer kernel, or one with all of it turned on, holds twice"),
+        (false, _) => Finding::note(
+            what,
+            format!("{told}; not denied: {}", open.join(", ")),
+            "use a kernel from 5.13 on with seccomp and landlock turned on",
         ),
     }
 }

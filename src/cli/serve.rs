@@ -2,13 +2,14 @@
 
 use super::places::{photo_bytes, read_policy};
 use super::workers::{Case, Shop, Worked, failed, progress};
-use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, usage};
+use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, reader, usage};
 use crate::domain::Fen;
 use crate::http::server::bind;
 use crate::http::tls;
 use crate::pipeline::{Reader, ReaderConfig};
 use crate::service::intake::{Submission, Upload};
 use crate::service::retention::Rule;
+use crate::service::sandbox::{ChildDecoder, ChildReader, Keeper, child};
 use crate::service::work::{LoadReader, ReadPhotos};
 use crate::service::{KeyLimits, Place, Reach, Records, ReviewTerms, Role, Service, ServiceConfig, ServiceError};
 use anyhow::{Context, Result};
@@ -87,6 +88,20 @@ pub struct ServeArgs {
     /// old, 09 slow). Needs records of its own
     #[arg(long)]
     sandbox_claims: bool,
+    /// Decode and read photos in this process, where a photo that breaks a decoder has the records before it. Without this
+    /// they are decoded and read in processes of their own that can reach nothing
+    #[arg(long, env = "CLAIMLENS_NO_SANDBOX", help_heading = "Limits")]
+    no_sandbox: bool,
+    /// Mebibytes of address space that each process which decodes or reads may take [default: 1024, and 1024 more for each
+    /// photo read at once]
+    #[arg(
+        long,
+        value_name = "MIB",
+        env = "CLAIMLENS_READER_MEMORY",
+        help_heading = "Limits",
+        conflicts_with = "no_sandbox"
+    )]
+    reader_memory: Option<u64>,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -135,6 +150,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }
+    let sandbox = (!args.no_sandbox).then(|| Sandbox::new(args, &mut config));
     let tls = match (&args.tls_certificate, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(tls::load(certificate, key)?),
         _ => None,
@@ -145,6 +161,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
             refuse_open(args, &config.place).await?;
         }
         let service = open(config).await?;
+        Sandbox::tell(sandbox.as_ref())?;
         let is_open = service.is_open().await?;
         if let Err(error) = service.records().unlocked() {
             complain(&format!("no claims are accepted, decided or shown: {error}"));
@@ -167,6 +184,43 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         server.run().await?;
         Ok(Ending::Done)
     })
+}
+
+/// The processes that decode and read.
+struct Sandbox {
+    decoder: Arc<Keeper>,
+    reader: Option<Arc<Keeper>>,
+}
+
+impl Sandbox {
+    /// Has photos decoded and read in processes of their own. Those start when they are first needed.
+    fn new(args: &ServeArgs, config: &mut ServiceConfig) -> Self {
+        let memory = args.reader_memory.unwrap_or_else(|| child::memory_for(config.work.readers));
+        let decoder = reader::decoder(memory);
+        config.decoder = Some(Arc::new(ChildDecoder(decoder.clone())));
+        let reader = (config.role != Role::Api).then(|| {
+            let reader = reader::reader(&args.engines, memory, config.work.photo_time);
+            config.load_reader = ChildReader::load_from(reader.clone());
+            reader
+        });
+        Self { decoder, reader }
+    }
+
+    /// Says what keeps them in, and what of it this kernel lacks.
+    fn tell(sandbox: Option<&Self>) -> Result<()> {
+        let Some(Self { decoder, reader }) = sandbox else {
+            complain(
+                "photos are decoded in this process, which --no-sandbox asks for: one that breaks a decoder reaches the records",
+            );
+            return Ok(());
+        };
+        decoder.start().map_err(|why| anyhow::anyhow!("photos cannot be decoded: {why}"))?;
+        let locks = [Some(decoder), reader.as_ref()].into_iter().flatten().find_map(|keeper| keeper.locks());
+        if let Some(locks) = locks {
+            complain(&format!("photos are decoded and read in processes that are locked in: {locks}"));
+        }
+        Ok(())
+    }
 }
 
 /// Without a key nobody is asked who they are, and so nobody else may reach the service unless that is said outright.

@@ -133,15 +133,15 @@ fn keep(dir: &Path, case: usize, worked: &Worked) -> Result<()> {
 fn draw(dir: &Path, case: usize, worked: &Worked) -> Result<()> {
     let readings = &worked.record.evidence.readings;
     for (n, (reading, pictures)) in readings.iter().zip(&worked.pictures).enumerate() {
-        let Some(pictures) = pictures else { continue };
+        let Some(upload) = pictures.as_ref().and_then(|pictures| pictures.upload.as_ref()) else { continue };
         let stem = Path::new(&reading.source).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let number =
             if readings.len() == 1 { format!("{:04}", case + 1) } else { format!("{:04}-{}", case + 1, n + 1) };
         let path = dir.join(format!("{number}-{stem}.png"));
-        overlay(&pictures.upload, reading).save(&path).with_context(|| path.display().to_string())?;
+        overlay(upload, reading).save(&path).with_context(|| path.display().to_string())?;
         if let Some(pixels) = &reading.pixels {
             let path = dir.join(format!("{number}-{stem}-heatmap.png"));
-            heatmap(&pictures.upload, pixels).save(&path).with_context(|| path.display().to_string())?;
+            heatmap(upload, pixels).save(&path).with_context(|| path.display().to_string())?;
         }
     }
     Ok(())

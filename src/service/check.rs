@@ -1,6 +1,5 @@
 //! A first look at a photo before it is submitted: what to do better, before any text is read.
 
-use super::intake::Refusal;
 use super::{Service, ServiceError, off_thread};
 use crate::domain::result::{self, Timing};
 use crate::vision::{self, DecodeError, Limits};
@@ -45,10 +44,10 @@ impl Service {
     /// [`ServiceError::Refused`] as `check`; [`ServiceError::Closing`].
     pub async fn check(&self, photo: Vec<u8>) -> Result<Value, ServiceError> {
         let permit = self.0.probes.clone().acquire_owned().await.map_err(|_| ServiceError::Closing)?;
-        let limits = self.0.intake.decode;
+        let decoder = self.0.decoder.clone();
         off_thread(move || {
             let _permit = permit;
-            check(&photo, &limits).map_err(|why| Refusal::of_photo(0, why).into())
+            decoder.check(&photo).map_err(|why| why.of_photo(0))
         })
         .await?
     }

@@ -2,6 +2,7 @@
 //!
 //! Everything is checked before anything is stored: a refused request leaves no trace.
 
+use super::decode::{DecodePhotos, Undecoded};
 use super::work::stamp;
 use super::{Actor, ReviewRefusal, Role, Service, ServiceError, off_thread, review};
 use crate::domain::money::is_currency;
@@ -13,7 +14,6 @@ use crate::vision::{self, DecodeError, Limits, PdfPage, media_type};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::HashSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -288,8 +288,8 @@ impl Service {
         })
         .await?;
         let Submission { photos, .. } = self.probe(Submission { photos, ..Submission::default() }, hashes).await?;
-        let (blobs, limits) = (self.0.records.blobs.clone(), self.0.intake.decode);
-        let rows = off_thread(move || store_photos(&blobs, photos, file.seal.as_ref(), &limits)).await??;
+        let (blobs, decoder) = (self.0.records.blobs.clone(), self.0.decoder.clone());
+        let rows = off_thread(move || store_photos(&blobs, photos, file.seal.as_ref(), &*decoder)).await??;
         let tx = store.begin_review(id).await?.ok_or(ServiceError::NotFound)?;
         // Again, now that nobody else writes.
         let decided_of = takes_photos(&tx.file, replaces)?;
@@ -309,7 +309,7 @@ impl Service {
     /// listens. The pages of a longer PDF are only counted: twenty of them take longer to draw than a sender waits.
     async fn probe(&self, submission: Submission, hashes: Vec<ContentHash>) -> Result<Submission, ServiceError> {
         let permit = self.0.probes.clone().acquire_owned().await.map_err(|_| ServiceError::Closing)?;
-        let (limits, most) = (self.0.intake.decode, self.0.intake.photos);
+        let most = self.0.intake.photos;
         let service = self.clone();
         off_thread(move || {
             let _permit = permit;
@@ -319,20 +319,8 @@ impl Service {
                     documents += 1;
                     continue;
                 }
-                let decode = || match vision::documents(&photo.bytes, &limits)?.as_slice() {
-                    [only] => vision::decode(&photo.bytes, *only, &limits).map(|_| 1),
-                    several => Ok(several.len()),
-                };
-                // Decoders of hostile input have panicked before; that is an unreadable photo, not our end.
-                match catch_unwind(AssertUnwindSafe(decode)) {
-                    Ok(Ok(found)) => documents += found,
-                    Ok(Err(why)) => return Err(Refusal::of_photo(n, why).into()),
-                    Err(_) => {
-                        tracing::error!(photo = n, "the decoder panicked");
-                        let format = media_type(&photo.bytes).unwrap_or("photo");
-                        return Err(Refusal::of_photo(n, DecodeError::Damaged { format }).into());
-                    }
-                }
+                let found = service.0.decoder.documents(&photo.bytes, true).map_err(|why| why.of_photo(n))?;
+                documents += found.len();
             }
             if documents > most {
                 return Err(Refusal::TooManyPhotos(most).into());
@@ -355,12 +343,12 @@ impl Service {
         self.0.records.store.unlocked()?;
         let blobs = self.0.records.blobs.clone();
         let Submission { claim, photos, now } = submission;
-        let limits = self.0.intake.decode;
+        let decoder = self.0.decoder.clone();
         let created = Timestamp::now();
         let id = ClaimId::new(created.as_millisecond() as u64, rand::random());
         let seal = ClaimKey::new(&id);
         let key_of_photos = seal.clone();
-        let photos = off_thread(move || store_photos(&blobs, photos, Some(&key_of_photos), &limits)).await??;
+        let photos = off_thread(move || store_photos(&blobs, photos, Some(&key_of_photos), &*decoder)).await??;
         let now = now.map(|t| t.to_string());
         let new = NewClaim {
             id: id.clone(),
@@ -411,10 +399,16 @@ fn store_photos(
     blobs: &Blobs,
     photos: Vec<Upload>,
     seal: Option<&ClaimKey>,
-    limits: &Limits,
-) -> std::io::Result<Vec<PhotoRow>> {
+    decoder: &dyn DecodePhotos,
+) -> Result<Vec<PhotoRow>, ServiceError> {
     let mut rows = Vec::new();
-    for photo in photos {
+    for (n, photo) in photos.into_iter().enumerate() {
+        // What cannot be opened is one document, so that its reading can say why.
+        let pages = match decoder.documents(&photo.bytes, false) {
+            Ok(pages) => pages,
+            Err(Undecoded::Photo(_)) => vec![None],
+            Err(trouble) => return Err(trouble.of_photo(n)),
+        };
         let sha256 = ContentHash::of(&photo.bytes);
         let blob = match seal {
             Some(key) => blobs.put(&key.seal(Cell::Photo, &photo.bytes))?,
@@ -431,8 +425,11 @@ fn store_photos(
             pdf_page: None,
             page: None,
         };
-        let documents = documents(&photo.name, &photo.bytes, limits);
-        rows.extend(documents.into_iter().map(|(source, pdf_page)| PhotoRow { source, pdf_page, ..row.clone() }));
+        rows.extend(named(&photo.name, pages).into_iter().map(|(source, pdf_page)| PhotoRow {
+            source,
+            pdf_page,
+            ..row.clone()
+        }));
     }
     Ok(rows)
 }
@@ -440,7 +437,10 @@ fn store_photos(
 /// The documents in an upload, each with a name for the record: its own, and `bill.pdf#page=2` for one of several pages.
 /// What cannot be opened is one document, so that its reading can say why.
 pub(super) fn documents(name: &str, bytes: &[u8], limits: &Limits) -> Vec<(String, PdfPage)> {
-    let pages = vision::documents(bytes, limits).unwrap_or_else(|_| vec![None]);
+    named(name, vision::documents(bytes, limits).unwrap_or_else(|_| vec![None]))
+}
+
+fn named(name: &str, pages: Vec<PdfPage>) -> Vec<(String, PdfPage)> {
     let several = pages.len() > 1;
     let named = |page: PdfPage| match page {
         Some(number) if several => (format!("{name}#page={number}"), page),

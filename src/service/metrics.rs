@@ -49,6 +49,11 @@ struct Told {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Lock {
+    lock: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Stage {
     stage: String,
 }
@@ -76,6 +81,7 @@ pub(super) struct Metrics {
     working: Gauge,
     gate: Gauge,
     store: Gauge,
+    confined: Family<Lock, Gauge>,
 }
 
 impl Default for Metrics {
@@ -96,6 +102,7 @@ impl Default for Metrics {
             working: Gauge::default(),
             gate: Gauge::default(),
             store: Gauge::default(),
+            confined: Family::default(),
         };
         let registry = &mut made.registry;
         registry.register("build", "The build that runs", Info::new([("version", build())]));
@@ -125,6 +132,8 @@ impl Default for Metrics {
             "1 if the database answered when this was asked, else 0",
             made.store.clone(),
         );
+        let help = "1 if what decodes photos is kept in by this, else 0: a process of its own, landlock, seccomp";
+        registry.register("decoding_confined", help, made.confined.clone());
         made
     }
 }
@@ -189,6 +198,14 @@ impl Service {
         metrics.store.set(i64::from(gate.is_some()));
         if let Some(gate) = gate {
             metrics.gate.set(i64::from(gate == ApprovalGate::Open));
+        }
+        let locks = inner.decoder.locks();
+        for (lock, on) in [
+            ("process", locks.is_some()),
+            ("landlock", locks.is_some_and(|locks| locks.landlock > 0)),
+            ("seccomp", locks.is_some_and(|locks| locks.seccomp)),
+        ] {
+            metrics.confined.get_or_create(&Lock { lock }).set(i64::from(on));
         }
         let mut text = String::new();
         encode(&mut text, &metrics.registry).map_err(|_| ServiceError::Internal("metrics"))?;

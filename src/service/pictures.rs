@@ -2,10 +2,8 @@
 
 use super::{Service, ServiceError, off_thread, parse_record};
 use crate::domain::ClaimId;
-use crate::{pipeline, vision};
 use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Which picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,20 +67,13 @@ impl Service {
         let record = parse_record(&claim.decision.ok_or(ServiceError::NotFound)?.record)?;
         let reading = record.evidence.readings.into_iter().nth(n).ok_or(ServiceError::NotFound)?;
         let permit = self.0.probes.clone().acquire_owned().await.map_err(|_| ServiceError::Closing)?;
-        let limits = self.0.intake.decode;
+        let decoder = self.0.decoder.clone();
         let drawn = off_thread(move || {
             let _permit = permit;
-            let draw = || {
-                let photo = vision::decode(&bytes, pdf_page, &limits).ok()?;
-                match (kind, &reading.pixels) {
-                    (PictureKind::Heatmap, Some(pixels)) => jpeg(&pipeline::heatmap(&photo.image, pixels)),
-                    (PictureKind::Heatmap, None) => None,
-                    _ => jpeg(&pipeline::overlay(&photo.image, &reading)),
-                }
-            };
-            catch_unwind(AssertUnwindSafe(draw)).ok().flatten()
+            decoder.draw(&bytes, pdf_page, &reading, kind == PictureKind::Heatmap)
         })
-        .await?;
+        .await?
+        .map_err(|why| why.of_photo(n))?;
         drawn.map(|bytes| Picture { media_type: "image/jpeg".to_owned(), bytes }).ok_or(ServiceError::NotFound)
     }
 }

@@ -165,6 +165,11 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("decision/policy.rs", &["toml"]),
     ("cli/config.rs", &["toml"]),
     ("service/access.rs", &["governor"]),
+    // The one place that speaks with the kernel: what keeps the processes in that decode, and what is tried against it.
+    ("service/sandbox/locks.rs", &["landlock", "seccompiler", "nix", "libc"]),
+    ("service/sandbox/escapes.rs", &["nix"]),
+    ("service/sandbox/child.rs", &["nix"]),
+    ("service/sandbox/keeper.rs", &["nix"]),
     // Compresses the pages once.
     ("http/workbench.rs", &["flate2"]),
     ("service/pictures.rs", &["jpeg_encoder"]),

@@ -17,6 +17,7 @@ mod privacy;
 mod replay;
 mod reviews;
 mod s3;
+mod sandbox;
 mod store;
 mod support;
 mod tamper;

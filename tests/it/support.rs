@@ -61,7 +61,7 @@ impl ReadPhotos for CannedReader {
         reading.quality.sharpness = Some(Bp(9_000));
         reading.quality.text_height = Some(self.text_height);
         let picture = || vision::decode(bytes, pdf_page, &Limits::default()).unwrap().image;
-        let pictures = Pictures { upload: picture(), page: picture() };
+        let pictures = Pictures { upload: Some(picture()), page: picture() };
         let mut timing = Timing::default();
         timing.add("recognise", Duration::from_micros(1500));
         Ok(ReadOutcome { reading, timing, pictures: Some(pictures) })

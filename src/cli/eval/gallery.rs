@@ -30,7 +30,8 @@ pub fn cut(photo: &PhotoScore, reading: &Reading, pictures: Option<&Pictures>) -
     missed
         .map(|score| {
             let place = reading.fields.get(&score.field).filter(|field| field.value.is_some()).map(|f| f.polygon);
-            let crop = pictures.zip(place).and_then(|(pictures, place)| crop(&pictures.upload, &place));
+            let upload = pictures.and_then(|pictures| pictures.upload.as_ref());
+            let crop = upload.zip(place).and_then(|(upload, place)| crop(upload, &place));
             Miss { photo: photo.source.clone(), score: score.clone(), crop }
         })
         .collect()
