@@ -278,6 +278,12 @@ LOAD = [
 ]
 
 
+def desk_of(claim, number):
+    """What people do with the claim of this number."""
+    steps, photo = LOAD[number // 2 % len(LOAD)], png(MOST + number)
+    return Desk(claim, [s if s.verb != "photos" else s._replace(body=photo) for s in steps])
+
+
 class Load:
     """Clients that send small photos, each with a key of its own, and again what got no acknowledgement. With every
     second claim people then take steps until it is ruled, and a photo is added."""
@@ -317,9 +323,7 @@ class Load:
         return False
 
     def review(self, number):
-        steps = LOAD[number // 2 % len(LOAD)]
-        photo = png(MOST + number)
-        desk = Desk(self.told[number], [s if s.verb != "photos" else s._replace(body=photo) for s in steps])
+        desk = desk_of(self.told[number], number)
         self.desks.append(desk)
         while desk.left and not self.lost:
             try:
@@ -390,9 +394,9 @@ def in_folder(data):
     return ask
 
 
-# Kinds of the entries that are steps of people with a case, and of those after which a case may stand otherwise.
-STEPS = "'photos_asked', 'photos_added', 'claim_appealed'"
-TURNS = "'decision', 'claim_failed', 'claim_erased'"
+# Entries that are steps of people with a case, and those by which something happened to a case.
+STEPS = "(kind LIKE 'review\\_%' ESCAPE '\\' OR kind IN ('photos_asked', 'photos_added', 'claim_appealed'))"
+HAPPENED = f"({STEPS} OR kind IN ('decision', 'claim_failed', 'claim_erased'))"
 
 
 def records(ask):
@@ -408,11 +412,10 @@ def records(ask):
 def cases_amiss(ask):
     """Where the steps stored, the places of cases and the log contradict each other."""
     steps = lambda sql: {(claim, int(entry), kind) for claim, entry, kind in ask(sql)}
-    is_step = f"(kind LIKE 'review\\_%' ESCAPE '\\' OR kind IN ({STEPS}))"
     stored = steps("SELECT claim, entry, kind FROM review_steps")
-    logged = steps(f"SELECT subject, seq, kind FROM log WHERE {is_step}")
+    logged = steps(f"SELECT subject, seq, kind FROM log WHERE {STEPS}")
     found = [f"{claim}: {kind} at entry {n} is stored or logged only" for claim, n, kind in stored ^ logged]
-    happened = f"(SELECT count(*) FROM log WHERE subject = claim AND ({is_step} OR kind IN ({TURNS})))"
+    happened = f"(SELECT count(*) FROM log WHERE subject = claim AND {HAPPENED})"
     for claim, told, counted in ask(f"SELECT claim, steps, {happened} FROM cases WHERE steps <> {happened}"):
         found.append(f"{claim}: {counted} things happened to it, and its place in the queue knows of {told}")
     return found
@@ -422,8 +425,9 @@ def amiss(ask, acknowledged, decided=(), outcomes=()):
     """What is lost or double of what was acknowledged."""
     claims, said = records(ask)
     found = [f"{claim}: acknowledged, and lost" for claim in acknowledged if claim not in claims]
-    state = lambda claim: claims.get(claim, ("",))[0]
-    found += [f"{claim}: its decision was told, and is lost" for claim in decided if state(claim) != "decided"]
+    # Where photos were added since it is processed again.
+    lost = lambda state, stored, *_: state != "decided" and not stored
+    found += [f"{claim}: its decision was told, and is lost" for claim in decided if lost(*claims.get(claim, ("", 0)))]
     found += [f"{claim}: its outcome was acknowledged, and is lost" for claim in outcomes if claim not in said]
     for claim, (state, stored, logged, due) in claims.items():
         if stored != logged or stored > due or (state == "decided" and stored < due):
