@@ -95,7 +95,7 @@ class Clients:
     def __init__(self, base):
         self.base, self.acknowledged, self.decided, self.outcomes = base, [], [], []
         self.desks = [Desk(base.approved, APPROVED), Desk(base.rejected, REJECTED, base.told)]
-        self.claim = None
+        self.claim, self.was_hit = None, False
 
     def go_on(self, service, attempts=3, patience=4):
         """Until all is done, or something was not acknowledged as many times. Whether all is."""
@@ -141,9 +141,10 @@ def one(program, shim, base, work, kind, n):
     data = folder / "root" / "data"
     shutil.copytree(base.data, data)
     clients, went_on, others = Clients(base), None, []
-    service = Service(program, data, {"FAULTS_AT": str(n), "FAULTS_KIND": kind}, shim)
+    hit = folder / "hit"
+    service = Service(program, data, {"FAULTS_AT": str(n), "FAULTS_KIND": kind, "FAULTS_HIT": str(hit)}, shim)
     try:
-        if service.ready(20):
+        if service.ready(40):
             try:
                 clients.go_on(service)
                 if kind in ("eio", "enospc"):
@@ -154,6 +155,7 @@ def one(program, shim, base, work, kind, n):
                 went_on = False
     finally:
         service.kill()
+    clients.was_hit = hit.exists()
     again = Service(program, data)
     try:
         if not again.ready():
@@ -223,7 +225,7 @@ def main():
                 continue
             wrong, went_on, clients = result
             went[kind, went_on] += 1
-            broken[what((kind, n))] += 1
+            broken[what((kind, n)) if clients.was_hit else "never reached"] += 1
             for desk in clients.desks:
                 retried.update(desk.retried)
                 late += desk.late
