@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Kills the service many times while clients send it claims, and looks what is left.
 
-Clients send small photos without a break, each with a key of its own, and send again what got no answer. At random
-moments the process is killed and started anew on the same records. At the end every key must stand for exactly the
-claim that was acknowledged, every claim have exactly one decision, and `audit verify` find nothing. Exit status: 0 so
-it is, 1 not.
+Clients send small photos without a break, each with a key of its own, and send again what got no answer; with every
+second claim people take steps, photos are asked for and added. At random moments the process is killed and started
+anew on the same records. At the end every key must stand for exactly the claim that was acknowledged, every claim have
+exactly one decision, and one more for photos that were added, every step of a person stand in the case's timeline once,
+and `audit verify` find nothing. Exit status: 0 so it is, 1 not.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def main():
     load.end()
     left = service.wait_decided(list(load.told.values()), 300)
     wrong += load.wrong + [f"{claim}: not decided" for claim in left]
-    wrong += load.sent_again(arguments.seed)
+    wrong += load.sent_again(arguments.seed) + load.in_service()
     service.stop()
     told = set(load.told.values())
     claims, _ = records(in_folder(data))
@@ -51,6 +52,7 @@ def main():
         wrong.append("two keys brought the same claim")
     took = f"{time.monotonic() - begun:.0f} s"
     print(f"{arguments.times} kills under {arguments.clients} clients, {len(told)} claims, {took}")
+    print(load.reviewed())
     print("\n".join(wrong[:20]) or "nothing lost, nothing double, everything verified")
     if not arguments.work and not wrong:
         shutil.rmtree(work)

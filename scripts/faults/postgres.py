@@ -99,7 +99,7 @@ def main():
     while (left := waiting()) and time.monotonic() < ended + DRAIN:
         time.sleep(0.2)
     drained = time.monotonic() - ended
-    wrong += load.wrong + load.sent_again(arguments.seed)
+    wrong += load.wrong + load.sent_again(arguments.seed) + load.in_service()
     told = set(load.told.values())
     claims, _ = records(server.ask)
     wrong += amiss(server.ask, told, told) + verify(program, data, env)
@@ -116,6 +116,7 @@ def main():
     took = f"{ended - begun:.0f} s"
     print(f"{arguments.restarts} restarts in {took} under {arguments.clients} clients, {len(told)} claims")
     print(f"answers that were no acknowledgement, each tried again: {dict(load.refused)}")
+    print(load.reviewed())
     print(f"given up after three attempts and sent to a person: {unread}")
     print(f"all that waited was decided after {drained:.1f} s")
     print("\n".join(wrong[:20]) or "nothing lost, nothing double, everything verified")

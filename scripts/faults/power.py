@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Cuts the power at many moments of a recorded run, and looks what is left on the disk.
 
-The service starts on an empty folder, takes claims and decides them, while every write, sync, rename and answer is
-noted in order. Then, for each moment, the folder is built as a disk might hold it: what was synced, of a folder's
-entries those whose folder was synced, and of everything else nothing, or a part drawn at random (writes torn at 512
-bytes). Whatever had been answered by then must be there, and `audit verify` find nothing.
+The service starts on an empty folder, takes claims, decides them, and takes people's steps with two of them, while
+every write, sync, rename and answer is noted in order. Then, for each moment, the folder is built as a disk might hold
+it: what was synced, of a folder's entries those whose folder was synced, and of everything else nothing, or a part
+drawn at random (writes torn at 512 bytes). Whatever had been answered by then must be there, and `audit verify` find
+nothing.
 
 Two controls must fail: without the syncs of the write-ahead log, which is what synchronous=NORMAL means, answered
 claims are lost; without those of the photos' folders, photos are. Exit status: 0 so it is, 1 not.
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 
-from common import Service, amiss, build_shim, calls, in_folder, png, program_argument, verify
+from common import HAPPENED, Service, amiss, build_shim, calls, desk_of, in_folder, png, program_argument, verify
 
 SECTOR = 512
 
@@ -127,8 +128,9 @@ def write_folder(folder, out, chance):
 
 
 def answered(log):
-    """After which call each claim was answered first, and after which it was told as decided."""
-    acknowledged, decided = {}, {}
+    """After which call each claim was answered first, after which it was told as decided, and after which it was told
+    that so many things had happened to its case."""
+    acknowledged, decided, happened = {}, {}, {}
     for n, (kind, _, _, data) in enumerate(log):
         told = set(re.findall(rb'"id":"(clm_[0-9a-v]{26})"', data)) if kind == "A" else ()
         for claim in told:
@@ -136,12 +138,14 @@ def answered(log):
             # Of a list it cannot be seen which of them are.
             if len(told) == 1 and b'"status":"decided"' in data:
                 decided.setdefault(claim.decode(), n)
-    return acknowledged, decided
+            if len(told) == 1 and (steps := re.search(rb'"steps":(\d+)', data)):
+                happened.setdefault((claim.decode(), int(steps[1])), n)
+    return acknowledged, decided, happened
 
 
 def cut(log, moments, top, work, program, forgets=lambda path, node: False, chance=None):
     """For each moment what is wrong after the power failed there."""
-    acknowledged, decided = answered(log)
+    acknowledged, decided, happened = answered(log)
     disk, at = Disk(top, forgets), 0
     for moment in moments:
         for call in log[at:moment]:
@@ -155,6 +159,9 @@ def cut(log, moments, top, work, program, forgets=lambda path, node: False, chan
             wrong = verify(program, data)
             try:
                 wrong += amiss(in_folder(data), before(acknowledged), before(decided))
+                counts = dict(in_folder(data)(f"SELECT subject, count(*) FROM log WHERE {HAPPENED} GROUP BY subject"))
+                lost = [claim for claim, steps in before(happened) if counts.get(claim, 0) < steps]
+                wrong += [f"{claim}: a step was acknowledged, and is lost" for claim in lost]
             except Exception as e:
                 wrong += [f"{e!r}"] if before(acknowledged) else []
         else:
@@ -178,14 +185,21 @@ def main():
     notes = pathlib.Path(work) / "calls"
     service = Service(arguments.program, top / "data", {"FAULTS_LOG": str(notes)}, build_shim(work))
     assert service.ready(), service.said()
+    desks = []
     for n in range(arguments.claims):
         status, claim = service.upload(png(n), wait=0 if n % 2 else 10)
         assert status in (200, 202), claim
+        desks += [desk_of(claim["id"], n)] if n in (1, 3) else []
+    for desk in desks:
+        while desk.left:
+            time.sleep(0 if desk.take(service) else 0.02)
+        assert not desk.wrong, desk.wrong
     assert not service.wait_decided([c["id"] for c in service.request("GET", "/v1/claims?limit=100")[1]["claims"]])
     service.kill()
     log = list(calls(notes))
     kinds = collections.Counter(kind for kind, *_ in log)
-    print(f"{len(log) - kinds['A']} calls noted, {kinds['S']} of them syncs; {len(answered(log)[0])} claims answered")
+    told = f"{len(answered(log)[0])} claims and {len(answered(log)[2])} steps with cases answered"
+    print(f"{len(log) - kinds['A']} calls noted, {kinds['S']} of them syncs; {told}", flush=True)
 
     moments = range(1, len(log) + 1)
     if arguments.moments:

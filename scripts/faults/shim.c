@@ -5,6 +5,7 @@
  * FAULTS_AT    which call, from 1, in the order in which they are made by all threads
  * FAULTS_KIND  kill: die before it; torn: write half and die; eio, enospc: it fails; full: it and all later ones that
  *              need room fail
+ * FAULTS_HIT   make this file once that call is reached
  * FAULTS_LOG   note each call, and what is sent over sockets, in this file: a line "KIND LENGTH OFFSET PATH", then
  *              LENGTH bytes
  */
@@ -26,7 +27,7 @@
 #include <unistd.h>
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
-static const char *root, *kind;
+static const char *root, *kind, *hit;
 static long at, count;
 static int notes = -1;
 
@@ -35,6 +36,7 @@ __attribute__((constructor)) static void start(void) {
     root = getenv("FAULTS_ROOT");
     kind = getenv("FAULTS_KIND");
     kind = kind ? kind : "";
+    hit = getenv("FAULTS_HIT");
     at = number ? atol(number) : 0;
     if (log) notes = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
@@ -78,6 +80,7 @@ static void die(void) {
 static int due(int grows) {
     count++;
     if (!at || count < at) return 0;
+    if (hit && count == at) close(syscall(SYS_openat, AT_FDCWD, hit, O_WRONLY | O_CREAT, 0600));
     if (!strcmp(kind, "full")) return grows ? ENOSPC : 0;
     if (count > at) return 0;
     if (!strcmp(kind, "kill")) die();
