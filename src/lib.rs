@@ -21,7 +21,7 @@
 //!
 //! | module | what it does | may use of ours |
 //! |---|---|---|
-//! | [`domain`] | words of the trade: ids, money, identifiers, shapes, evidence, verdict, record | — |
+//! | [`domain`] | words of the trade: ids, money, identifiers, shapes, evidence, verdict, record, the steps of a review, roles | — |
 //! | [`vision`] | bytes → upright, rectified, deskewed page with its homography and quality | domain |
 //! | [`ocr`] | page → lines of text; second reader for decisive values | domain, vision, models |
 //! | [`extract`] | lines → kind, typed fields, rows | domain |
@@ -32,8 +32,8 @@
 //! | [`pipeline`] | read and judge: the only file that knows the order | domain, vision, ocr, extract, forensics, checks, decision, models |
 //! | [`audit`] | hash chain and Merkle tree over log entries, signed checkpoints, proofs, and their verification | domain |
 //! | [`store`] | verbs over SQLite or PostgreSQL; leases on work; content-addressed photos in a folder or on S3-compatible storage; what is known of people sealed under a key of each claim | domain, audit |
-//! | [`service`] | intake, work, replay, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
-//! | [`http`] | routes, problem answers, OpenAPI | domain, decision, service |
+//! | [`service`] | intake, work, reviews, keys, webhooks, replay, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
+//! | [`http`] | routes and who may take them, problem answers, OpenAPI, TLS, the workbench's pages | domain, decision, service |
 //! | [`cli`] | the commands: puts the product together | domain, vision, forensics, decision, models, pipeline, audit, service, http, specimen |
 //! | [`specimen`] | the lab: paints, photographs and alters labelled documents | domain |
 //!

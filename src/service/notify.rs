@@ -288,11 +288,7 @@ impl Service {
         let Some(event) = Event::of(&delivery.entry) else { return };
         let message = send::Message {
             url: delivery.webhook.url.clone(),
-            id: format!(
-                "msg_{}_{}",
-                &delivery.webhook.id["whk_".len().min(delivery.webhook.id.len())..],
-                delivery.entry.seq
-            ),
+            id: format!("msg_{}_{}", delivery.webhook.id.trim_start_matches("whk_"), delivery.entry.seq),
             body: body(event, &delivery.entry),
             secret,
         };

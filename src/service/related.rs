@@ -45,7 +45,7 @@ impl Records {
                 self.store.related(id, decided, from.as_ref(), limit + 1).await?.ok_or(ServiceError::NotFound)?;
             let last = found.last().map(|(claim, ..)| claim.clone()).filter(|_| found.len() > limit as usize);
             for (claim, decision, shared) in found {
-                if self.store.sees(scope, &claim).await? {
+                if *scope == Scope::All || self.store.sees(scope, &claim).await? {
                     related.push(Related { claim, decision, shared });
                 }
             }

@@ -8,6 +8,7 @@ use super::rows::Rows;
 use super::{Store, StoreError};
 use crate::audit::Entry;
 use async_trait::async_trait;
+use sqlx::{ColumnIndex, Decode, Row, Type};
 
 /// Entries looked through in one go.
 const AT_ONCE: i64 = 1000;
@@ -82,6 +83,36 @@ pub(super) struct DueRow {
     pub(super) webhook: String,
     pub(super) entry: i64,
     pub(super) attempts: i64,
+}
+
+/// How a webhook that messages are sent to stands in its row.
+const ACTIVE: &str = "active";
+
+impl Webhook {
+    /// From the columns id, url, events, secret, state, created_at and place.
+    pub(super) fn of<'r, R: Row>(row: &'r R) -> Result<Self, StoreError>
+    where
+        usize: ColumnIndex<R>,
+        String: Decode<'r, R::Database> + Type<R::Database>,
+        Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+        i64: Decode<'r, R::Database> + Type<R::Database>,
+    {
+        let (events, state): (String, String) = (row.try_get(2)?, row.try_get(4)?);
+        Ok(Self {
+            id: row.try_get(0)?,
+            url: row.try_get(1)?,
+            events: events.split(',').map(str::to_owned).collect(),
+            wrapped: row.try_get(3)?,
+            active: state == ACTIVE,
+            created_at: row.try_get(5)?,
+            place: row.try_get(6)?,
+        })
+    }
+}
+
+/// A webhook's state as it is stored.
+pub(super) fn state(active: bool) -> &'static str {
+    if active { ACTIVE } else { "disabled" }
 }
 
 /// The rows of webhooks, within one transaction.

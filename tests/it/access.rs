@@ -127,7 +127,7 @@ fn bearer(key: &str) -> Header<'static> {
 }
 
 fn ask(server: &TestServer, method: &str, path: &str, headers: &[&Header<'_>], body: &[u8]) -> Answer {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent = crate::support::agent();
     let mut request =
         ureq::http::Request::builder().method(method).uri(format!("http://127.0.0.1:{}{path}", server.port));
     for (name, value) in headers {
@@ -707,7 +707,7 @@ fn without_keys_the_service_stays_on_this_machine_unless_that_is_said_outright()
 
     // Neither the key nor the session stands in any line of the log, nor in the database.
     let key = key.trim();
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent = crate::support::agent();
     let sign_in = agent.post(format!("{url}/v1/session")).header("content-type", "application/json");
     let signed_in = sign_in.send(json!({ "key": key }).to_string()).unwrap();
     let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();

@@ -690,7 +690,7 @@ fn metrics_count_what_happened_and_name_nobody() {
 #[test]
 fn the_head_of_an_answer_can_be_asked_for_alone() {
     let server = TestServer::start();
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent = crate::support::agent();
     for (path, status) in [("/healthz", 200), ("/v1/claims", 200), ("/v1/claims/none", 404), ("/v1/photos:check", 405)]
     {
         let mut answer = agent.head(format!("http://127.0.0.1:{}{path}", server.port)).call().unwrap();

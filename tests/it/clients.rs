@@ -50,8 +50,7 @@ fn the_example_receiver_takes_what_is_signed_and_nothing_else() {
     let server = TestServer::start_with(|config| config.reach = Reach::Anywhere);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}/");
-    let body = json!({ "url": url }).to_string();
-    let made = server.send_to("/v1/webhooks", body.as_bytes(), &[("content-type", "application/json")]).json();
+    let made = server.send_json("/v1/webhooks", &json!({ "url": url })).json();
     let secret = made["secret"].as_str().unwrap();
     let child = Command::new("python3")
         .args(["samples/clients/webhook.py", &port.to_string(), secret])

@@ -162,7 +162,7 @@ fn paths_and_queries_are_answered_with_problems() {
     for (path, status, code) in table {
         assert_eq!(server.get(path).problem(), (status, code.to_owned()), "{path}");
     }
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent = crate::support::agent();
     let answer = agent.delete(format!("http://127.0.0.1:{}/v1/claims", server.port)).call().unwrap();
     assert_eq!(answer.status().as_u16(), 405);
 }

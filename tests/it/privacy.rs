@@ -171,10 +171,6 @@ fn holding(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
 const CLAIM: &[u8] = br#"{ "id": "KANARIA-1", "insured": { "name": "KANARIA VOGEL", "id_number": "KANARIA110101" },
     "policy": { "number": "KANARIA-P" }, "amount": "12.00" }"#;
 
-fn json_to(server: &TestServer, path: &str, body: &Value) -> crate::support::Answer {
-    server.send_to(path, body.to_string().as_bytes(), &[("content-type", "application/json")])
-}
-
 #[test]
 fn a_person_stands_in_no_log_line_no_error_and_no_file() {
     assert_clean(&log_of("privacy::a_service_that_is_listened_to"));
@@ -223,9 +219,9 @@ fn a_service_that_is_listened_to() {
         server.get("/v1/claims?KANARIA=1"),
         server.get("/v1/claims/KANARIA"),
         server.get("/KANARIA"),
-        json_to(&server, &format!("/v1/claims/{id}/outcome"), &json!({ "outcome": "KANARIA" })),
-        json_to(&server, &format!("/v1/claims/{id}/erase"), &json!({ "by": "KANARIA VOGEL", "why": "KANARIA" })),
-        json_to(&server, "/v1/claims/KANARIA/erase", &json!({ "by": "a", "why": "KANARIA" })),
+        server.send_json(&format!("/v1/claims/{id}/outcome"), &json!({ "outcome": "KANARIA" })),
+        server.send_json(&format!("/v1/claims/{id}/erase"), &json!({ "by": "KANARIA VOGEL", "why": "KANARIA" })),
+        server.send_json("/v1/claims/KANARIA/erase", &json!({ "by": "a", "why": "KANARIA" })),
         server.send_to("/v1/photos:check", &broken, &[("content-type", "image/png")]),
     ]);
     for answer in &told {
@@ -242,7 +238,7 @@ fn a_service_that_is_listened_to() {
     assert!(!holding(&server.data, &wrapped).is_empty());
     let before = files(&server.data.join("photos")).len();
     let by = json!({ "by": "dpo-1", "why": "request 2026-117" });
-    let erased = json_to(&server, &format!("/v1/claims/{id}/erase"), &by);
+    let erased = server.send_json(&format!("/v1/claims/{id}/erase"), &by);
     assert_eq!((erased.status, &erased.json()["finished"]), (200, &json!(true)), "{:?}", erased.json());
     assert_eq!(holding(&server.data, &wrapped), Vec::<PathBuf>::new());
     assert_eq!(files(&server.data.join("photos")).len(), before - 2, "its photo and its page");
@@ -253,9 +249,9 @@ fn a_service_that_is_listened_to() {
         [of(""), of("/photos/0/original"), of("/photos/0/page"), of("/related")],
         [(); 4].map(|()| gone.clone())
     );
-    assert_eq!(json_to(&server, &format!("/v1/claims/{id}/erase"), &by).problem(), gone);
+    assert_eq!(server.send_json(&format!("/v1/claims/{id}/erase"), &by).problem(), gone);
     let said = json!({ "outcome": "right", "source": "sample", "by": "rv-1" });
-    assert_eq!(json_to(&server, &format!("/v1/claims/{id}/outcome"), &said).problem(), gone);
+    assert_eq!(server.send_json(&format!("/v1/claims/{id}/outcome"), &said).problem(), gone);
     // Sent again by a client that does not know.
     assert_eq!(server.post(&whole, &key).problem(), gone);
     let listed = server.get("/v1/claims").json();

@@ -378,7 +378,7 @@ fn one_holds_a_case_however_many_want_it(database: Option<String>) {
     std::thread::scope(|scope| {
         for _ in 0..32 {
             scope.spawn(|| {
-                let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+                let agent = crate::support::agent();
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);
                     if n >= races {
@@ -623,7 +623,7 @@ fn the_queue_is_filtered_ordered_and_paged(database: Option<String>) {
     let answer = desk.server.get_as("/v1/reviews", "rv-1");
     let counts = json!({ "open": 2, "held": 1, "second": 0, "waiting": 1, "mine": 1 });
     assert_eq!(answer.json()["counts"], counts);
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent = crate::support::agent();
     let again = agent.get(format!("http://127.0.0.1:{}/v1/reviews", desk.server.port));
     let again = again.header("x-claimlens-actor", "rv-1").header("if-none-match", &answer.headers["etag"]);
     assert_eq!(again.call().unwrap().status().as_u16(), 304);

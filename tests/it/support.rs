@@ -225,19 +225,19 @@ impl TestServer {
     }
 
     pub fn get(&self, path: &str) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent = agent();
         answer(agent.get(format!("http://127.0.0.1:{}{path}", self.port)).call())
     }
 
     /// The same by somebody who says who it is.
     pub fn get_as(&self, path: &str, who: &str) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent = agent();
         let request = agent.get(format!("http://127.0.0.1:{}{path}", self.port)).header("x-claimlens-actor", who);
         answer(request.call())
     }
 
     pub fn delete(&self, path: &str) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent = agent();
         answer(agent.delete(format!("http://127.0.0.1:{}{path}", self.port)).call())
     }
 
@@ -246,7 +246,7 @@ impl TestServer {
     }
 
     pub fn send_to(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent = agent();
         let mut request = agent.post(format!("http://127.0.0.1:{}{path}", self.port));
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             request = request.header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
@@ -255,6 +255,10 @@ impl TestServer {
             request = request.header(*name, *value);
         }
         answer(request.send(body))
+    }
+
+    pub fn send_json(&self, path: &str, body: &Value) -> Answer {
+        self.send_to(path, body.to_string().as_bytes(), &[("content-type", "application/json")])
     }
 
     pub fn post(&self, parts: &[Part<'_>], headers: &[(&str, &str)]) -> Answer {
@@ -274,6 +278,11 @@ impl Drop for TestServer {
             let _ = thread.join();
         }
     }
+}
+
+/// A client that takes every status for an answer.
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
 
 pub fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {

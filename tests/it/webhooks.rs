@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use crate::support::{Answer, CLAIM, TestServer, photo};
+use crate::support::{CLAIM, TestServer, photo};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use claimlens::service::Reach;
@@ -101,10 +101,6 @@ fn server() -> TestServer {
     TestServer::start_with(|config| config.reach = Reach::Anywhere)
 }
 
-fn json_to(server: &TestServer, path: &str, body: &Value) -> Answer {
-    server.send_to(path, body.to_string().as_bytes(), &[("content-type", "application/json")])
-}
-
 fn submit(server: &TestServer, seed: u8) -> String {
     let answer = server.post(&[CLAIM, ("photo", Some("one.png"), &photo(seed))], &[]);
     answer.json()["id"].as_str().unwrap().to_owned()
@@ -114,7 +110,7 @@ fn submit(server: &TestServer, seed: u8) -> String {
 fn a_decision_is_told_signed_and_with_nothing_personal() {
     let (server, receiver) = (server(), Receiver::start(|_, _| 204));
     let before = submit(&server, 1);
-    let made = json_to(&server, "/v1/webhooks", &json!({ "url": receiver.url }));
+    let made = server.send_json("/v1/webhooks", &json!({ "url": receiver.url }));
     assert_eq!(made.status, 201);
     let made = made.json();
     assert_eq!(made["events"].as_array().unwrap().len(), 6, "all, as nothing else was said");
@@ -141,7 +137,7 @@ fn a_decision_is_told_signed_and_with_nothing_personal() {
 #[test]
 fn nothing_is_lost_to_a_receiver_that_fails_half_the_time() {
     let (server, receiver) = (server(), Receiver::start(|_, before| if before == 0 { 500 } else { 200 }));
-    assert_eq!(json_to(&server, "/v1/webhooks", &json!({ "url": receiver.url })).status, 201);
+    assert_eq!(server.send_json("/v1/webhooks", &json!({ "url": receiver.url })).status, 201);
     let sent: Vec<String> = (0..8).map(|seed| submit(&server, seed)).collect();
     // A second attempt follows after five seconds.
     let times = |got: &[Message], id: &String| got.iter().filter(|message| message.claim() == *id).count();
@@ -155,7 +151,7 @@ fn nothing_is_lost_to_a_receiver_that_fails_half_the_time() {
 #[test]
 fn a_receiver_that_is_gone_is_told_nothing_more_until_it_is_turned_on_again() {
     let (server, receiver) = (server(), Receiver::start(|n, _| if n == 0 { 410 } else { 200 }));
-    let made = json_to(&server, "/v1/webhooks", &json!({ "url": receiver.url, "events": ["claim.decided"] })).json();
+    let made = server.send_json("/v1/webhooks", &json!({ "url": receiver.url, "events": ["claim.decided"] })).json();
     let name = made["id"].as_str().unwrap();
     let first = submit(&server, 1);
     receiver.wait(|got| got.len() == 1);
@@ -167,7 +163,7 @@ fn a_receiver_that_is_gone_is_told_nothing_more_until_it_is_turned_on_again() {
     let second = submit(&server, 2);
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(receiver.got().len(), 1);
-    let resumed = json_to(&server, &format!("/v1/webhooks/{name}/resume"), &json!({ "from": 1 }));
+    let resumed = server.send_json(&format!("/v1/webhooks/{name}/resume"), &json!({ "from": 1 }));
     assert_eq!((resumed.status, &resumed.json()["active"]), (200, &json!(true)));
     let got = receiver.wait(|got| got.len() == 3);
     // Messages may overtake each other.
@@ -178,19 +174,19 @@ fn a_receiver_that_is_gone_is_told_nothing_more_until_it_is_turned_on_again() {
 fn webhooks_go_to_public_addresses_only_and_are_made_and_forgotten() {
     let server = TestServer::start();
     for url in ["http://example.com/", "https://127.0.0.1/", "https://localhost/x", "https://10.1.2.3/", "nonsense"] {
-        let refused = json_to(&server, "/v1/webhooks", &json!({ "url": url }));
+        let refused = server.send_json("/v1/webhooks", &json!({ "url": url }));
         assert_eq!(refused.problem(), (422, "webhook_invalid".to_owned()), "{url}");
     }
     let url = "https://app.example.com/hook";
-    let none = json_to(&server, "/v1/webhooks", &json!({ "url": url, "events": [] }));
+    let none = server.send_json("/v1/webhooks", &json!({ "url": url, "events": [] }));
     assert_eq!(none.problem(), (422, "webhook_invalid".to_owned()));
-    let unknown = json_to(&server, "/v1/webhooks", &json!({ "url": url, "events": ["claim.eaten"] }));
+    let unknown = server.send_json("/v1/webhooks", &json!({ "url": url, "events": ["claim.eaten"] }));
     assert_eq!(unknown.problem(), (400, "body_invalid".to_owned()));
-    let made = json_to(&server, "/v1/webhooks", &json!({ "url": url })).json();
+    let made = server.send_json("/v1/webhooks", &json!({ "url": url })).json();
     let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
     assert_eq!(server.delete(&path).status, 204);
     assert_eq!(server.delete(&path).problem(), (404, "not_found".to_owned()));
-    let gone = json_to(&server, &format!("{path}/resume"), &json!({}));
+    let gone = server.send_json(&format!("{path}/resume"), &json!({}));
     assert_eq!(gone.problem(), (404, "not_found".to_owned()));
     assert_eq!(server.get("/v1/webhooks").json(), json!({ "webhooks": [] }));
 }

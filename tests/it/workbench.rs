@@ -7,7 +7,7 @@ use std::io::Read;
 
 /// What a browser gets: status, headers, and the body as it was sent.
 fn browser(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> ureq::http::Response<Vec<u8>> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent = crate::support::agent();
     let mut request = agent.get(format!("http://127.0.0.1:{}{path}", server.port));
     for (name, value) in headers {
         request = request.header(*name, *value);

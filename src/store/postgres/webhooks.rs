@@ -2,30 +2,10 @@
 
 use super::PostgresRows;
 use crate::store::StoreError;
-use crate::store::webhooks::{Attempt, DueRow, Webhook, WebhookRows};
+use crate::store::webhooks::{Attempt, DueRow, Webhook, WebhookRows, state};
 use async_trait::async_trait;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
-
-const ACTIVE: &str = "active";
-
-fn webhook(row: &PgRow) -> Result<Webhook, StoreError> {
-    let events: String = row.try_get(2)?;
-    let state: String = row.try_get(4)?;
-    Ok(Webhook {
-        id: row.try_get(0)?,
-        url: row.try_get(1)?,
-        events: events.split(',').map(str::to_owned).collect(),
-        wrapped: row.try_get(3)?,
-        active: state == ACTIVE,
-        created_at: row.try_get(5)?,
-        place: row.try_get(6)?,
-    })
-}
-
-fn state(active: bool) -> &'static str {
-    if active { ACTIVE } else { "disabled" }
-}
 
 #[async_trait]
 impl WebhookRows for PostgresRows {
@@ -41,7 +21,7 @@ impl WebhookRows for PostgresRows {
 
     async fn webhooks(&mut self) -> Result<Vec<Webhook>, StoreError> {
         let rows = sqlx::query("SELECT id, url, events, secret, state, created_at, place FROM webhooks ORDER BY id");
-        rows.fetch_all(&mut *self.tx).await?.iter().map(webhook).collect()
+        rows.fetch_all(&mut *self.tx).await?.iter().map(Webhook::of).collect()
     }
 
     async fn drop_webhook(&mut self, id: &str) -> Result<bool, StoreError> {

@@ -39,6 +39,7 @@ export function caseScreen(root, parts) {
   let editing = /** @type {string|null} */ (null);
   let cut = /** @type {{ image: HTMLImageElement, page: boolean }|null} */ (null);
   let closeSheet = () => {};
+  let taking = /** @type {Promise<boolean>|null} */ (null);
   let gone = false;
   let unbind = () => {};
 
@@ -482,14 +483,23 @@ export function caseScreen(root, parts) {
     return take();
   }
 
-  async function take() {
-    try {
-      changed(await act(item, 'claim', { takeover: false }));
-      return true;
-    } catch (error) {
-      await trouble(error);
-      return false;
-    }
+  /** Asks for the case once, however many keys that need it are pressed until the answer is there. */
+  function take() {
+    taking ??= act(item, 'claim', { takeover: false })
+      .then(
+        (now) => {
+          changed(now);
+          return true;
+        },
+        async (error) => {
+          await trouble(error);
+          return false;
+        },
+      )
+      .finally(() => {
+        taking = null;
+      });
+    return taking;
   }
 
   async function release() {
