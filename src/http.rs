@@ -8,12 +8,14 @@ mod audit;
 mod check;
 mod claims;
 mod codes;
+mod described;
 mod docs;
 mod documents;
 mod erase;
 mod error;
 mod form;
 mod gate;
+mod number;
 mod ops;
 mod policy;
 mod request;
@@ -26,10 +28,10 @@ mod webhooks;
 mod workbench;
 
 use crate::service::Service;
-use access::Described;
 use actix_web::error::QueryPayloadError;
 use actix_web::http::Method;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{ResponseError, web};
+use described::Described;
 use error::ApiError;
 use utoipa::OpenApi;
 
@@ -170,7 +172,7 @@ pub fn operation_routes(config: &mut web::ServiceConfig) {
 struct Resource(&'static str, actix_web::Resource);
 
 fn resource(path: &'static str) -> Resource {
-    let unknown = web::to(async || -> HttpResponse { ApiError::MethodNotAllowed.error_response() });
+    let unknown = web::to(move || async move { ApiError::MethodNotAllowed(access::methods_of(path)).error_response() });
     Resource(path, web::resource(path).default_service(unknown))
 }
 

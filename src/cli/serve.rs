@@ -7,7 +7,7 @@ use crate::domain::Fen;
 use crate::http::server::bind;
 use crate::http::tls;
 use crate::pipeline::{Reader, ReaderConfig};
-use crate::service::intake::{Submission, Upload};
+use crate::service::intake::{IntakeLimits, Submission, Upload};
 use crate::service::retention::Rule;
 use crate::service::work::{LoadReader, ReadPhotos};
 use crate::service::{KeyLimits, Place, Reach, Records, ReviewTerms, Role, Service, ServiceConfig, ServiceError};
@@ -82,6 +82,9 @@ pub struct ServeArgs {
     /// Photos a day, of UTC, that an API key without a limit of its own may send [default: no limit]
     #[arg(long, value_name = "N", env = "CLAIMLENS_KEY_PHOTOS_A_DAY", help_heading = "Limits")]
     key_photos_a_day: Option<u32>,
+    /// Claims that may wait for their decision, in this process; more are told to come again
+    #[arg(long, value_name = "N", default_value_t = IntakeLimits::default().queue, env = "CLAIMLENS_QUEUE", help_heading = "Limits")]
+    queue: usize,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -120,6 +123,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     };
     config.issuers = args.issuers.issuers()?;
     config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
+    config.intake.queue = args.queue;
     config.open_to_all = args.open;
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();

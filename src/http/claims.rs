@@ -26,7 +26,7 @@ pub struct ClaimForm {
     /// Exactly one part, JSON.
     claim: crate::domain::Claim,
     /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
-    #[schema(value_type = Vec<String>, format = Binary)]
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
     photo: Vec<u8>,
 }
 
@@ -84,8 +84,10 @@ pub struct ClaimList {
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// `next` of the page before.
+    #[param(pattern = "^clm_[0-9a-v]{26}$")]
     cursor: Option<String>,
     /// Claims on a page, 1 to 100. Default 20.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
@@ -107,8 +109,10 @@ pub struct RelatedQuery {
     #[serde(default)]
     decision: Decided,
     /// `next` of the page before.
+    #[param(pattern = "^clm_[0-9a-v]{26}$")]
     cursor: Option<String>,
     /// Claims on a page, 1 to 100. Default 20.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
@@ -178,8 +182,9 @@ impl ClaimAnswer {
     post, path = "/v1/claims", tag = "claims",
     request_body(content = ClaimForm, content_type = "multipart/form-data"),
     params(
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds, at most 60; default 10"),
-        ("Idempotency-Key" = Option<String>, Header,
+        ("Prefer" = Option<String>, Header,
+            description = "`wait=N`: wait up to N seconds, at most 60; default 10. `respond-async`: do not wait"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
             description = "1 to 255 visible ASCII characters. A request repeated with its key and the same claim and \
                            photos is answered with the claim of the first. Keys do not expire, and each tenant has \
                            its own"),
@@ -203,8 +208,8 @@ pub async fn submit(
         None => None,
         Some(value) => Some(value.to_str().map_err(|_| crate::service::Refusal::KeyInvalid)?),
     };
-    let ticket = service.admit_for(who.tenant(), key).await?;
-    let submission = form::read(request.headers(), payload, service.intake_limits()).await?;
+    let mut ticket = service.admit_for(who.tenant(), key).await?;
+    let submission = form::read(request.headers(), payload, ticket.room(), service.intake_limits()).await?;
     who.count_photos(&service, submission.photos.len()).await?;
     let id = service.submit(ticket, submission).await?;
     service.wait(&id, Duration::from_secs(wait_seconds(&request))).await;
@@ -284,19 +289,19 @@ pub(super) fn parse_id(text: &str) -> Result<ClaimId, ApiError> {
     text.parse().map_err(|_| ServiceError::NotFound.into())
 }
 
-/// `wait=N` among the preferences (RFC 7240). One that cannot be understood is ignored, as that RFC asks.
+/// `wait=N` among the preferences (RFC 7240), or none where `respond-async` stands alone. One that cannot be understood
+/// is ignored, as that RFC asks.
 fn wait_seconds(request: &HttpRequest) -> u64 {
-    request
-        .headers()
-        .get_all("prefer")
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','))
-        .find_map(|p| {
-            let (name, value) = p.split(';').next()?.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').parse().ok())?
-        })
-        .unwrap_or(WAIT)
-        .min(LONGEST_WAIT)
+    let given = || {
+        let values = request.headers().get_all("prefer").filter_map(|v| v.to_str().ok());
+        values.flat_map(|v| v.split(',')).filter_map(|p| p.split(';').next())
+    };
+    let asked = given().find_map(|p| {
+        let (name, value) = p.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').parse().ok())?
+    });
+    let is_async = given().any(|p| p.trim().eq_ignore_ascii_case("respond-async"));
+    asked.unwrap_or(if is_async { 0 } else { WAIT }).min(LONGEST_WAIT)
 }
 
 #[cfg(test)]
@@ -309,6 +314,8 @@ mod tests {
         let wait = |v: &str| wait_seconds(&TestRequest::default().insert_header(("Prefer", v)).to_http_request());
         assert_eq!(wait("wait=3"), 3);
         assert_eq!(wait("respond-async, Wait = 0"), 0);
+        assert_eq!(wait("Respond-Async"), 0);
+        assert_eq!(wait("respond-async, wait=5"), 5);
         assert_eq!(wait("wait=3600"), 60);
         assert_eq!(wait("wait=soon"), 10);
         assert_eq!(wait("handling=lenient"), 10);
