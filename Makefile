@@ -16,8 +16,10 @@ EVAL_ARGS ?=
 # What `make bench-peers` and `make bench-load` read; samples if empty.
 PICTURES ?=
 LOAD_ARGS ?=
+# A folder of broken pictures for `make http-trials`, besides those that it makes.
+CORPUS ?=
 
-.PHONY: help build setup demo test test-workbench screenshots lint serve bench flame bench-peers bench-load faults fuzz golden eval clean-data
+.PHONY: help build setup demo test test-workbench screenshots lint serve bench flame bench-peers bench-load faults http-trials fuzz golden eval clean-data
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -73,6 +75,13 @@ faults: build ## tamper with records, break and kill the service, cut the power,
 
 fuzz: setup ## feed what reads strangers' bytes with made-up ones, each target for MINUTES (10)
 	./scripts/fuzz.sh $(or $(MINUTES),10)
+http-trials: build ## try the service over HTTP: its own document, load, slow and broken senders, restarts; takes an hour
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/schema.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/hostile.py $(CORPUS)
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/keys.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/rolling.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/slow.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/load.py
 
 golden: build ## read the samples anew into tests/fixtures/golden; git diff tells what is read or decided otherwise
 	rm -rf tests/fixtures/golden

@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod claims;
 mod codes;
+mod described;
 mod docs;
 mod documents;
 mod erase;
@@ -15,6 +16,7 @@ mod error;
 mod fhir;
 mod form;
 mod gate;
+mod number;
 mod ops;
 mod policy;
 mod request;
@@ -27,10 +29,10 @@ mod webhooks;
 mod workbench;
 
 use crate::service::Service;
-use access::Described;
 use actix_web::error::QueryPayloadError;
 use actix_web::http::Method;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{ResponseError, web};
+use described::Described;
 use error::ApiError;
 use utoipa::OpenApi;
 
@@ -173,7 +175,7 @@ pub fn operation_routes(config: &mut web::ServiceConfig) {
 struct Resource(&'static str, actix_web::Resource);
 
 fn resource(path: &'static str) -> Resource {
-    let unknown = web::to(async || -> HttpResponse { ApiError::MethodNotAllowed.error_response() });
+    let unknown = web::to(move || async move { ApiError::MethodNotAllowed(access::methods_of(path)).error_response() });
     Resource(path, web::resource(path).default_service(unknown))
 }
 

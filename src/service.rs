@@ -51,7 +51,7 @@ pub use entries::{EntryList, EntryView};
 pub use erase::{EraseRefusal, ErasedView};
 pub use gate::{ClosesAfter, GateRefusal, GateView, Terms};
 pub use guidance::Guidance;
-pub use intake::{IntakeLimits, Refusal, Submission, Ticket, Upload};
+pub use intake::{IntakeLimits, Refusal, Room, Submission, Ticket, Upload};
 pub use issuers::{Issuers, Registry, Verifier};
 pub use keys::KeyHistory;
 pub use notify::{Event, Reach, WebhookRefusal, WebhookView};
@@ -426,7 +426,7 @@ struct Inner {
     /// Jobs belong to the runtime the service was opened on: those of HTTP workers end before the work does.
     runtime: tokio::runtime::Handle,
     queue: Arc<Semaphore>,
-    uploads: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
     probes: Arc<Semaphore>,
     keys: Arc<Mutex<HashSet<String>>>,
     waiting: Waiting,
@@ -498,7 +498,7 @@ impl Service {
             unlogged: reads::Unlogged::default(),
             log_claim_reads: config.log_claim_reads,
             queue: Arc::new(Semaphore::new(config.intake.queue)),
-            uploads: Arc::new(Semaphore::new(config.intake.uploads)),
+            bodies: Arc::new(Semaphore::new(config.intake.held)),
             probes: Arc::new(Semaphore::new(config.work.readers)),
             readers,
             decoder: config.decoder.unwrap_or_else(|| Arc::new(decode::Here(config.intake.decode))),

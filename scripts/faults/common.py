@@ -65,14 +65,14 @@ def build_shim(folder):
 class Service:
     """The program serving a data folder in a role; `fault` are the environment variables of the shim."""
 
-    def __init__(self, program, data, fault=None, shim=None, role="all", env=os.environ):
-        self.port, self.data = free_port(), pathlib.Path(data).absolute()
+    def __init__(self, program, data, fault=None, shim=None, role="all", env=os.environ, port=None, more=()):
+        self.port, self.data = port or free_port(), pathlib.Path(data).absolute()
         self.log = tempfile.TemporaryFile()
         env = env | {"RUST_LOG": "warn"}
         if shim:
             env |= {"LD_PRELOAD": str(shim), "FAULTS_ROOT": str(self.data.parent)} | (fault or {})
         command = [program, "serve", "--listen", f"127.0.0.1:{self.port}", "--data", self.data]
-        command += ["--jobs", "2", "--role", role]
+        command += ["--jobs", "2", "--role", role, *more]
         self.process = subprocess.Popen(command, env=env, stdout=self.log, stderr=self.log, start_new_session=True)
 
     def ready(self, patience=60):

@@ -7,7 +7,7 @@ use crate::domain::Fen;
 use crate::http::server::bind;
 use crate::http::tls;
 use crate::pipeline::{Reader, ReaderConfig};
-use crate::service::intake::{Submission, Upload};
+use crate::service::intake::{IntakeLimits, Submission, Upload};
 use crate::service::retention::Rule;
 use crate::service::sandbox::{ChildDecoder, ChildReader, Keeper, child};
 use crate::service::work::{LoadReader, ReadPhotos};
@@ -102,6 +102,9 @@ pub struct ServeArgs {
         conflicts_with = "no_sandbox"
     )]
     reader_memory: Option<u64>,
+    /// Claims that may wait for their decision, in this process; more are told to come again
+    #[arg(long, value_name = "N", default_value_t = IntakeLimits::default().queue, env = "CLAIMLENS_QUEUE", help_heading = "Limits")]
+    queue: usize,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
@@ -140,6 +143,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     };
     config.issuers = args.issuers.issuers()?;
     config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
+    config.intake.queue = args.queue;
     config.open_to_all = args.open;
     config.made_up = args.sandbox_claims;
     config.log_claim_reads = !args.skip_claim_reads;

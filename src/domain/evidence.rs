@@ -4,6 +4,7 @@ use super::document::{DocumentKind, Field, FieldName, Item};
 use super::gate::Gate;
 use super::id::ContentHash;
 use super::issuer::IssuerFact;
+use super::money::currency_codes;
 use super::pixels::PixelEvidence;
 use super::print::PrintMatch;
 use super::shape::{FixedHomography, Quad, Upload};
@@ -12,15 +13,18 @@ use super::verdict::Message;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 /// What an insured person submits besides photos. Unknown members are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// The sender's own name for the claim.
+    #[schema(max_length = 200, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
     pub id: String,
     /// What it is for, such as `inpatient`; the decision policy says which papers a claim of each type must hold.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
@@ -33,10 +37,20 @@ pub struct Claim {
     pub policy: Option<PolicyTerm>,
     /// The amount asked for, a decimal string such as `"993.54"`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(pattern = r"^(?!0+\.00$)[0-9]{1,13}\.[0-9]{2}$")]
     pub amount: Option<String>,
     /// The currency it is asked for in, by its ISO 4217 code; without it, that of the paper.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = currency_schema)]
     pub currency: Option<String>,
+}
+
+/// The codes that there are, and none.
+fn currency_schema() -> Object {
+    let codes = currency_codes().map(Value::from).chain([Value::Null]);
+    let either = SchemaType::from_iter([Type::String, Type::Null]);
+    let words = "The currency it is asked for in, by its ISO 4217 code; without it, that of the paper.";
+    ObjectBuilder::new().schema_type(either).enum_values(Some(codes)).description(Some(words)).build()
 }
 
 impl Claim {
@@ -81,9 +95,11 @@ fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> R
 #[serde(deny_unknown_fields)]
 pub struct Insured {
     /// Name as on the policy.
+    #[schema(max_length = 200, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
     pub name: String,
     /// Identity number, if known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(max_length = 200, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
     pub id_number: Option<String>,
 }
 
@@ -92,12 +108,15 @@ pub struct Insured {
 #[serde(deny_unknown_fields)]
 pub struct PolicyTerm {
     /// Policy number.
+    #[schema(max_length = 200, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
     pub number: String,
     /// First day of cover, ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(format = Date)]
     pub from: Option<String>,
     /// Last day of cover, ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(format = Date)]
     pub to: Option<String>,
 }
 

@@ -63,14 +63,14 @@ impl AuditSource {
 /// The short opaque name a reviewer goes by: 1 to 64 ASCII letters, digits, `-`, `_` and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, example = "rv-017")]
+#[schema(value_type = String, example = "rv-017", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_.-]+$")]
 pub struct Reviewer(String);
 
 /// Why a person did it: 1 to 1000 characters, none of them a control character. May hold personal data, and so
 /// never enters the log.
 #[derive(Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String)]
+#[schema(value_type = String, max_length = 1000, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
 pub struct Why(String);
 
 /// The text breaks the rules of what it should be.

@@ -21,9 +21,14 @@ const CURRENCY_CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BG
      PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY \
      TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
 
-/// Whether a text is the code of a currency, by ISO 4217: three capital letters.
+/// The codes of currencies, by ISO 4217: three capital letters each.
+pub fn currency_codes() -> impl Iterator<Item = &'static str> {
+    CURRENCY_CODES.split(' ')
+}
+
+/// Whether a text is one of [`currency_codes`].
 pub fn is_currency(code: &str) -> bool {
-    CURRENCY_CODES.split(' ').any(|known| known == code)
+    currency_codes().any(|known| known == code)
 }
 
 impl Fen {

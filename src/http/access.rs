@@ -19,11 +19,6 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
 use std::future::{Ready, ready};
 use std::net::IpAddr;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
-};
-use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
 
 /// Who may take a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +127,12 @@ pub fn rule_of(method: &str, path: &str) -> Option<&'static Rule> {
     TABLE.iter().find(|rule| rule.method == method && rule.path == path)
 }
 
+/// The methods that a path takes, as `Allow` names them.
+pub fn methods_of(path: &str) -> String {
+    let rules = TABLE.iter().filter(|rule| rule.path == path);
+    rules.map(|rule| if rule.method == "GET" { "GET, HEAD" } else { rule.method }).collect::<Vec<_>>().join(", ")
+}
+
 /// Who sent the request, as the guard found it.
 #[derive(Debug, Clone)]
 pub enum Who {
@@ -205,7 +206,8 @@ pub async fn guard<B: MessageBody + 'static>(
 async fn admit(request: &ServiceRequest) -> Result<Who, ApiError> {
     let service = request.app_data::<Shared>().ok_or(ServiceError::Internal("there is no service"))?;
     let path = request.match_pattern().ok_or(ApiError::NotFound)?;
-    let rule = rule_of(request.method().as_str(), &path).ok_or(ApiError::MethodNotAllowed)?;
+    let rule =
+        rule_of(request.method().as_str(), &path).ok_or_else(|| ApiError::MethodNotAllowed(methods_of(&path)))?;
     let May::Roles(roles) = rule.may else {
         same_site(request, false)?;
         return Ok(Who::Anybody);
@@ -301,57 +303,6 @@ fn claim_in(pattern: &str, path: &str) -> Option<ClaimId> {
     path.split('/').nth(place)?.parse().ok()
 }
 
-/// Writes into the API's document who may what, and how one shows who one is.
-pub(super) struct Described;
-
-impl utoipa::Modify for Described {
-    fn modify(&self, document: &mut OpenApi) {
-        let components = document.components.get_or_insert_default();
-        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("clk_…").build();
-        let cookie = ApiKeyValue::with_description("__Host-claimlens", "of POST /v1/session; `claimlens` on loopback");
-        components.add_security_scheme("key", SecurityScheme::Http(key));
-        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
-        for (path, item) in &mut document.paths.paths {
-            let operations = [("GET", &mut item.get), ("POST", &mut item.post), ("DELETE", &mut item.delete)];
-            for (method, operation) in operations {
-                let found = TABLE.iter().find(|rule| rule.method == method && plain(rule.path) == *path);
-                if let (Some(operation), Some(May::Roles(roles))) = (operation, found.map(|rule| rule.may)) {
-                    describe(operation, roles);
-                }
-            }
-        }
-    }
-}
-
-/// A path without what its parameters must look like.
-fn plain(path: &str) -> String {
-    let part = |part: &str| match part.split_once(':') {
-        Some((name, _)) if part.starts_with('{') => format!("{name}}}"),
-        _ => part.to_owned(),
-    };
-    path.split('/').map(part).collect::<Vec<_>>().join("/")
-}
-
-fn describe(operation: &mut Operation, roles: &[Role]) {
-    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
-    operation.security =
-        Some(["key", "session"].map(|scheme| SecurityRequirement::new(scheme, names.iter().copied())).into());
-    let told = operation.description.get_or_insert_default();
-    *told = format!("{told}\n\nRoles: {}.", names.join(", ")).trim_start().to_owned();
-    for (status, words) in [
-        ("401", "`unauthenticated`: no key and no session, or one that opens nothing"),
-        (
-            "403",
-            "`forbidden`: another role is needed, or one that sees all tenants; `cross_site`: sent by another site",
-        ),
-        ("429", "`rate_limited`: more than the key may; try again after `Retry-After`"),
-    ] {
-        let content = Content::new(Some(Ref::from_schema_name("Problem")));
-        let answer = ResponseBuilder::new().description(words).content("application/problem+json", content).build();
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| answer.into());
-    }
-}
-
 /// Ends the process at its start if a route has no row.
 ///
 /// # Panics
@@ -373,6 +324,12 @@ mod tests {
             let names_claim = rule.path.contains("{id}") && !rule.path.starts_with("/v1/webhooks/");
             assert_eq!(rule.of == Of::Claim, names_claim, "{}", rule.path);
         }
+    }
+
+    #[test]
+    fn a_path_tells_the_methods_it_takes() {
+        assert_eq!(methods_of("/v1/claims"), "GET, HEAD, POST");
+        assert_eq!(methods_of("/v1/webhooks/{id}"), "DELETE");
     }
 
     #[test]
@@ -419,18 +376,6 @@ mod tests {
         }
         for host in ["localhost.example", "10.0.0.1", "claims.example:8080", "[::2]:1", "127.0.0.1.example", ""] {
             assert!(!to(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn a_pattern_is_told_as_the_document_has_it() {
-        for (path, told) in [
-            ("/", "/"),
-            ("/v1/photos:check", "/v1/photos:check"),
-            ("/v1/audit/tile/{tile:.*}", "/v1/audit/tile/{tile}"),
-            ("/v1/claims/{id}/photos/{n}/{picture}", "/v1/claims/{id}/photos/{n}/{picture}"),
-        ] {
-            assert_eq!(plain(path), told);
         }
     }
 }

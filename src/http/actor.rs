@@ -23,13 +23,13 @@ impl FromRequest for Caller {
             Ok(who) => who,
             Err(error) => return ready(Err(error)),
         };
-        ready(match (&who, request.headers().get(HEADER)) {
-            (Who::Known(holder), _) => Ok(Self(holder.actor(), who)),
-            (Who::Anybody, None) => Ok(Self(Actor::default(), who)),
-            (Who::Anybody, Some(value)) => {
-                let name = value.to_str().ok().and_then(|name| Reviewer::try_from(name.to_owned()).ok());
-                name.map(|name| Self(Actor::named(name), who)).ok_or(ApiError::ActorInvalid)
-            }
-        })
+        // One that no name can stand in is refused whoever asks, as the API's document says.
+        let given = request.headers().get(HEADER).map(|value| {
+            value.to_str().ok().and_then(|name| Reviewer::try_from(name.to_owned()).ok()).ok_or(ApiError::ActorInvalid)
+        });
+        ready(given.transpose().map(|given| match &who {
+            Who::Known(holder) => Self(holder.actor(), who),
+            Who::Anybody => Self(given.map(Actor::named).unwrap_or_default(), who),
+        }))
     }
 }

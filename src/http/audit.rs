@@ -4,6 +4,7 @@ use super::Shared;
 use super::actor::Caller;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
+use super::number::Whole;
 use crate::domain::ClaimId;
 use crate::service::{EntryList, KeyHistory, LogQuery, ReadOf, ReplayFrom, ReplayOf, ReplayReport};
 use actix_web::http::header::ContentType;
@@ -36,8 +37,10 @@ pub struct Consistency {
 #[serde(deny_unknown_fields)]
 pub struct EntriesQuery {
     /// The newest one to be told, by its position: `next` of the page before.
-    from: Option<u64>,
+    #[param(value_type = Option<u64>, maximum = 9007199254740991i64)]
+    from: Option<Whole>,
     /// Entries on a page, 1 to 200. Default 50.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// Only those that speak of this claim, or of `gate`, `policy` or `key`.
     subject: Option<String>,
@@ -51,6 +54,7 @@ pub struct EntriesQuery {
 #[schema(example = json!({ "claims": ["clm_06ah1g8q00c8f3m3c5n0u0k4ts"] }))]
 pub struct ReplayBody {
     /// Their names here, 1 to 100.
+    #[schema(min_items = 1, max_items = 100)]
     claims: Vec<String>,
 }
 
@@ -125,6 +129,7 @@ pub async fn entries(query: web::Query<EntriesQuery>, service: Shared) -> Result
     if !(1..=200).contains(&limit) {
         return Err(ApiError::BadQuery("`limit` must be 1 to 200".to_owned()));
     }
+    let from = from.map(|Whole(position)| position);
     Ok(HttpResponse::Ok().json(service.records().log_entries(LogQuery { subject, reads, from, limit }).await?))
 }
 

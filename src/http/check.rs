@@ -66,6 +66,7 @@ pub struct PhotoCheck {
     )
 )]
 pub async fn check(request: HttpRequest, payload: web::Payload, service: Shared) -> Result<HttpResponse, ApiError> {
-    let photo = form::read_photo(request.headers(), payload, service.intake_limits()).await?;
+    let mut room = service.room();
+    let photo = form::read_photo(request.headers(), payload, &mut room, service.intake_limits()).await?;
     Ok(HttpResponse::Ok().json(service.check(photo).await?))
 }

@@ -26,7 +26,7 @@ pub struct ClaimForm {
     /// Exactly one part, JSON; or a `Claim` of FHIR R4, of which README.md tells what is taken.
     claim: crate::domain::Claim,
     /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
-    #[schema(value_type = Vec<String>, format = Binary)]
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
     photo: Vec<u8>,
 }
 
@@ -84,8 +84,10 @@ pub struct ClaimList {
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// `next` of the page before.
+    #[param(pattern = "^clm_[0-9a-v]{26}$")]
     cursor: Option<String>,
     /// Claims on a page, 1 to 100. Default 20.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
@@ -107,8 +109,10 @@ pub struct RelatedQuery {
     #[serde(default)]
     decision: Decided,
     /// `next` of the page before.
+    #[param(pattern = "^clm_[0-9a-v]{26}$")]
     cursor: Option<String>,
     /// Claims on a page, 1 to 100. Default 20.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
@@ -206,15 +210,17 @@ impl ClaimAnswer {
     params(
         ("Prefer" = Option<String>, Header,
             description = "`wait=N`: wait up to N seconds, at most 60; default 10. `respond-async`: do not wait"),
-        ("Accept" = Option<String>, Header, description = "`application/fhir+json` for a `ClaimResponse` of FHIR R4"),
-        ("Idempotency-Key" = Option<String>, Header,
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
             description = "1 to 255 visible ASCII characters. A request repeated with its key and the same claim and \
                            photos is answered with the claim of the first. Keys do not expire, and each tenant has \
                            its own"),
     ),
     responses(
-        (status = 200, description = "decided, or failed and waiting for a person", body = ClaimAnswer),
-        (status = 202, description = "accepted; `Location` tells where to look", body = ClaimAnswer),
+        (status = 200, description = "decided, or failed and waiting for a person; a `ClaimResponse` of FHIR R4 for who \
+                                      accepts `application/fhir+json`",
+            content((ClaimAnswer = "application/json"), (Value = "application/fhir+json"))),
+        (status = 202, description = "accepted; `Location` tells where to look",
+            content((ClaimAnswer = "application/json"), (Value = "application/fhir+json"))),
         (status = "4XX", description = "refused; there is no claim", body = Problem,
             content_type = "application/problem+json"),
         (status = 503, description = "no room or no store; try again after `Retry-After`", body = Problem,
@@ -231,8 +237,8 @@ pub async fn submit(
         None => None,
         Some(value) => Some(value.to_str().map_err(|_| crate::service::Refusal::KeyInvalid)?),
     };
-    let ticket = service.admit_for(who.tenant(), key).await?;
-    let submission = form::read(request.headers(), payload, service.intake_limits()).await?;
+    let mut ticket = service.admit_for(who.tenant(), key).await?;
+    let submission = form::read(request.headers(), payload, ticket.room(), service.intake_limits()).await?;
     who.count_photos(&service, submission.photos.len()).await?;
     let id = service.submit(ticket, submission).await?;
     service.wait(&id, Duration::from_secs(wait_seconds(&request, WAIT))).await;
@@ -264,11 +270,11 @@ fn body(request: &HttpRequest, claim: ClaimAnswer) -> Result<(&'static str, Vec<
     params(
         ("id" = String, Path, description = "Name of the claim here"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait for the decision up to N seconds, at most 60"),
-        ("Accept" = Option<String>, Header, description = "`application/fhir+json` for a `ClaimResponse` of FHIR R4"),
         ("If-None-Match" = Option<String>, Header, description = "ETag of the claim as seen before"),
     ),
     responses(
-        (status = 200, description = "the claim as it stands; its ETag changes with it", body = ClaimAnswer),
+        (status = 200, description = "the claim as it stands; its ETag changes with it",
+            content((ClaimAnswer = "application/json"), (Value = "application/fhir+json"))),
         (status = 304, description = "it is as it was"),
         (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "`claim_erased`: its content was erased", body = Problem,
@@ -384,6 +390,8 @@ mod tests {
         assert_eq!(wait("respond-async, Wait = 0"), 0);
         assert_eq!(wait("respond-async"), 0);
         assert_eq!(wait("respond-async, wait=7"), 7);
+        assert_eq!(wait("Respond-Async"), 0);
+        assert_eq!(wait("respond-async, wait=5"), 5);
         assert_eq!(wait("wait=3600"), 60);
         assert_eq!(wait("wait=soon"), 10);
         assert_eq!(wait("handling=lenient"), 10);

@@ -24,9 +24,9 @@ pub enum ApiError {
     /// The path names nothing.
     #[error("there is nothing here")]
     NotFound,
-    /// The path exists, the method does not.
+    /// The path exists, the method does not; which do.
     #[error("this path does not take that method")]
-    MethodNotAllowed,
+    MethodNotAllowed(String),
     /// A query parameter is malformed.
     #[error("the query is not one this path takes: {0}")]
     BadQuery(String),
@@ -176,7 +176,7 @@ impl ApiError {
     fn row(&self) -> (u16, &'static str) {
         match self {
             Self::NotFound | Self::Service(ServiceError::NotFound) => (404, "not_found"),
-            Self::MethodNotAllowed => (405, "method_not_allowed"),
+            Self::MethodNotAllowed(_) => (405, "method_not_allowed"),
             Self::BadQuery(_) => (400, "bad_query"),
             Self::BadCursor => (400, "bad_cursor"),
             Self::NotMultipart => (415, "not_multipart"),
@@ -299,8 +299,14 @@ impl ResponseError for ApiError {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        if let Self::Unauthenticated = self {
-            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"claimlens\""));
+        match self {
+            Self::Unauthenticated => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"claimlens\""));
+            }
+            Self::MethodNotAllowed(methods) => {
+                response.insert_header((header::ALLOW, methods.as_str()));
+            }
+            _ => {}
         }
         response.content_type("application/problem+json").json(Problem {
             kind: "about:blank",

@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use super::fhir;
 use crate::domain::Claim;
-use crate::service::{IntakeLimits, Refusal, Submission, Upload};
+use crate::service::{IntakeLimits, Refusal, Room, Submission, Upload};
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
@@ -50,8 +50,13 @@ impl Stream for Counted {
 ///
 /// # Errors
 /// Names the limit or rule that was broken first.
-pub async fn read(headers: &HeaderMap, payload: Payload, limits: &IntakeLimits) -> Result<Submission, ApiError> {
-    receive(headers, payload, limits, async |body| read_parts(Multipart::new(headers, body), limits).await).await
+pub async fn read(
+    headers: &HeaderMap,
+    payload: Payload,
+    room: &mut Room,
+    limits: &IntakeLimits,
+) -> Result<Submission, ApiError> {
+    receive(headers, payload, limits, async |body| read_parts(Multipart::new(headers, body), room, limits).await).await
 }
 
 /// Reads photos that come later, and the place of one that they stand for, out of a request's body.
@@ -61,6 +66,7 @@ pub async fn read(headers: &HeaderMap, payload: Payload, limits: &IntakeLimits) 
 pub async fn read_more(
     headers: &HeaderMap,
     payload: Payload,
+    room: &mut Room,
     limits: &IntakeLimits,
 ) -> Result<(Vec<Upload>, Option<usize>), ApiError> {
     let parts = async |body| {
@@ -69,9 +75,9 @@ pub async fn read_more(
         while let Some(part) = parts.next().await {
             let mut part = part.map_err(refuse)?;
             match part.name() {
-                Some("photo") => photos.push(photo(&mut part, photos.len(), limits).await?),
+                Some("photo") => photos.push(photo(&mut part, photos.len(), room, limits).await?),
                 Some("replaces") if replaces.is_none() => {
-                    let bytes = collect(&mut part, 20, || ApiError::ReplacesMalformed).await?;
+                    let bytes = collect(&mut part, room, 20, || ApiError::ReplacesMalformed).await?;
                     let place = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
                     replaces = Some(place.ok_or(ApiError::ReplacesMalformed)?);
                 }
@@ -84,12 +90,12 @@ pub async fn read_more(
 }
 
 /// A part `photo`, the nth of a form.
-async fn photo(part: &mut Field, n: usize, limits: &IntakeLimits) -> Result<Upload, ApiError> {
+async fn photo(part: &mut Field, n: usize, room: &mut Room, limits: &IntakeLimits) -> Result<Upload, ApiError> {
     if n == limits.photos {
         return Err(Refusal::TooManyPhotos(limits.photos).into());
     }
     let name = part.content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
-    let bytes = collect(part, limits.photo, || Refusal::PhotoTooLarge(n, limits.photo).into()).await?;
+    let bytes = collect(part, room, limits.photo, || Refusal::PhotoTooLarge(n, limits.photo).into()).await?;
     Ok(Upload { name, bytes })
 }
 
@@ -97,11 +103,16 @@ async fn photo(part: &mut Field, n: usize, limits: &IntakeLimits) -> Result<Uplo
 ///
 /// # Errors
 /// Names the limit or rule that was broken first.
-pub async fn read_photo(headers: &HeaderMap, payload: Payload, limits: &IntakeLimits) -> Result<Vec<u8>, ApiError> {
+pub async fn read_photo(
+    headers: &HeaderMap,
+    payload: Payload,
+    room: &mut Room,
+    limits: &IntakeLimits,
+) -> Result<Vec<u8>, ApiError> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let too_large = || Refusal::PhotoTooLarge(0, limits.photo).into();
     if !media_type.to_ascii_lowercase().starts_with("multipart/") {
-        let body = async |mut body: Counted| collect(&mut body, limits.photo, too_large).await;
+        let body = async |mut body: Counted| collect(&mut body, room, limits.photo, too_large).await;
         return receive(headers, payload, limits, body).await;
     }
     let parts = async |body| {
@@ -110,7 +121,7 @@ pub async fn read_photo(headers: &HeaderMap, payload: Payload, limits: &IntakeLi
         while let Some(part) = parts.next().await {
             let mut part = part.map_err(refuse)?;
             match (part.name(), &photo) {
-                (Some("photo"), None) => photo = Some(collect(&mut part, limits.photo, too_large).await?),
+                (Some("photo"), None) => photo = Some(collect(&mut part, room, limits.photo, too_large).await?),
                 (Some("photo"), Some(_)) => return Err(Refusal::TooManyPhotos(1).into()),
                 _ => return Err(ApiError::UnknownPart("one `photo`")),
             }
@@ -127,10 +138,11 @@ pub async fn read_photo(headers: &HeaderMap, payload: Payload, limits: &IntakeLi
 pub async fn read_text(
     headers: &HeaderMap,
     payload: Payload,
+    room: &mut Room,
     limits: &IntakeLimits,
     most: usize,
 ) -> Result<String, ApiError> {
-    let body = async |mut body: Counted| collect(&mut body, most, || ApiError::BodyTooLarge(most)).await;
+    let body = async |mut body: Counted| collect(&mut body, room, most, || ApiError::BodyTooLarge(most)).await;
     let bytes = receive(headers, payload, limits, body).await?;
     String::from_utf8(bytes).map_err(|_| ApiError::BodyInvalid("it is no UTF-8".to_owned()))
 }
@@ -167,17 +179,17 @@ async fn drop_rest(body: &Counted) {
     let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
-async fn read_parts(mut parts: Multipart, limits: &IntakeLimits) -> Result<Submission, ApiError> {
+async fn read_parts(mut parts: Multipart, room: &mut Room, limits: &IntakeLimits) -> Result<Submission, ApiError> {
     let (mut claim, mut photos) = (None, Vec::new());
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(refuse)?;
         match part.name() {
             Some("claim") if claim.is_some() => return Err(ApiError::ClaimTwice),
             Some("claim") => {
-                let bytes = collect(&mut part, limits.claim, || ApiError::ClaimTooLarge(limits.claim)).await?;
+                let bytes = collect(&mut part, room, limits.claim, || ApiError::ClaimTooLarge(limits.claim)).await?;
                 claim = Some(parse_claim(&bytes)?);
             }
-            Some("photo") => photos.push(photo(&mut part, photos.len(), limits).await?),
+            Some("photo") => photos.push(photo(&mut part, photos.len(), room, limits).await?),
             _ => return Err(ApiError::UnknownPart("one `claim` and one or more `photo`")),
         }
     }
@@ -188,6 +200,7 @@ async fn read_parts(mut parts: Multipart, limits: &IntakeLimits) -> Result<Submi
 /// All bytes of a part or a body, refused as `over` says where they exceed `limit`.
 async fn collect<E: Into<Fault>>(
     from: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+    room: &mut Room,
     limit: usize,
     over: impl Fn() -> ApiError,
 ) -> Result<Vec<u8>, ApiError> {
@@ -197,6 +210,7 @@ async fn collect<E: Into<Fault>>(
         if bytes.len() + chunk.len() > limit {
             return Err(over());
         }
+        room.take(chunk.len()).await?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)

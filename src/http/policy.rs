@@ -33,6 +33,9 @@ pub async fn get(service: Shared) -> Result<HttpResponse, ApiError> {
     request_body(content = String, content_type = "application/toml", description = "the policy file"),
     responses(
         (status = 200, description = "what would change", body = BacktestReport),
+        (status = 400, description = "`body_invalid`: it is no UTF-8; `actor_invalid`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 408, description = "`body_too_slow`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`policy_invalid`: with every fault", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`: another one is under way", body = Problem, content_type = "application/problem+json"),
@@ -44,7 +47,8 @@ pub async fn backtest(
     payload: web::Payload,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
-    let text = form::read_text(request.headers(), payload, service.intake_limits(), MOST).await?;
+    let mut room = service.room();
+    let text = form::read_text(request.headers(), payload, &mut room, service.intake_limits(), MOST).await?;
     let policy = Policy::parse(&text).map_err(ApiError::PolicyInvalid)?;
     Ok(HttpResponse::Ok().json(service.backtest(policy, &caller.0).await?))
 }

@@ -5,6 +5,7 @@ use super::actor::Caller;
 use super::claims::{ClaimAnswer, parse_id, tagged};
 use super::error::{ApiError, Problem};
 use super::form;
+use super::number::Whole;
 use crate::domain::review::{CaseState, CaseVerdict};
 use crate::domain::{ClaimId, Fen};
 use crate::service::review::{Ask, CaseView, QueueAsk, QueueOrder, QueuePage, ReviewRefusal, Ruling};
@@ -38,8 +39,10 @@ pub struct NextBody {
     /// Whose first paper is of this kind.
     kind: Option<String>,
     /// Of at least this amount, such as `100.00`.
+    #[schema(pattern = r"^[0-9]{1,13}\.[0-9]{2}$")]
     min: Option<String>,
     /// Of at most this amount.
+    #[schema(pattern = r"^[0-9]{1,13}\.[0-9]{2}$")]
     max: Option<String>,
 }
 
@@ -48,7 +51,8 @@ pub struct NextBody {
 #[serde(deny_unknown_fields)]
 pub struct CorrectionBody {
     /// In which document, from 0.
-    document: usize,
+    #[schema(value_type = u64, maximum = 9007199254740991i64)]
+    document: Whole,
     /// Of which field.
     #[schema(example = "total")]
     field: String,
@@ -65,6 +69,7 @@ pub struct DecideBody {
     /// What is ruled.
     verdict: CaseVerdict,
     /// Why, in 1 to 2000 characters. The audit log holds only its salted hash, and senders never see it.
+    #[schema(max_length = 2000, pattern = r"^(?!\s*$)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     note: String,
     /// Why, by its code, of a rejection (`not_covered`, `altered`, `repeated`, `not_the_insured`, `unreadable`,
     /// `wrong_amount`, `other`) or a request for photos (`blurred`, `cut_off`, `glare`, `page_missing`, `wrong_document`,
@@ -80,6 +85,7 @@ pub struct DecideBody {
 #[serde(deny_unknown_fields)]
 pub struct NoteBody {
     /// 1 to 2000 characters. The audit log holds only their salted hash.
+    #[schema(max_length = 2000, pattern = r"^(?!\s*$)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     note: String,
 }
 
@@ -89,6 +95,7 @@ pub struct NoteBody {
 #[schema(example = json!({ "note": "the second page was overlooked" }))]
 pub struct AppealBody {
     /// Why, in at most 2000 characters.
+    #[schema(max_length = 2000, pattern = r"^(?!\s*$)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     note: Option<String>,
 }
 
@@ -97,10 +104,10 @@ pub struct AppealBody {
 #[expect(dead_code, reason = "describes the form to OpenAPI; `form` reads it")]
 pub struct PhotosForm {
     /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
-    #[schema(value_type = Vec<String>, format = Binary)]
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
     photo: Vec<u8>,
     /// The place, from 0, of a photo that these stand for: it is decided of no longer.
-    #[schema(required = false)]
+    #[schema(required = false, maximum = 9007199254740991i64)]
     replaces: usize,
 }
 
@@ -164,12 +171,16 @@ fn queue_ask(query: &[(String, String)]) -> Result<(QueueAsk, Option<String>), A
         ("mine" = Option<bool>, Query, description = "only those that whoever asks holds"),
         ("reason" = Option<String>, Query, description = "a code that is among the reasons"),
         ("kind" = Option<String>, Query, description = "kind of the first paper"),
-        ("min" = Option<String>, Query, description = "least amount, such as `100.00`"),
-        ("max" = Option<String>, Query, description = "greatest amount"),
+        ("min" = Option<String>, Query, pattern = r"^[0-9]{1,13}\.[0-9]{2}$",
+            description = "least amount, such as `100.00`"),
+        ("max" = Option<String>, Query, pattern = r"^[0-9]{1,13}\.[0-9]{2}$",
+            description = "greatest amount"),
         ("q" = Option<String>, Query, description = "how the claim's name here begins, or its whole name at the sender's"),
         ("order" = Option<QueueOrder>, Query, description = "default `due`"),
-        ("limit" = Option<u32>, Query, description = "1 to 100; default 20"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before, in the same order"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "1 to 100; default 20"),
+        ("cursor" = Option<String>, Query,
+            pattern = r"^(due|risk|oldest|amount)\.-?[0-9]{1,18}\.-?[0-9]{1,18}\.clm_[0-9a-v]{26}$",
+            description = "`next` of the page before, in the same order"),
         ("If-None-Match" = Option<String>, Header, description = "ETag of the page as seen before"),
         ("X-Claimlens-Actor" = Option<String>, Header, description = "who asks: a short opaque name"),
     ),
@@ -340,7 +351,7 @@ pub async fn decide(
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
     let DecideBody { verdict, note, reason, corrections } = body.into_inner();
-    let corrections = corrections.into_iter().map(|c| (c.document, c.field, c.value)).collect();
+    let corrections = corrections.into_iter().map(|c| (c.document.0 as usize, c.field, c.value)).collect();
     let ask = Ask { actor: &caller.0, seen: seen(&request) };
     let ruling = Ruling { verdict, note, reason, corrections };
     Ok(answer(&service.decide_case(&parse_id(&path)?, ask, ruling).await?))
@@ -529,8 +540,9 @@ pub async fn photos(
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
     let id = parse_id(&path)?;
-    let ticket = service.admit(None).await?;
-    let (photos, replaces) = form::read_more(request.headers(), payload, service.intake_limits()).await?;
+    let mut ticket = service.admit(None).await?;
+    let (photos, replaces) =
+        form::read_more(request.headers(), payload, ticket.room(), service.intake_limits()).await?;
     caller.1.count_photos(&service, photos.len()).await?;
     service.add_photos(ticket, &id, photos, replaces, &caller.0).await?;
     let location = format!("/v1/claims/{id}");

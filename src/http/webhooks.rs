@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::error::{ApiError, Problem};
+use super::number::Whole;
 use crate::service::{Event, WebhookView};
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -11,10 +12,11 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// Where messages go: `https://`, a public host.
-    #[schema(example = "https://app.example.com/claims/hook")]
+    #[schema(example = "https://app.example.com/claims/hook", format = "uri")]
     url: String,
     /// What is told. All by default.
     #[serde(default = "all")]
+    #[schema(min_items = 1)]
     events: Vec<Event>,
 }
 
@@ -27,7 +29,8 @@ fn all() -> Vec<Event> {
 #[serde(deny_unknown_fields)]
 pub struct Resume {
     /// Send everything again from this entry of the audit log on; without, what waits and what happens from now on.
-    from: Option<u64>,
+    #[schema(value_type = Option<u64>, maximum = 9007199254740991i64)]
+    from: Option<Whole>,
 }
 
 /// Every webhook.
@@ -84,7 +87,7 @@ pub async fn resume(
     body: web::Json<Resume>,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(service.resume_webhook(&path, body.from).await?))
+    Ok(HttpResponse::Ok().json(service.resume_webhook(&path, body.from.map(|Whole(entry)| entry)).await?))
 }
 
 /// Forget a webhook

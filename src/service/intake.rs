@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Limits on what comes in.
 #[derive(Debug, Clone)]
@@ -34,8 +34,9 @@ pub struct IntakeLimits {
     pub body_time: Duration,
     /// Claims that may wait or be worked on. Default 200, some minutes' work on two cores.
     pub queue: usize,
-    /// Requests whose bodies may be held in memory at once. Default 8, at most 400 MiB together.
-    pub uploads: usize,
+    /// Bytes of bodies that may be held in memory together, whoever sends them. Default 400 MiB, eight of the longest
+    /// bodies. Counted as they come: a thousand bodies that trickle hold next to nothing.
+    pub held: usize,
     /// Limits on decoding.
     pub decode: Limits,
 }
@@ -49,7 +50,7 @@ impl Default for IntakeLimits {
             claim: 64 << 10,
             body_time: Duration::from_secs(60),
             queue: 200,
-            uploads: 8,
+            held: 400 << 20,
             decode: Limits::default(),
         }
     }
@@ -136,12 +137,42 @@ pub struct Submission {
     pub now: Option<Timestamp>,
 }
 
-/// A place in the queue, taken before the body is read, so that a full house costs nobody an upload.
+/// Leave to send a body. It is no place in the queue yet: one is taken when the body is there, or senders that trickle
+/// would keep the places from all others.
 pub struct Ticket {
-    queue: OwnedSemaphorePermit,
-    _upload: OwnedSemaphorePermit,
+    room: Room,
     tenant: Tenant,
     key: Option<KeyInUse>,
+}
+
+impl Ticket {
+    /// Where the body is held until the claim is stored.
+    pub fn room(&mut self) -> &mut Room {
+        &mut self.room
+    }
+}
+
+/// Memory that a body is held in; given back when dropped.
+pub struct Room {
+    free: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Takes room for so many bytes more. Waits through short bursts; a line that does not move is told so.
+    ///
+    /// # Errors
+    /// [`ServiceError::Busy`] if there is none for 5 s.
+    pub async fn take(&mut self, bytes: usize) -> Result<(), ServiceError> {
+        let bytes = u32::try_from(bytes).map_err(|_| ServiceError::Busy)?;
+        let more = tokio::time::timeout(Duration::from_secs(5), self.free.clone().acquire_many_owned(bytes));
+        let more = more.await.map_err(|_| ServiceError::Busy)?.map_err(|_| ServiceError::Closing)?;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
 }
 
 /// An idempotency key of a request under way, as [`of_tenant`] gives it; given back when dropped.
@@ -174,11 +205,21 @@ impl Service {
             return Err(ServiceError::Closing);
         }
         let key = idempotency_key.map(|key| self.take_key(&tenant, key)).transpose()?;
-        let queue = self.0.queue.clone().try_acquire_owned().map_err(|_| ServiceError::Busy)?;
-        // Short bursts wait for memory; a line that does not move is told so.
-        let upload = tokio::time::timeout(Duration::from_secs(5), self.0.uploads.clone().acquire_owned());
-        let upload = upload.await.map_err(|_| ServiceError::Busy)?.map_err(|_| ServiceError::Closing)?;
-        Ok(Ticket { queue, _upload: upload, tenant, key })
+        // A full house costs nobody an upload.
+        if self.0.queue.available_permits() == 0 {
+            return Err(ServiceError::Busy);
+        }
+        Ok(Ticket { room: self.room(), tenant, key })
+    }
+
+    /// Memory for the body of a request.
+    pub fn room(&self) -> Room {
+        Room { free: self.0.bodies.clone(), held: None }
+    }
+
+    /// A place in the queue.
+    fn place(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
+        self.0.queue.clone().try_acquire_owned().map_err(|_| ServiceError::Busy)
     }
 
     fn take_key(&self, tenant: &Tenant, key: &str) -> Result<KeyInUse, Refusal> {
@@ -228,6 +269,7 @@ impl Service {
                 Err(other) => return Err(other.into()),
             }
         }
+        let place = self.place()?;
         // What was read here lately is decided here and now: it needs no reader, and so no turn.
         let at_once = self.0.role != Role::Api && hashes.iter().all(|hash| self.0.known.is_picture(*hash));
         let submission = self.probe(submission, hashes).await?;
@@ -235,7 +277,7 @@ impl Service {
             (.., Acceptance::Repeated(first)) => Ok(first),
             (id, now, Acceptance::Accepted) => {
                 tracing::info!(claim = %id, "claim accepted");
-                self.0.waiting.begin(&id, Some(ticket.queue));
+                self.0.waiting.begin(&id, Some(place));
                 if at_once {
                     self.work_off_taken(id.clone(), now);
                 } else {
@@ -282,6 +324,7 @@ impl Service {
         let store = &self.0.records.store;
         let file = store.case_file(id).await?.ok_or(ServiceError::NotFound)?;
         takes_photos(&file, replaces)?;
+        let place = self.place()?;
         let (photos, hashes) = off_thread(move || {
             let hashes: Vec<ContentHash> = photos.iter().map(|photo| ContentHash::of(&photo.bytes)).collect();
             (photos, hashes)
@@ -300,7 +343,8 @@ impl Service {
         let step = review::step(StepKind::PhotosAdded, actor.name());
         tx.add_photos(step, &rows, replaces, &stamp(Timestamp::now())).await?;
         tracing::info!(claim = %id, "photos added");
-        self.0.waiting.begin(id, Some(ticket.queue));
+        self.0.waiting.begin(id, Some(place));
+        drop(ticket);
         self.0.news.notify_one();
         Ok(())
     }

@@ -165,6 +165,7 @@ fn paths_and_queries_are_answered_with_problems() {
     let agent = crate::support::agent();
     let answer = agent.delete(format!("http://127.0.0.1:{}/v1/claims", server.port)).call().unwrap();
     assert_eq!(answer.status().as_u16(), 405);
+    assert_eq!(answer.headers()["allow"], "GET, HEAD, POST");
 }
 
 #[test]
@@ -193,6 +194,29 @@ fn a_body_that_trickles_or_breaks_off_creates_no_claim() {
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(server.claims(), 0);
     assert_eq!(server.send(&body, &[]).status, 200);
+}
+
+#[test]
+fn bodies_that_trickle_keep_nobody_else_out() {
+    let server = TestServer::start_with(|c| c.intake.queue = 4);
+    let picture = photo(1);
+    let body = form(&[CLAIM, ("photo", None, &picture)]);
+    let head = format!(
+        "POST /v1/claims HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let slow: Vec<TcpStream> = (0..40)
+        .map(|_| {
+            let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&body[..body.len() / 2]).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(server.send(&body, &[]).status, 200);
+    drop(slow);
 }
 
 #[test]
