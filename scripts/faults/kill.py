@@ -24,21 +24,25 @@ def main():
     program_argument(parser)
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=600, help="kill no more after so long")
     arguments = parser.parse_args()
     work = arguments.work or tempfile.mkdtemp(prefix="claimlens-kill-")
     data, chance = pathlib.Path(work) / "data", random.Random(arguments.seed)
     begun, load, wrong = time.monotonic(), Load(arguments.clients), []
-    for time_ in range(arguments.times + 1):
+    killed = 0
+    while True:
         load.service = service = Service(arguments.program, data)
         if not service.ready():
-            wrong.append(f"after {time_} kills it does not come back: {service.said()}")
+            wrong.append(f"after {killed} kills it does not come back: {service.said()}")
             load.lost = True
             break
-        if time_ < arguments.times:
-            time.sleep(chance.uniform(0, 1))
-            service.kill()
-        if time_ and time_ % 20 == 0:
-            print(f"{time_} kills: {len(load.told)} acknowledged", flush=True)
+        if killed == arguments.times or time.monotonic() - begun > 60 * arguments.minutes:
+            break
+        time.sleep(chance.uniform(0, 1))
+        service.kill()
+        killed += 1
+        if killed % 20 == 0:
+            print(f"{killed} kills: {len(load.told)} acknowledged; {load.reviewed()}", flush=True)
     load.end()
     left = service.wait_decided(list(load.told.values()), 300)
     wrong += load.wrong + [f"{claim}: not decided" for claim in left]
@@ -51,7 +55,7 @@ def main():
     if len(told) != len(load.told):
         wrong.append("two keys brought the same claim")
     took = f"{time.monotonic() - begun:.0f} s"
-    print(f"{arguments.times} kills under {arguments.clients} clients, {len(told)} claims, {took}")
+    print(f"{killed} kills under {arguments.clients} clients, {len(told)} claims, {took}")
     print(load.reviewed())
     print("\n".join(wrong[:20]) or "nothing lost, nothing double, everything verified")
     if not arguments.work and not wrong:
