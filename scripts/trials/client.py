@@ -110,8 +110,8 @@ async def decided(port, claim, patience=120):
 
 
 async def open_loop(rate, count, send):
-    """Sends so many requests at a steady rate, whether or not the earlier ones were answered; gives what `send` gives for
-    each, with the seconds since it was due: a client that is late itself must not flatter the service."""
+    """Sends so many requests at a steady rate, whether or not the earlier ones were answered; gives what `send` gives
+    for each, with the seconds since it was due: a client that is late itself must not flatter the service."""
     begun = time.monotonic()
 
     async def one(n):

@@ -25,20 +25,24 @@ HOST = b"Host: localhost\r\n"
 POST = b"POST /v1/claims HTTP/1.1\r\n" + HOST
 MULTIPART = b"Content-Type: multipart/form-data; boundary=b\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
+GET = b"GET /healthz HTTP/1.1\r\n" + HOST
+CLOSE = b"Connection: close\r\n\r\n"
 # What is no request, each with the statuses that may come; 0 is a connection that is cut without an answer.
 REQUESTS = {
     "no HTTP at all": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200) + b"\r\n\r\n", {400, 0}),
-    "only line ends": (b"\r\n" * 500, {400, 0}),
+    "only line ends": (b"\r\n" * 500, {400, 408, 0}),
     "no version": (b"GET /healthz\r\n\r\n", {400, 0}),
     "version 9.9": (b"GET /healthz HTTP/9.9\r\n" + HOST + b"\r\n", {400, 505, 0}),
     "version 2 in the line": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 505, 0}),
-    "a path of 100,000 bytes": (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", {400, 404, 414, 431, 0}),
-    "a header of 300,000 bytes": (b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 300_000 + b"\r\n\r\n", {400, 431, 0}),
-    "500 headers": (b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 500 + b"\r\n", {400, 431, 0}),
-    "a NUL in a header": (b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: a\0b\r\n\r\n", {400, 0}),
-    "a header without a colon": (b"GET /healthz HTTP/1.1\r\n" + HOST + b"nonsense\r\n\r\n", {400, 0}),
-    "a folded header": (b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: a\r\n b\r\n\r\n", {400, 0}),
-    "an unknown method": (b"BREW /v1/claims HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", {405, 501}),
+    "a path of 100,000 bytes": (
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", {400, 404, 414, 431, 0},
+    ),
+    "a header of 300,000 bytes": (GET + b"X: " + b"a" * 300_000 + b"\r\n\r\n", {400, 431, 0}),
+    "500 headers": (GET + b"X: y\r\n" * 500 + b"\r\n", {400, 431, 0}),
+    "a NUL in a header": (GET + b"X: a\0b\r\n\r\n", {400, 0}),
+    "a header without a colon": (GET + b"nonsense\r\n\r\n", {400, 0}),
+    "a folded header": (GET + b"X: a\r\n b\r\n\r\n", {400, 0}),
+    "an unknown method": (b"BREW /v1/claims HTTP/1.1\r\n" + HOST + CLOSE, {405, 501}),
     "a length that is no number": (POST + MULTIPART + b"Content-Length: many\r\n\r\n", {400, 0}),
     "a negative length": (POST + MULTIPART + b"Content-Length: -1\r\n\r\n", {400, 0}),
     "a length of 2^64": (POST + MULTIPART + b"Content-Length: 18446744073709551616\r\n\r\n", {400, 413, 0}),
@@ -48,22 +52,25 @@ REQUESTS = {
     "chunks of no size": (POST + MULTIPART + CHUNKED + b"\r\nzz\r\nhello\r\n0\r\n\r\n", {400, 0}),
     "a chunk of 2^64": (POST + MULTIPART + CHUNKED + b"\r\n10000000000000000\r\nhello\r\n", {400, 413, 0}),
     "a body announced as 5 GB": (POST + MULTIPART + b"Content-Length: 5368709120\r\n\r\n--b", {413}),
-    "a form that is gzip": (POST + MULTIPART + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\0", {400, 415}),
+    "a form that is gzip": (
+        POST + MULTIPART + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\0", {400, 415},
+    ),
     "750 empty parts": (
         POST + MULTIPART + b"Content-Length: 5255\r\n\r\n" + b"--b\r\n\r\n" * 750 + b"--b--", {400, 0},
     ),
     "a boundary of 10,000 bytes": (
-        POST + b"Content-Type: multipart/form-data; boundary=" + b"b" * 10_000 + b"\r\nContent-Length: 0\r\n\r\n", {400, 415},
+        POST + b"Content-Type: multipart/form-data; boundary=" + b"b" * 10_000 + b"\r\nContent-Length: 0\r\n\r\n",
+        {400, 415},
     ),
     "JSON 50,000 deep": (
-        b"POST /v1/audit/replay HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\nContent-Length: 50000\r\n\r\n"
-        + b"[" * 50_000, {400, 413},
+        b"POST /v1/audit/replay HTTP/1.1\r\n" + HOST
+        + b"Content-Type: application/json\r\nContent-Length: 50000\r\n\r\n" + b"[" * 50_000, {400, 413},
     ),
-    "a path that climbs": (b"GET /docs/../../../../etc/passwd HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", {400, 404}),
+    "a path that climbs": (b"GET /docs/../../../../etc/passwd HTTP/1.1\r\n" + HOST + CLOSE, {400, 404}),
     "a path that climbs, in code": (
-        b"GET /workbench/1/%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", {400, 404},
+        b"GET /workbench/1/%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1\r\n" + HOST + CLOSE, {400, 404},
     ),
-    "a path of broken code": (b"GET /v1/claims/%ff%00%zz HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", {400, 404}),
+    "a path of broken code": (b"GET /v1/claims/%ff%00%zz HTTP/1.1\r\n" + HOST + CLOSE, {400, 404}),
 }  # fmt: skip
 
 

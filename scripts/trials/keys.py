@@ -66,7 +66,8 @@ def main():
     arguments = parser.parse_args()
     held = []
     for database in arguments.databases or ("sqlite", "postgres"):
-        with tempfile.TemporaryDirectory(prefix="claimlens-keys-") as folder, place(folder, database) as (data, env, ask):
+        with tempfile.TemporaryDirectory(prefix="claimlens-keys-") as folder, place(folder, database) as found:
+            data, env, ask = found
             start = lambda: common.Service(arguments.program, data, role="api", env=env, more=QUEUE)
             services = [start()]
             assert services[0].ready(), services[0].said()
@@ -81,7 +82,8 @@ def main():
             print(f"{database}: {arguments.keys} keys, {arguments.equal} equal requests each; sent again after "
                   f"{dict(refused)}; {busy()}")  # fmt: skip
             held += [
-                tell("each key's requests are all told of one claim", f"{once_each} of {len(named)}", once_each == len(named)),
+                tell("all requests of a key are told of one claim", f"{once_each} of {len(named)}",
+                     once_each == len(named)),
                 tell("there are no other claims", f"{len(claims)}", claims == set().union(*named)),
                 tell("a key with another claim is refused", f"{dict(other)}", set(other) == {"idempotency_key_reused"}),
                 tell("the records verify", str(wrong := common.verify(arguments.program, data, env)), not wrong),

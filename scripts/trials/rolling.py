@@ -2,7 +2,8 @@
 """Restarts two processes in turn under load, which share their records, and counts what their clients notice.
 
 A client that gets no answer, or 503, or 409 because its key is still in use, sends again to the other process, with the
-same idempotency key, for at most half a minute. Exit status: 0 nothing failed and nothing was lost or done twice, 1 not so.
+same idempotency key, for at most half a minute.
+Exit status: 0 nothing failed and nothing was lost or done twice, 1 not so.
 """
 
 import argparse
@@ -50,7 +51,8 @@ class Clients:
             n = next(self.numbers)
             # Half of them wait for the decision, as a restart may come between.
             prefer = ("respond-async", "wait=5")[n % 2]
-            claim = await self.persist(n, "claim", lambda port: submit(port, f"A-{n}", paper(n), prefer, f"rolling-{n}", 30))
+            send = lambda port: submit(port, f"A-{n}", paper(n), prefer, f"rolling-{n}", 30)
+            claim = await self.persist(n, "claim", send)
             if claim:
                 self.told[n] = claim["id"]
                 path = f"/v1/claims/{claim['id']}"
@@ -109,7 +111,8 @@ def main():
             amiss = common.amiss(ask, told, told) + common.verify(arguments.program, data, env)
             stored = {name for (name,) in ask("SELECT id FROM claims")}
             held += [
-                tell("no request fails", f"{len(clients.failed)} of {len(clients.took) + len(clients.failed)}", not clients.failed),
+                tell("no request fails", f"{len(clients.failed)} of {len(clients.took) + len(clients.failed)}",
+                     not clients.failed),
                 tell("every claim is decided", f"{dict(states)}", set(states) == {"decided"}),
                 tell("each is stored once", f"{len(stored)} stored, {len(clients.told)} sent", stored == told
                      and len(told) == len(clients.told)),

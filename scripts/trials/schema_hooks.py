@@ -1,5 +1,5 @@
-"""What no schema can say of a sound request, for schemathesis: that photos are pictures, a policy is a policy, the end of
-a term comes after its beginning. Only requests that are to be sound are touched, before they are sent."""
+"""What no schema can say of a sound request, for schemathesis: that photos are pictures, a policy is a policy, the end
+of a term comes after its beginning. Only requests that are to be sound are touched, before they are sent."""
 
 import os
 import pathlib
@@ -26,10 +26,6 @@ def toml(ctx, value):
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def is_sound(case):
-    return case.meta is not None and case.meta.generation.mode.is_positive
-
-
 def form(body):
     """Pictures in place of any bytes, and the first photo as the one to be replaced."""
     if "photo" in body:
@@ -44,8 +40,13 @@ def form(body):
 
 @schemathesis.hook
 def before_call(ctx, case, kwargs):
-    if not is_sound(case):
-        return
+    if case.meta is not None and case.meta.generation.mode.is_positive:
+        mend(case)
+        # Or the request would be taken for an unsound one: a schema cannot judge bytes.
+        case._sync_validated_hashes()
+
+
+def mend(case):
     path, body, query = case.operation.path, case.body, case.query or {}
     if case.media_type == "multipart/form-data" and isinstance(body, dict):
         form(body)

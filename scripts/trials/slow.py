@@ -32,7 +32,7 @@ STARTS = {
 async def trickle(port, kind, ended):
     """Notes of each connection how long it lasted and what it was answered, again and again."""
     while True:
-        begun, said = time.monotonic(), "nothing"
+        begun, said, writer, answer = time.monotonic(), "nothing", None, None
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(STARTS[kind])
@@ -41,11 +41,16 @@ async def trickle(port, kind, ended):
                 writer.write(b"x")
                 await asyncio.wait([answer], timeout=1)
             said = problem(answer.result()) or answer.result().status
-        except BROKEN:
-            pass
+        except BROKEN as error:
+            said = type(error).__name__
         finally:
-            writer.close()
+            if answer:
+                answer.cancel()
+            if writer:
+                writer.close()
         ended[kind].append((time.monotonic() - begun, said))
+        # What is refused at once must not become a flood.
+        await asyncio.sleep(1)
 
 
 async def normal(port, arguments, known):

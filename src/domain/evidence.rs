@@ -24,7 +24,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// The sender's own name for the claim.
-    #[schema(max_length = 200, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
+    #[schema(max_length = 200, pattern = r"^ *[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     pub id: String,
     /// What it is for, such as `inpatient`; the decision policy says which papers a claim of each type must hold.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
@@ -37,7 +37,7 @@ pub struct Claim {
     pub policy: Option<PolicyTerm>,
     /// The amount asked for, a decimal string such as `"993.54"`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[schema(pattern = r"^(?!0+\.00$)[0-9]{1,13}\.[0-9]{2}$")]
+    #[schema(max_length = 16, pattern = r"^([0-9]*[1-9][0-9]*\.[0-9]{2}|0+\.(0[1-9]|[1-9][0-9]))$")]
     pub amount: Option<String>,
     /// The currency it is asked for in, by its ISO 4217 code; without it, that of the paper.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -95,11 +95,11 @@ fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> R
 #[serde(deny_unknown_fields)]
 pub struct Insured {
     /// Name as on the policy.
-    #[schema(max_length = 200, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
+    #[schema(max_length = 200, pattern = r"^ *[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     pub name: String,
     /// Identity number, if known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[schema(max_length = 200, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
+    #[schema(max_length = 200, pattern = r"^ *[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     pub id_number: Option<String>,
 }
 
@@ -108,7 +108,7 @@ pub struct Insured {
 #[serde(deny_unknown_fields)]
 pub struct PolicyTerm {
     /// Policy number.
-    #[schema(max_length = 200, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
+    #[schema(max_length = 200, pattern = r"^ *[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     pub number: String,
     /// First day of cover, ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -70,7 +70,7 @@ pub struct Reviewer(String);
 /// never enters the log.
 #[derive(Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, max_length = 1000, pattern = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$")]
+#[schema(value_type = String, max_length = 1000, pattern = r"^ *[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
 pub struct Why(String);
 
 /// The text breaks the rules of what it should be.

@@ -69,7 +69,10 @@ pub struct DecideBody {
     /// What is ruled.
     verdict: CaseVerdict,
     /// Why, in 1 to 2000 characters. The audit log holds only its salted hash, and senders never see it.
-    #[schema(max_length = 2000, pattern = r"^(?!\s*$)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
+    #[schema(
+        max_length = 2000,
+        pattern = r"^[\t\n\r ]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+    )]
     note: String,
     /// Why, by its code, of a rejection (`not_covered`, `altered`, `repeated`, `not_the_insured`, `unreadable`,
     /// `wrong_amount`, `other`) or a request for photos (`blurred`, `cut_off`, `glare`, `page_missing`, `wrong_document`,
@@ -85,7 +88,10 @@ pub struct DecideBody {
 #[serde(deny_unknown_fields)]
 pub struct NoteBody {
     /// 1 to 2000 characters. The audit log holds only their salted hash.
-    #[schema(max_length = 2000, pattern = r"^(?!\s*$)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
+    #[schema(
+        max_length = 2000,
+        pattern = r"^[\t\n\r ]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+    )]
     note: String,
 }
 
@@ -95,7 +101,10 @@ pub struct NoteBody {
 #[schema(example = json!({ "note": "the second page was overlooked" }))]
 pub struct AppealBody {
     /// Why, in at most 2000 characters.
-    #[schema(max_length = 2000, pattern = r"^(?!\s*$)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
+    #[schema(
+        max_length = 2000,
+        pattern = r"^[\t\n\r ]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+    )]
     note: Option<String>,
 }
 
@@ -510,7 +519,8 @@ pub async fn withdraw(
 ///
 /// While a person has the claim before them, as when they asked for photos. A new decision follows over all photos but
 /// those that others stand for; the old one stays in the records. If photos were asked for, none was left out for them
-/// and the program approves, the case is closed; else a person goes on with it.
+/// and the program approves, the case is closed; else a person goes on with it. The same photos sent again, as when the
+/// answer was lost, are answered alike and not added twice.
 #[utoipa::path(
     post, path = "/v1/claims/{id}/photos", tag = "claims",
     request_body(content = PhotosForm, content_type = "multipart/form-data"),

@@ -8,7 +8,7 @@ use super::{Actor, ReviewRefusal, Role, Service, ServiceError, off_thread, revie
 use crate::domain::money::is_currency;
 use crate::domain::review::{Phase, StepKind};
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, Tenant, canonical_json};
-use crate::store::reviews::CaseFile;
+use crate::store::reviews::{CaseFile, RawStep};
 use crate::store::{Acceptance, Blobs, Cell, ClaimKey, ClaimState, KeyedBody, NewClaim, PhotoRow, StoreError};
 use crate::vision::{self, DecodeError, Limits, PdfPage, media_type};
 use jiff::Timestamp;
@@ -323,13 +323,16 @@ impl Service {
         }
         let store = &self.0.records.store;
         let file = store.case_file(id).await?.ok_or(ServiceError::NotFound)?;
-        takes_photos(&file, replaces)?;
         let place = self.place()?;
         let (photos, hashes) = off_thread(move || {
             let hashes: Vec<ContentHash> = photos.iter().map(|photo| ContentHash::of(&photo.bytes)).collect();
             (photos, hashes)
         })
         .await?;
+        if !file.is_erased() && came_before(&file, &hashes)? {
+            return Ok(());
+        }
+        takes_photos(&file, replaces)?;
         let Submission { photos, .. } = self.probe(Submission { photos, ..Submission::default() }, hashes).await?;
         let (blobs, decoder) = (self.0.records.blobs.clone(), self.0.decoder.clone());
         let rows = off_thread(move || store_photos(&blobs, photos, file.seal.as_ref(), &*decoder)).await??;
@@ -436,6 +439,22 @@ fn takes_photos(file: &CaseFile, replaces: Option<usize>) -> Result<usize, Servi
         Some(place) if place >= file.photos => Err(ReviewRefusal::ReplacesInvalid(place).into()),
         _ => Ok(file.photos),
     }
+}
+
+/// Whether these photos are the last that were added, and nobody asked for photos, appealed or withdrew since: then the
+/// answer to them was lost, and they are sent again.
+fn came_before(file: &CaseFile, hashes: &[ContentHash]) -> Result<bool, StoreError> {
+    use StepKind::{Appealed, PhotosAdded, PhotosAsked, Withdrawn};
+    let kind = |step: &RawStep| StepKind::of_logged(&step.kind);
+    let asks = |step: &&RawStep| matches!(kind(step), Some(PhotosAdded | PhotosAsked | Appealed | Withdrawn));
+    let last = file.happened.iter().filter_map(|happened| happened.step.as_ref()).rfind(asks);
+    let Some(last) = last.filter(|step| kind(step) == Some(PhotosAdded)) else { return Ok(false) };
+    let mut added: Vec<String> = last.content()?.photos.into_iter().map(|[_, sha256]| sha256).collect();
+    let mut sent: Vec<String> = hashes.iter().map(ContentHash::to_string).collect();
+    // Each page of a PDF bears the hash of the file.
+    added.dedup();
+    sent.dedup();
+    Ok(added == sent)
 }
 
 /// Stores photos' bytes, sealed if there is a key, and gives a row for each page.

@@ -634,8 +634,11 @@ impl Change {
             if f.kind == FaultKind::VaultAltered {
                 return self.anywhere;
             }
+            // What is no value of a record, as an index, has no other place than its table.
+            let of_table = matches!(&f.kind, FaultKind::Database(what) if what.starts_with("table "));
             let claim = f.claim.as_ref().is_some_and(|claim| self.anywhere || self.claims.contains(claim));
-            claim || f.entry.is_some_and(|entry| self.anywhere || self.entries.contains(&entry))
+            let entry = f.entry.is_some_and(|entry| self.anywhere || self.entries.contains(&entry));
+            claim || entry || (self.anywhere && of_table)
         })
     }
 
@@ -1074,6 +1077,7 @@ fn every_tampering_is_found_and_located_and_clean_copies_hold() {
     fs::create_dir(&bent).unwrap();
     // Three in ten are changes of packs: see below.
     let (mut tried, mut without_meaning, mut unlocated) = (BTreeMap::<&str, usize>::new(), 0, 0);
+    let mut unopened = 0;
     let mut packs = 0;
     while tried.values().sum::<usize>() < wanted * 7 / 10 {
         let class = dice.below(100);
@@ -1151,6 +1155,12 @@ fn every_tampering_is_found_and_located_and_clean_copies_hold() {
         }
         let faults = lab.verify(data, &held);
         assert_ne!(faults, Some(Vec::new()), "{name}: {change:?}");
+        if is_raw && faults.is_none() {
+            // SQLite cannot read the tables' definitions, and names the one.
+            unopened += 1;
+            *tried.entry(name).or_default() += 1;
+            continue;
+        }
         let faults = faults.unwrap_or_default();
         if name == "a bit of the held checkpoint" {
             assert!(faults.iter().any(|f| f.kind == FaultKind::CheckpointDiffers), "{faults:?}");
@@ -1178,7 +1188,8 @@ fn every_tampering_is_found_and_located_and_clean_copies_hold() {
         println!("{n:6} {name}");
     }
     println!(
-        "all found; not located: {unlocated} of the bits in files; {without_meaning} of these changed nothing stored"
+        "all found; not located: {unlocated} of the bits in files; with {unopened} the records do not open; \
+         {without_meaning} of these changed nothing stored"
     );
     println!("{} clean copies, none with a fault", wanted / 10);
     let mut arguments = vec![bent.into_os_string().into_string().unwrap()];
