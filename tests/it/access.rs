@@ -303,7 +303,7 @@ fn a_submitter_sees_nothing_of_another_tenant_and_acts_bear_the_name_of_the_key(
     assert_eq!((related(northerner).status, related(south).status), (200, 403));
 
     // Whoever the request says it is, it is whom the key names.
-    let somebody = ("x-claimlens-actor", "somebody-else".to_owned());
+    let somebody = ("x-claimlens-actor", "somebody-2".to_owned());
     let path = format!("/v1/claims/{of_north}");
     assert_eq!(ask(&server, "GET", &path, &[&bearer(reviewer), &somebody], b"").status, 200);
     let erased = json_post(&server, &format!("{path}/erase"), &[&bearer(admin)], &json!({ "why": "asked for" }));

@@ -113,7 +113,7 @@ fn a_decision_is_told_signed_and_with_nothing_personal() {
     let made = server.send_json("/v1/webhooks", &json!({ "url": receiver.url }));
     assert_eq!(made.status, 201);
     let made = made.json();
-    assert_eq!(made["events"].as_array().unwrap().len(), 6, "all, as nothing else was said");
+    assert_eq!(made["events"].as_array().unwrap().len(), 7, "all, as nothing else was said");
     let id = submit(&server, 2);
     let got = receiver.wait(|got| !got.is_empty());
     let message = &got[0];
