@@ -80,6 +80,10 @@ fn scaled_jpeg(bytes: &[u8], limits: &Limits) -> Option<Reduced> {
         if long > limits.side || u64::from(width) * u64::from(height) > limits.pixels {
             return None;
         }
+        // The usual decoder refuses these.
+        if info.coding_process == jpeg_decoder::CodingProcess::Lossless {
+            return None;
+        }
         let share = |v: u32| (v * SIDE.min(long) / long).max(1) as u16;
         let (w, h) = decoder.scale(share(width), share(height)).ok()?;
         let orientation = decoder.exif_data().and_then(Orientation::from_exif_chunk);
