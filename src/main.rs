@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         .with_env_filter(level)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // Where nobody reads the log any more, saying so would panic, request by request.
+        .log_internal_errors(false)
         .init();
     claimlens::cli::run(cli)
 }
