@@ -178,8 +178,8 @@ def main():
     held = []
     for name in arguments.trials or TRIALS:
         with tempfile.TemporaryDirectory(prefix="claimlens-load-") as folder:
-            more = ["--role", "api", "--queue", "100000"] if name == "accept" else []
-            service = serve(arguments, folder, *more)
+            role, more = ("api", ["--queue", "100000"]) if name == "accept" else ("all", [])
+            service = serve(arguments, folder, *more, role=role)
             try:
                 held += asyncio.run(TRIALS[name](service, arguments))
             finally:

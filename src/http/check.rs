@@ -8,6 +8,7 @@ use serde_json::Value;
 
 /// What `POST /v1/photos:check` takes, as `multipart/form-data`; or the photo's bytes alone, as they are.
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the form to OpenAPI; `form` reads it")]
 pub struct PhotoForm {
     /// Exactly one part: JPEG, PNG, WebP, HEIC or PDF.

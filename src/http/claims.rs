@@ -21,12 +21,13 @@ const LONGEST_WAIT: u64 = 60;
 
 /// What `POST /v1/claims` takes, as `multipart/form-data`.
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the form to OpenAPI; `form` reads it")]
 pub struct ClaimForm {
     /// Exactly one part, JSON; or a `Claim` of FHIR R4, of which README.md tells what is taken.
     claim: crate::domain::Claim,
     /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
-    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1, max_items = 20)]
     photo: Vec<u8>,
 }
 

@@ -110,10 +110,11 @@ pub struct AppealBody {
 
 /// What `POST /v1/claims/{id}/photos` takes, as `multipart/form-data`.
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the form to OpenAPI; `form` reads it")]
 pub struct PhotosForm {
     /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
-    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1, max_items = 20)]
     photo: Vec<u8>,
     /// The place, from 0, of a photo that these stand for: it is decided of no longer.
     #[schema(required = false, maximum = 9007199254740991i64)]

@@ -348,9 +348,11 @@ pub(crate) fn time(millis: i64) -> String {
 }
 
 fn checked_note(note: &str) -> Result<String, ReviewRefusal> {
+    // Blanks around it count, as the API's document says.
+    let is_long = note.chars().count() > LONGEST_NOTE;
     let note = note.trim();
     let is_odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    match note.is_empty() || note.chars().count() > LONGEST_NOTE || note.contains(is_odd) {
+    match note.is_empty() || is_long || note.contains(is_odd) {
         true => Err(ReviewRefusal::NoteInvalid),
         false => Ok(note.to_owned()),
     }
