@@ -15,7 +15,7 @@
 //! A sealed cell is one byte 1, a random nonce of 12 bytes, the ciphertext and its tag of 16. Its associated data are
 //! `claimlens cell v1`, a zero byte, which cell it is, a zero byte and the claim's name, so that no cell passes for another.
 //! A record's first byte is 2, its associated data begin with `claimlens cell v2`, and what is sealed is its length in four
-//! bytes, the lowest first, and an LZ4 block: a quarter of its size. Records from before that are cells of the first form.
+//! bytes, the lowest first, and an LZ4 block: two fifths of its size. Records from before that are cells of the first form.
 //! A wrapped key is a cell as well, whose key is HKDF-SHA256 over the key-encryption key, salted with the claim's name:
 //! as each wraps one key only, no number of claims wears the key-encryption key out.
 

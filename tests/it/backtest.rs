@@ -79,7 +79,7 @@ fn cpu() -> f64 {
 }
 
 /// `cargo test --release --test it a_million_decisions -- --ignored --nocapture`; `CLAIMLENS_DECISIONS` tries with
-/// fewer, and in a build of a commit. A million take 9 GB under the temporary folder.
+/// fewer, and in a build of a commit. A million take 12 GB under the temporary folder.
 #[test]
 #[ignore = "it measures"]
 #[expect(clippy::print_stdout, reason = "it measures")]
