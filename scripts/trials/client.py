@@ -1,5 +1,6 @@
 """What the trials over HTTP share: the service as a process, requests that do not wait for each other, small papers."""
 
+import argparse
 import asyncio
 import collections
 import hashlib
@@ -10,6 +11,7 @@ import pathlib
 import re
 import struct
 import sys
+import tempfile
 import time
 import uuid
 import zlib
@@ -189,6 +191,23 @@ def serve(arguments, folder, *more, **how):
     if not service.ready():
         sys.exit(f"the service did not start: {service.said()}")
     return service
+
+
+def options(about):
+    """A parser of a trial's options, told about by its docstring, with those that every trial has."""
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
+    parser.add_argument("--program", default=str(PROJECT / "target/release/claimlens"))
+    return parser
+
+
+def try_out(trial, arguments, *more, **how):
+    """What a trial tells of a service of its own."""
+    with tempfile.TemporaryDirectory(prefix="claimlens-trial-") as folder:
+        service = serve(arguments, folder, *more, **how)
+        try:
+            return asyncio.run(trial(service, arguments))
+        finally:
+            service.stop()
 
 
 def tell(asked, measured, met):

@@ -7,7 +7,6 @@ refuse it twice with the same code of those that README.md lists or take it, and
 Exit status: 0 all of it holds, 1 something does not.
 """
 
-import argparse
 import asyncio
 import collections
 import json
@@ -15,10 +14,9 @@ import pathlib
 import random
 import re
 import sys
-import tempfile
 import time
 
-from client import BROKEN, PROJECT, busy, decided, once, problem, read_answer, serve, submit, tell
+from client import BROKEN, PROJECT, busy, decided, once, options, problem, read_answer, submit, tell, try_out
 
 LONGEST = 10
 HOST = b"Host: localhost\r\n"
@@ -188,19 +186,12 @@ async def trial(service, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("corpus", nargs="?", help="folder of broken pictures")
-    parser.add_argument("--program", default=str(PROJECT / "target/release/claimlens"))
     parser.add_argument("--spoiled", type=int, default=100, help="samples to spoil")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="claimlens-hostile-") as folder:
-        service = serve(arguments, folder)
-        try:
-            held = asyncio.run(trial(service, arguments))
-        finally:
-            service.stop()
-    return 0 if all(held) else 1
+    return 0 if all(try_out(trial, arguments)) else 1
 
 
 if __name__ == "__main__":

@@ -5,15 +5,13 @@ They share the records, on SQLite and then on PostgreSQL. Who is told that a req
 again, as asked. Exit status: 0 each key brought one claim, which everybody was told of, 1 not so.
 """
 
-import argparse
 import asyncio
 import collections
 import json
 import sys
-import tempfile
 
-from client import PROJECT, busy, common, form, once, paper, problem, tell
-from places import place
+from client import busy, common, form, once, options, paper, problem, tell
+from places import choose_databases, each_database
 
 # The queue holds all of them: that is not what is tried here.
 QUEUE = ["--queue", "100000"]
@@ -58,36 +56,33 @@ async def trial(ports, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("databases", nargs="*", choices=[[], "sqlite", "postgres"], help="both if none is named")
-    parser.add_argument("--program", default=str(PROJECT / "target/release/claimlens"))
+    parser = options(__doc__)
+    choose_databases(parser)
     parser.add_argument("--keys", type=int, default=200)
     parser.add_argument("--equal", type=int, default=100, help="requests with each key")
     arguments = parser.parse_args()
     held = []
-    for database in arguments.databases or ("sqlite", "postgres"):
-        with tempfile.TemporaryDirectory(prefix="claimlens-keys-") as folder, place(folder, database) as found:
-            data, env, ask = found
-            start = lambda: common.Service(arguments.program, data, role="api", env=env, more=QUEUE)
-            services = [start()]
-            assert services[0].ready(), services[0].said()
-            services.append(start())
-            assert services[1].ready(), services[1].said()
-            told, refused, other = asyncio.run(trial([service.port for service in services], arguments))
-            for service in services:
-                service.stop()
-            claims = {name for (name,) in ask("SELECT id FROM claims")}
-            named = [set(names) for names in told.values()]
-            once_each = sum(len(names) == 1 and None not in names for names in named)
-            print(f"{database}: {arguments.keys} keys, {arguments.equal} equal requests each; sent again after "
-                  f"{dict(refused)}; {busy()}")  # fmt: skip
-            held += [
-                tell("all requests of a key are told of one claim", f"{once_each} of {len(named)}",
-                     once_each == len(named)),
-                tell("there are no other claims", f"{len(claims)}", claims == set().union(*named)),
-                tell("a key with another claim is refused", f"{dict(other)}", set(other) == {"idempotency_key_reused"}),
-                tell("the records verify", str(wrong := common.verify(arguments.program, data, env)), not wrong),
-            ]  # fmt: skip
+    for database, data, env, ask in each_database(arguments):
+        start = lambda: common.Service(arguments.program, data, role="api", env=env, more=QUEUE)
+        services = [start()]
+        assert services[0].ready(), services[0].said()
+        services.append(start())
+        assert services[1].ready(), services[1].said()
+        told, refused, other = asyncio.run(trial([service.port for service in services], arguments))
+        for service in services:
+            service.stop()
+        claims = {name for (name,) in ask("SELECT id FROM claims")}
+        named = [set(names) for names in told.values()]
+        once_each = sum(len(names) == 1 and None not in names for names in named)
+        print(f"{database}: {arguments.keys} keys, {arguments.equal} equal requests each; sent again after "
+              f"{dict(refused)}; {busy()}")  # fmt: skip
+        held += [
+            tell("all requests of a key are told of one claim", f"{once_each} of {len(named)}",
+                 once_each == len(named)),
+            tell("there are no other claims", f"{len(claims)}", claims == set().union(*named)),
+            tell("a key with another claim is refused", f"{dict(other)}", set(other) == {"idempotency_key_reused"}),
+            tell("the records verify", str(wrong := common.verify(arguments.program, data, env)), not wrong),
+        ]  # fmt: skip
     return 0 if all(held) else 1
 
 

@@ -11,7 +11,6 @@ picture's.
 Exit status: 0 all of it holds, 1 something does not.
 """
 
-import argparse
 import asyncio
 import collections
 import hashlib
@@ -19,12 +18,11 @@ import json
 import pathlib
 import statistics
 import sys
-import tempfile
 import time
 
 from client import (
-    BROKEN, PROJECT, busy, closed_loop, decided, mark_of, open_loop, paper, percentile, problem, resident, serve,
-    submit, tell,
+    BROKEN, PROJECT, busy, closed_loop, decided, mark_of, open_loop, options, paper, percentile, problem, resident,
+    submit, tell, try_out,
 )  # fmt: skip
 
 
@@ -164,9 +162,8 @@ TRIALS = {"steady": steady, "mixed": mixed, "tenfold": tenfold, "accept": accept
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("trials", nargs="*", choices=[[], *TRIALS], help="which ones; all if none is named")
-    parser.add_argument("--program", default=str(PROJECT / "target/release/claimlens"))
     parser.add_argument("--minutes", type=float, default=10, help="of the steady load; 3 at least")
     parser.add_argument("--requests", type=int, default=5000, help="from the sixteen clients")
     parser.add_argument("--share", type=float, default=0.9, help="of the capacity that is the steady load")
@@ -177,13 +174,8 @@ def main():
     arguments = parser.parse_args()
     held = []
     for name in arguments.trials or TRIALS:
-        with tempfile.TemporaryDirectory(prefix="claimlens-load-") as folder:
-            role, more = ("api", ["--queue", "100000"]) if name == "accept" else ("all", [])
-            service = serve(arguments, folder, *more, role=role)
-            try:
-                held += asyncio.run(TRIALS[name](service, arguments))
-            finally:
-                service.stop()
+        role, more = ("api", ["--queue", "100000"]) if name == "accept" else ("all", [])
+        held += try_out(TRIALS[name], arguments, *more, role=role)
     return 0 if all(held) else 1
 
 

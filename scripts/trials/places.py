@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import tempfile
 
 from client import common
 
@@ -29,3 +30,15 @@ def place(folder, database):
         yield data, os.environ | {"CLAIMLENS_DATABASE": f"postgres://postgres@localhost/claims?host={home}"}, server.ask
     finally:
         server.end(signal.SIGQUIT)
+
+
+def choose_databases(parser):
+    """Lets a trial be asked for on one database."""
+    parser.add_argument("databases", nargs="*", choices=[[], "sqlite", "postgres"], help="both if none is named")
+
+
+def each_database(arguments):
+    """Every database asked for, each with its name and a place of its own as `place` gives it."""
+    for database in arguments.databases or ("sqlite", "postgres"):
+        with tempfile.TemporaryDirectory(prefix="claimlens-trial-") as folder, place(folder, database) as found:
+            yield database, *found

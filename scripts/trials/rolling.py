@@ -6,17 +6,15 @@ same idempotency key, for at most half a minute.
 Exit status: 0 nothing failed and nothing was lost or done twice, 1 not so.
 """
 
-import argparse
 import asyncio
 import collections
 import itertools
 import json
 import sys
-import tempfile
 import time
 
-from client import BROKEN, PROJECT, busy, common, decided, once, paper, percentile, problem, submit, tell
-from places import place
+from client import BROKEN, busy, common, decided, once, options, paper, percentile, problem, submit, tell
+from places import choose_databases, each_database
 
 PATIENCE = 30
 
@@ -77,47 +75,43 @@ async def trial(services, restart, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("databases", nargs="*", choices=[[], "sqlite", "postgres"], help="both if none is named")
-    parser.add_argument("--program", default=str(PROJECT / "target/release/claimlens"))
+    parser = options(__doc__)
+    choose_databases(parser)
     parser.add_argument("--restarts", type=int, default=20)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--pause", type=float, default=0.3, help="seconds between a client's claims")
     arguments = parser.parse_args()
     held = []
-    for database in arguments.databases or ("sqlite", "postgres"):
-        with tempfile.TemporaryDirectory(prefix="claimlens-rolling-") as folder, place(folder, database) as found:
-            data, env, ask = found
+    for database, data, env, ask in each_database(arguments):
+        def start(port=None):
+            service = common.Service(arguments.program, data, env=env, port=port)
+            assert service.ready(), service.said()
+            return service
 
-            def start(port=None):
-                service = common.Service(arguments.program, data, env=env, port=port)
-                assert service.ready(), service.said()
-                return service
+        def restart(service):
+            ended = service.stop()
+            assert ended == 0, f"exit status {ended}: {service.said()}"
+            return start(service.port)
 
-            def restart(service):
-                ended = service.stop()
-                assert ended == 0, f"exit status {ended}: {service.said()}"
-                return start(service.port)
-
-            services = [start(), start()]
-            clients, states, stops = asyncio.run(trial(services, restart, arguments))
-            for service in services:
-                service.stop()
-            told = set(clients.told.values())
-            print(f"{database}: {arguments.restarts} restarts of {percentile(stops, 0.5):.1f} s each (half), at most "
-                  f"{max(stops):.1f} s; sent again after {dict(clients.again)}; slowest answer with that "
-                  f"{max(clients.took):.1f} s; {busy()}")  # fmt: skip
-            print("\n".join(clients.failed[:10]), end="\n" if clients.failed else "")
-            amiss = common.amiss(ask, told, told) + common.verify(arguments.program, data, env)
-            stored = {name for (name,) in ask("SELECT id FROM claims")}
-            held += [
-                tell("no request fails", f"{len(clients.failed)} of {len(clients.took) + len(clients.failed)}",
-                     not clients.failed),
-                tell("every claim is decided", f"{dict(states)}", set(states) == {"decided"}),
-                tell("each is stored once", f"{len(stored)} stored, {len(clients.told)} sent", stored == told
-                     and len(told) == len(clients.told)),
-                tell("the records verify", f"{amiss[:3]}", not amiss),
-            ]  # fmt: skip
+        services = [start(), start()]
+        clients, states, stops = asyncio.run(trial(services, restart, arguments))
+        for service in services:
+            service.stop()
+        told = set(clients.told.values())
+        print(f"{database}: {arguments.restarts} restarts of {percentile(stops, 0.5):.1f} s each (half), at most "
+              f"{max(stops):.1f} s; sent again after {dict(clients.again)}; slowest answer with that "
+              f"{max(clients.took):.1f} s; {busy()}")  # fmt: skip
+        print("\n".join(clients.failed[:10]), end="\n" if clients.failed else "")
+        amiss = common.amiss(ask, told, told) + common.verify(arguments.program, data, env)
+        stored = {name for (name,) in ask("SELECT id FROM claims")}
+        held += [
+            tell("no request fails", f"{len(clients.failed)} of {len(clients.took) + len(clients.failed)}",
+                 not clients.failed),
+            tell("every claim is decided", f"{dict(states)}", set(states) == {"decided"}),
+            tell("each is stored once", f"{len(stored)} stored, {len(clients.told)} sent", stored == told
+                 and len(told) == len(clients.told)),
+            tell("the records verify", f"{amiss[:3]}", not amiss),
+        ]  # fmt: skip
     return 0 if all(held) else 1
 
 

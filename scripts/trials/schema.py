@@ -6,7 +6,6 @@ one check whether keys are needed is left out there. schemathesis comes from its
 Exit status: 0 nothing was found, 1 something was.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from client import PROJECT, serve, tell
+from client import PROJECT, options, serve, tell
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACKAGE = "schemathesis==4.32.5"
@@ -71,9 +70,8 @@ def run(arguments, role, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("roles", nargs="*", choices=[[], "open", "admin", "reviewer"], help="all if none is named")
-    parser.add_argument("--program", default=str(PROJECT / "target/release/claimlens"))
     parser.add_argument("--examples", type=int, default=100, help="for each route")
     parser.add_argument("--seconds", type=int, default=300, help="for each role, at most")
     parser.add_argument("--seed", type=int, default=1)

@@ -6,17 +6,15 @@ head and half their body, one byte a second each. One that is cut is opened anew
 Exit status: 0 the others are answered at most twice as slowly (99 in 100) and every slow one is cut in time, 1 not so.
 """
 
-import argparse
 import asyncio
 import collections
 import json
 import statistics
 import sys
-import tempfile
 import time
 
 from client import (
-    BROKEN, PROJECT, busy, decided, once, open_loop, paper, percentile, problem, read_answer, serve, submit, tell,
+    BROKEN, busy, decided, once, open_loop, options, paper, percentile, problem, read_answer, submit, tell, try_out,
 )  # fmt: skip
 
 # As published: seconds that a head and a body may take.
@@ -109,19 +107,12 @@ async def trial(service, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--program", default=str(PROJECT / "target/release/claimlens"))
+    parser = options(__doc__)
     parser.add_argument("--connections", type=int, default=500)
     parser.add_argument("--rate", type=float, default=25, help="requests a second beside them")
     parser.add_argument("--seconds", type=float, default=40, help="of each measurement")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="claimlens-slow-") as folder:
-        service = serve(arguments, folder)
-        try:
-            held = asyncio.run(trial(service, arguments))
-        finally:
-            service.stop()
-    return 0 if all(held) else 1
+    return 0 if all(try_out(trial, arguments)) else 1
 
 
 if __name__ == "__main__":

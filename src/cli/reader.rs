@@ -5,7 +5,7 @@ use crate::pipeline::{Inference, Reader};
 use crate::service::sandbox::{Keeper, Layers, Program, child, escapes};
 use crate::vision::Limits;
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::ffi::OsString;
 use std::io::Write;
 use std::panic::catch_unwind;
@@ -25,34 +25,16 @@ pub struct ReaderArgs {
     #[arg(long = "try", value_name = "NAME")]
     escape: Option<String>,
     /// With which locks to try it
-    #[arg(long, value_enum, default_value_t, requires = "escape")]
-    layers: LayersArg,
+    #[arg(long, default_value = "all", requires = "escape")]
+    layers: Layers,
     #[command(flatten)]
     engines: EngineArgs,
-}
-
-/// Which locks are put on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-enum LayersArg {
-    #[default]
-    All,
-    Landlock,
-    Seccomp,
-    Limits,
-    None,
 }
 
 /// Runs the command.
 pub fn run(args: &ReaderArgs) -> Result<Ending> {
     if let Some(name) = &args.escape {
-        let layers = match args.layers {
-            LayersArg::All => Layers::All,
-            LayersArg::Landlock => Layers::Landlock,
-            LayersArg::Seccomp => Layers::Seccomp,
-            LayersArg::Limits => Layers::Limits,
-            LayersArg::None => Layers::None,
-        };
-        let said = escapes::take(name, layers).map_err(usage)?;
+        let said = escapes::take(name, args.layers).map_err(usage)?;
         writeln!(std::io::stdout(), "{said}")?;
         return Ok(Ending::Done);
     }

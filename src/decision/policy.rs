@@ -39,7 +39,7 @@ pub struct Policy {
 }
 
 /// What a claim of one type must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRules {
     /// Papers; of each list one kind is enough.
     pub papers: Vec<Vec<DocumentKind>>,

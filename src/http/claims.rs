@@ -36,24 +36,24 @@ pub struct ClaimForm {
 pub struct ClaimAnswer {
     /// Name of the claim here.
     #[schema(value_type = String, example = "clm_06ah1g8q00c8f3m3c5n0u0k4ts")]
-    id: ClaimId,
+    pub(super) id: ClaimId,
     /// Whose it is; absent where that is the tenant that claims are of if nothing else is said.
     #[serde(skip_serializing_if = "Tenant::is_default")]
     #[schema(value_type = String, required = false)]
     tenant: Tenant,
     /// Where it stands.
-    status: ClaimState,
+    pub(super) status: ClaimState,
     /// The sender's own name for it.
-    claim: Option<ClaimName>,
+    pub(super) claim: Option<ClaimName>,
     /// RFC 3339 in UTC.
-    created_at: String,
+    pub(super) created_at: String,
     /// RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
-    decided_at: Option<String>,
+    pub(super) decided_at: Option<String>,
     /// Where it stands with the people who look at it; `null` if nobody has ever had to. Left out in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ClaimReview>, required = false)]
-    review: Option<Option<ClaimReview>>,
+    pub(super) review: Option<Option<ClaimReview>>,
     /// What to tell the claimant: where it stands, what to do now, what comes next and by when. Left out in lists.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -61,14 +61,14 @@ pub struct ClaimAnswer {
     /// The members of [`ClaimResult`]; none while the claim waits.
     #[serde(flatten)]
     #[schema(value_type = ClaimResult)]
-    result: Map<String, Value>,
+    pub(super) result: Map<String, Value>,
 }
 
 /// The sender's own name for a claim.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ClaimName {
     /// As submitted.
-    id: String,
+    pub(super) id: String,
 }
 
 /// A page of claims, newest first.
@@ -150,32 +150,6 @@ pub struct RelatedList {
 }
 
 impl ClaimAnswer {
-    pub(super) fn name(&self) -> &str {
-        self.id.as_str()
-    }
-
-    pub(super) fn outside_id(&self) -> Option<&str> {
-        self.claim.as_ref().map(|claim| claim.id.as_str())
-    }
-
-    pub(super) fn status(&self) -> ClaimState {
-        self.status
-    }
-
-    /// When it was decided, or else came in.
-    pub(super) fn last_changed(&self) -> &str {
-        self.decided_at.as_deref().unwrap_or(&self.created_at)
-    }
-
-    pub(super) fn review(&self) -> Option<&ClaimReview> {
-        self.review.as_ref()?.as_ref()
-    }
-
-    /// The members of the result, none while it waits.
-    pub(super) fn result(&self) -> Value {
-        Value::Object(self.result.clone())
-    }
-
     /// With all members.
     pub(super) fn whole(view: ClaimView) -> Self {
         Self::of(view, |_| true)

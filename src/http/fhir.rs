@@ -104,17 +104,16 @@ fn claim_type(claim: &Value) -> Option<String> {
 
 /// A claim as a `ClaimResponse`. It says what was decided and why, and no sums: those are the insurer's.
 pub fn response_of(claim: &ClaimAnswer) -> Value {
-    let review = claim.review().map(|review| review.state);
-    let result = claim.result();
-    let decision = result["decision"].as_str();
+    let review = claim.review.iter().flatten().next().map(|review| review.state);
+    let decision = claim.result.get("decision").and_then(Value::as_str);
     let approved = decision == Some(Decision::AutoApprove.as_str());
-    let outcome = match (claim.status(), review) {
+    let outcome = match (claim.status, review) {
         (ClaimState::Processing, _) => "queued",
         (_, Some(ReviewState::Decided | ReviewState::Withdrawn)) => "complete",
         (_, None) if approved => "complete",
         _ => "queued",
     };
-    let reasons = result["reasons"].as_array().cloned().unwrap_or_default();
+    let reasons = || claim.result.get("reasons").and_then(Value::as_array).into_iter().flatten();
     let note = |reason: &Value, language: &str| {
         json!({
             "type": "display",
@@ -123,28 +122,27 @@ pub fn response_of(claim: &ClaimAnswer) -> Value {
         })
     };
     let mut notes: Vec<Value> =
-        reasons.iter().flat_map(|reason| ["en", "zh"].map(|language| note(reason, language))).collect();
+        reasons().flat_map(|reason| ["en", "zh"].map(|language| note(reason, language))).collect();
     notes.iter_mut().zip(1..).for_each(|(note, n)| note["number"] = json!(n));
     let mut extensions: Vec<Value> = decision
         .map(|decision| json!({ "url": "urn:claimlens:decision", "valueCode": decision }))
         .into_iter()
         .collect();
-    extensions
-        .extend(reasons.iter().map(|reason| json!({ "url": "urn:claimlens:reason", "valueCode": reason["code"] })));
+    extensions.extend(reasons().map(|reason| json!({ "url": "urn:claimlens:reason", "valueCode": reason["code"] })));
     let mut response = json!({
         "resourceType": "ClaimResponse",
-        "id": claim.name().replace('_', "-"),
-        "identifier": [{ "system": "urn:claimlens:claim", "value": claim.name() }],
+        "id": claim.id.as_str().replace('_', "-"),
+        "identifier": [{ "system": "urn:claimlens:claim", "value": claim.id }],
         "status": if review == Some(ReviewState::Withdrawn) { "cancelled" } else { "active" },
         "type": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/claim-type", "code": "institutional" }] },
         "use": "claim",
         "patient": { "display": "the claim's patient" },
-        "created": claim.last_changed(),
+        "created": claim.decided_at.as_ref().unwrap_or(&claim.created_at),
         "insurer": { "display": "claimlens" },
         "outcome": outcome,
     });
-    if let Some(id) = claim.outside_id() {
-        response["request"] = json!({ "type": "Claim", "identifier": { "value": id } });
+    if let Some(claim) = &claim.claim {
+        response["request"] = json!({ "type": "Claim", "identifier": { "value": claim.id } });
     }
     for (name, list) in [("extension", extensions), ("processNote", notes)] {
         if !list.is_empty() {

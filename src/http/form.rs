@@ -232,16 +232,14 @@ impl From<PayloadError> for Fault {
 }
 
 fn parse_claim(bytes: &[u8]) -> Result<Claim, ApiError> {
-    // A claim of our own form has no member of that name.
-    if let Ok(json) = serde_json::from_slice(bytes)
-        && let Some(claim) = fhir::claim_of(&json)
-    {
-        return claim.map_err(|why| Refusal::ClaimInvalid(why).into());
-    }
-    Claim::from_json(bytes).map_err(|e| match e.classify() {
-        // Well-formed, but not a claim: an unknown, missing or repeated member, or one of another type.
-        serde_json::error::Category::Data => Refusal::ClaimInvalid(without_values(&e.to_string())).into(),
-        _ => ApiError::ClaimNotJson(e.to_string()),
+    Claim::from_json(bytes).or_else(|e| match e.classify() {
+        // Well-formed, but not a claim of our own form: an unknown, missing or repeated member, or one of another type.
+        serde_json::error::Category::Data => {
+            let of_fhir = serde_json::from_slice(bytes).ok().and_then(|json| fhir::claim_of(&json));
+            let refused = || Err(without_values(&e.to_string()));
+            of_fhir.unwrap_or_else(refused).map_err(|why| Refusal::ClaimInvalid(why).into())
+        }
+        _ => Err(ApiError::ClaimNotJson(e.to_string())),
     })
 }
 

@@ -11,7 +11,8 @@ use super::work::build;
 use super::{Records, ServiceError, off_thread};
 use crate::decision::Policy;
 use crate::domain::{Decision, Fen, FieldName, Verdict};
-use basis::Basis;
+use crate::pipeline::limit_ppm;
+use basis::{Basis, Before};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -83,24 +84,23 @@ impl BacktestReport {
         }
     }
 
-    fn count(&mut self, record: &Basis, now: &Verdict) {
-        let was = record.decision == Decision::AutoApprove;
+    fn count(&mut self, before: &Before, now: &Verdict) {
+        let was = before.decision == Decision::AutoApprove;
         let is = now.decision == Decision::AutoApprove;
         self.decisions += 1;
         self.approved.count(was, is);
         self.newly_approved += u64::from(!was && is);
         self.newly_held += u64::from(was && !is);
-        let totals = record.evidence.readings.iter().filter_map(|r| Fen::parse(r.value(FieldName::Total)?));
+        let totals = before.evidence.readings.iter().filter_map(|r| Fen::parse(r.value(FieldName::Total)?));
         let amount: u64 = totals.map(|fen| fen.0.unsigned_abs()).sum();
         self.amount_approved_fen.add(Change { before: u64::from(was) * amount, after: u64::from(is) * amount });
-        if let Some(first) = record.evidence.readings.first() {
+        if let Some(first) = before.evidence.readings.first() {
             self.approved_by_kind.entry(first.kind.as_str().to_owned()).or_default().count(was, is);
         }
-        let before: BTreeSet<&str> = record.codes.iter().map(String::as_str).collect();
-        let after = codes(now);
-        for code in before.union(&after) {
+        let (old, new) = (before.codes.iter().map(String::as_str).collect::<BTreeSet<&str>>(), codes(now));
+        for code in old.union(&new) {
             let change = self.reasons.entry((*code).to_owned()).or_default();
-            change.count(before.contains(code), after.contains(code));
+            change.count(old.contains(code), new.contains(code));
         }
     }
 }
@@ -146,15 +146,11 @@ async fn ended(part: Option<Part>) -> Result<BacktestReport, ServiceError> {
 
 fn judged(policy: &Policy, page: &[(i64, String, Vec<u8>)]) -> BacktestReport {
     let mut report = BacktestReport::default();
-    let build = exact(build());
+    let (build, limit) = (exact(build()), limit_ppm(policy));
     for (_, _, bytes) in page {
-        let verdict = catch_unwind(AssertUnwindSafe(|| {
-            let mut basis = Basis::of(bytes, build.as_deref()).ok()?;
-            let verdict = basis.judge(policy);
-            Some((basis, verdict))
-        }));
-        match verdict.ok().flatten() {
-            Some((record, verdict)) => report.count(&record, &verdict),
+        let judge = || Basis::of(bytes, build.as_deref()).ok().map(|basis| basis.judge(policy, limit));
+        match catch_unwind(AssertUnwindSafe(judge)).ok().flatten() {
+            Some((before, now)) => report.count(&before, &now),
             None => report.failed += 1,
         }
     }

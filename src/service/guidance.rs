@@ -11,8 +11,8 @@ use serde_json::Value;
 /// One thing that the claimant is told.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Guidance {
-    /// `being_read`, `accepted`, `person_looks`, `paper_missing`, `take_again`, `photos_wanted`, `ruled`, `withdrawn` or `may_appeal`; more
-    /// may be added.
+    /// `being_read`, `accepted`, `person_looks`, `paper_missing`, `take_again`, `photos_wanted`, `ruled`, `withdrawn` or
+    /// `may_appeal`; more may be added.
     #[schema(example = "person_looks")]
     pub code: &'static str,
     /// In both languages.

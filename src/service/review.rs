@@ -176,8 +176,8 @@ pub struct StepView {
     pub at: String,
     /// Who; `null` for the program, and for senders who name nobody.
     pub by: Option<String>,
-    /// `opened`, `claimed`, `released`, `taken_over`, `decided`, `seconded`, `undone`, `escalated`, `noted`, `appealed`, `withdrawn`,
-    /// `photos_asked` or `photos_added`.
+    /// `opened`, `claimed`, `released`, `taken_over`, `decided`, `seconded`, `undone`, `escalated`, `noted`, `appealed`,
+    /// `withdrawn`, `photos_asked` or `photos_added`.
     #[schema(value_type = String, example = "decided")]
     pub kind: &'static str,
     /// What was ruled.
@@ -710,8 +710,7 @@ impl Service {
             (_, Some(case)) if !is_ruled(case) => return Err(ReviewRefusal::ReviewOpen.into()),
             _ => {}
         }
-        let content = Content { note, ..Content::default() };
-        tx.record(NewStep { content, ..step(StepKind::Appealed, actor.name()) }, &stamp(at)).await?;
+        tx.record(noted(StepKind::Appealed, actor, note), &stamp(at)).await?;
         tracing::info!(claim = %id, "appealed");
         Ok(())
     }
@@ -730,9 +729,7 @@ impl Service {
         if tx.file.case.as_ref().is_some_and(|case| case.withdrawn) {
             return Ok(());
         }
-        let content = Content { note, ..Content::default() };
-        let taken_back = NewStep { content, ..step(StepKind::Withdrawn, actor.name()) };
-        tx.record(taken_back, &stamp(Timestamp::now())).await?;
+        tx.record(noted(StepKind::Withdrawn, actor, note), &stamp(Timestamp::now())).await?;
         tracing::info!(claim = %id, "withdrawn");
         Ok(())
     }
@@ -741,6 +738,11 @@ impl Service {
 /// A step that says nothing more than who took it.
 pub(super) fn step(kind: StepKind, by: Option<&str>) -> NewStep<'_> {
     NewStep { kind, by, verdict: None, reason: None, second: false, content: Content::default(), salt: rand::random() }
+}
+
+/// A step of a claim's sender, with what they say to it.
+fn noted(kind: StepKind, actor: &Actor, note: Option<String>) -> NewStep<'_> {
+    NewStep { content: Content { note, ..Content::default() }, ..step(kind, actor.name()) }
 }
 
 /// Who asks, and the case, if it is as they saw it.

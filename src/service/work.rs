@@ -113,11 +113,9 @@ pub fn cpu_class() -> &'static str {
 
 /// The facts of a run that looks nothing up.
 pub fn stateless_facts(now: Timestamp) -> Facts {
-    // All of China keeps UTC+8 and has no summer time.
-    let china = TimeZone::fixed(Offset::constant(8));
     Facts {
         now: whole_seconds(now),
-        today: now.to_zoned(china).date().to_string(),
+        today: day_in_china(now),
         repeats_searched: false,
         repeats: Vec::new(),
         lot: None,
@@ -125,6 +123,11 @@ pub fn stateless_facts(now: Timestamp) -> Facts {
         issuers: Vec::new(),
         failures: Vec::new(),
     }
+}
+
+/// The calendar day in China, all of which keeps UTC+8 and has no summer time.
+fn day_in_china(now: Timestamp) -> String {
+    now.to_zoned(TimeZone::fixed(Offset::constant(8))).date().to_string()
 }
 
 /// A number from 0 to 9999 that nobody can foresee: the name is drawn when the claim is accepted.
@@ -466,12 +469,12 @@ impl Service {
             Ok(lease) => self.read(lease, job, known, keep_pictures).await?,
             Err(why) => unread(job, why.to_owned()),
         };
-        // Before the write lock is taken: a verifier may take its time.
         let scene = self.0.made_up.then(|| Scene::of(job.claim.as_ref()));
         if let Some(scene) = &scene {
-            scene.write(&mut read.readings, &stateless_facts(Timestamp::now()).today);
+            scene.write(&mut read.readings, &day_in_china(Timestamp::now()));
             tokio::time::sleep(scene.takes()).await;
         }
+        // Before the write lock is taken: a verifier may take its time.
         let (service, readings) = (self.clone(), read.readings);
         let asked = off_thread(move || (service.0.issuers.look_up(&readings), readings)).await;
         let (issuers, readings) = asked?;

@@ -168,29 +168,32 @@ fn paths_and_queries_are_answered_with_problems() {
     assert_eq!(answer.headers()["allow"], "GET, HEAD, POST");
 }
 
-#[test]
-fn a_body_that_trickles_or_breaks_off_creates_no_claim() {
-    let server = TestServer::start_with(|c| c.intake.body_time = Duration::from_millis(400));
-    let picture = photo(1);
-    let body = form(&[CLAIM, ("photo", None, &picture)]);
+/// A connection over which a claim came so far that half its body is there.
+fn half_sent(server: &TestServer, body: &[u8]) -> TcpStream {
     let head = format!(
         "POST /v1/claims HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
          Content-Length: {}\r\n\r\n",
         body.len()
     );
-    let mut slow = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    slow.write_all(head.as_bytes()).unwrap();
-    slow.write_all(&body[..body.len() / 2]).unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body[..body.len() / 2]).unwrap();
+    stream
+}
+
+#[test]
+fn a_body_that_trickles_or_breaks_off_creates_no_claim() {
+    let server = TestServer::start_with(|c| c.intake.body_time = Duration::from_millis(400));
+    let picture = photo(1);
+    let body = form(&[CLAIM, ("photo", None, &picture)]);
+    let mut slow = half_sent(&server, &body);
     slow.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut answer = [0; 4096];
     let n = slow.read(&mut answer).unwrap();
     let text = String::from_utf8_lossy(&answer[..n]).into_owned();
     assert!(text.starts_with("HTTP/1.1 408") && text.contains("body_too_slow"), "{text}");
 
-    let mut gone = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    gone.write_all(head.as_bytes()).unwrap();
-    gone.write_all(&body[..body.len() / 2]).unwrap();
-    drop(gone);
+    drop(half_sent(&server, &body));
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(server.claims(), 0);
     assert_eq!(server.send(&body, &[]).status, 200);
@@ -201,19 +204,7 @@ fn bodies_that_trickle_keep_nobody_else_out() {
     let server = TestServer::start_with(|c| c.intake.queue = 4);
     let picture = photo(1);
     let body = form(&[CLAIM, ("photo", None, &picture)]);
-    let head = format!(
-        "POST /v1/claims HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
-         Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    let slow: Vec<TcpStream> = (0..40)
-        .map(|_| {
-            let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-            stream.write_all(head.as_bytes()).unwrap();
-            stream.write_all(&body[..body.len() / 2]).unwrap();
-            stream
-        })
-        .collect();
+    let slow: Vec<TcpStream> = (0..40).map(|_| half_sent(&server, &body)).collect();
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(server.send(&body, &[]).status, 200);
     drop(slow);

@@ -13,21 +13,26 @@ use crate::domain::{
     Outcome, Quad, Reading, RetakeAdvice, Verdict,
 };
 use crate::models::RiskModel;
-use crate::pipeline::{assess, check, limit_ppm};
+use crate::pipeline::{assess, check};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
 /// A decision as recorded, and what any policy decides on.
 pub(super) struct Basis {
+    before: Before,
+    findings: Vec<Vec<Finding>>,
+    probability_ppm: u32,
+}
+
+/// A decision as recorded.
+pub(super) struct Before {
     /// What was decided.
     pub(super) decision: Decision,
     /// Codes of the reasons for it.
     pub(super) codes: Vec<String>,
     /// The evidence; of a record that this program made, without what no policy looks at.
     pub(super) evidence: Evidence,
-    findings: Vec<Vec<Finding>>,
-    probability_ppm: u32,
 }
 
 impl Basis {
@@ -43,23 +48,22 @@ impl Basis {
         if let Some(risk) = risk.filter(|risk| mine && risk.model == RiskModel::in_force().hash) {
             let findings = findings.into_iter().map(|found| found.into_iter().map(Finding::from).collect()).collect();
             let probability_ppm = risk.probability_ppm;
-            return Ok(Self { decision, codes, evidence: evidence.into(), findings, probability_ppm });
+            let before = Before { decision, codes, evidence: evidence.into() };
+            return Ok(Self { before, findings, probability_ppm });
         }
         let Whole { evidence } = serde_json::from_slice(record)?;
         let findings = check(&evidence);
         let probability_ppm = assess(&evidence, &findings, None).probability_ppm;
-        Ok(Self { decision, codes, evidence, findings, probability_ppm })
+        Ok(Self { before: Before { decision, codes, evidence }, findings, probability_ppm })
     }
 
-    /// What a policy decides on it. The sentences are without the places and the causes that were not read.
-    pub(super) fn judge(&mut self, policy: &Policy) -> Verdict {
-        let risk = Risk {
-            probability_ppm: self.probability_ppm,
-            limit_ppm: limit_ppm(policy),
-            model: RiskModel::in_force().hash,
-            documents: Vec::new(),
-        };
-        decide(policy, &self.evidence, std::mem::take(&mut self.findings), Some(risk))
+    /// What was decided, and what a policy with this limit decides. Its sentences are without the places and the causes
+    /// that were not read.
+    pub(super) fn judge(self, policy: &Policy, limit_ppm: Option<u32>) -> (Before, Verdict) {
+        let Self { before, findings, probability_ppm } = self;
+        let risk = Risk { probability_ppm, limit_ppm, model: RiskModel::in_force().hash, documents: Vec::new() };
+        let verdict = decide(policy, &before.evidence, findings, Some(risk));
+        (before, verdict)
     }
 }
 
@@ -194,7 +198,7 @@ impl From<Read> for Field {
 mod tests {
     use super::*;
     use crate::domain::{Record, Severity};
-    use crate::pipeline::judge;
+    use crate::pipeline::{judge, limit_ppm};
 
     const BUILD: &str = "0.1.0+0123456789ab";
 
@@ -233,9 +237,10 @@ mod tests {
                 let whole = judge(&policy, &record.evidence);
                 approved += u32::from(whole.decision == Decision::AutoApprove);
                 for build in [Some(BUILD), Some("0.1.0+ba9876543210"), None] {
-                    let mut basis = Basis::of(&record.canonical(), build).unwrap();
-                    assert_eq!(told(&basis.judge(&policy)), told(&whole), "{to}, {build:?}");
-                    assert_eq!(basis.evidence.readings.iter().any(|r| !r.lines.is_empty()), build != Some(BUILD));
+                    let basis = Basis::of(&record.canonical(), build).unwrap();
+                    let (before, now) = basis.judge(&policy, limit_ppm(&policy));
+                    assert_eq!(told(&now), told(&whole), "{to}, {build:?}");
+                    assert_eq!(before.evidence.readings.iter().any(|r| !r.lines.is_empty()), build != Some(BUILD));
                 }
             }
         }
@@ -249,7 +254,8 @@ mod tests {
         record.verdict = judge(&Policy::default(), &record.evidence);
         record.verdict.findings[0].clear();
         let codes = |build| {
-            let verdict = Basis::of(&record.canonical(), build).unwrap().judge(&Policy::default());
+            let policy = Policy::default();
+            let (_, verdict) = Basis::of(&record.canonical(), build).unwrap().judge(&policy, limit_ppm(&policy));
             verdict.reasons.into_iter().map(|reason| reason.code).collect::<Vec<_>>()
         };
         assert!(codes(Some(BUILD)).contains(&"processing_failed".to_owned()));

@@ -39,10 +39,9 @@ impl std::fmt::Display for Locks {
 }
 
 /// Which of them to apply: all, or one alone, to see that it holds by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layers {
     /// Everything.
-    #[default]
     All,
     /// Landlock alone.
     Landlock,
@@ -52,6 +51,21 @@ pub enum Layers {
     Limits,
     /// Nothing.
     None,
+}
+
+impl std::str::FromStr for Layers {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "all" => Ok(Self::All),
+            "landlock" => Ok(Self::Landlock),
+            "seccomp" => Ok(Self::Seccomp),
+            "limits" => Ok(Self::Limits),
+            "none" => Ok(Self::None),
+            _ => Err("layers are all, landlock, seccomp, limits or none"),
+        }
+    }
 }
 
 impl Layers {
