@@ -26,7 +26,9 @@ from common import APPROVE, ASK, BROKEN, PROJECT, REJECT, Desk, Service, Step, a
 from common import program_argument, verify
 
 KINDS = ["kill", "torn", "eio", "enospc", "full"]
-# Nobody knows an amount, so that every approval takes two people.
+# So much that every approval takes two people; photos with nothing to read on them go to a person, and where decisions
+# are made up the last two digits say that the bill is altered.
+CLAIM = '{"id": "A-1", "amount": "60000.01"}'
 UPLOADED = [
     Step("rv-1", "claim", {}, "claimed"),
     Step("rv-1", "note", {"note": "looks odd"}, "noted"),
@@ -58,19 +60,22 @@ REJECTED = [
 class Base:
     """Records with a claim that was approved, and one that a person rejected long enough ago to be appealed."""
 
-    def __init__(self, program, data):
-        self.data = data
+    def __init__(self, program, data, more):
+        self.program, self.data, self.more = program, data, more
         # By lot one claim in fifty goes to a person; then another time.
-        while not self.prepare(program):
+        while not self.prepare():
             shutil.rmtree(data)
 
-    def prepare(self, program):
+    def serve(self, data, fault=None, shim=None):
+        return Service(self.program, data, fault, shim, more=self.more)
+
+    def prepare(self):
         sample = PROJECT / "samples/outpatient_bill"
-        service = Service(program, self.data)
+        service = self.serve(self.data)
         try:
             assert service.ready(), service.said()
             bill, claim = (sample / "photo.jpg").read_bytes(), (sample / "claim.json").read_text()
-            self.approved, self.rejected = ids = [service.upload(*sent)[1]["id"] for sent in [(bill, claim), (png(6),)]]
+            self.approved, self.rejected = ids = [service.upload(*sent)[1]["id"] for sent in [(bill, claim), (png(6), CLAIM)]]
             assert not service.wait_decided(ids)
             approved = service.request("GET", f"/v1/claims/{self.approved}")[1]
             if "lot" in str(approved["reasons"]):
@@ -100,7 +105,7 @@ class Clients:
     def go_on(self, service, attempts=3, patience=4):
         """Until all is done, or something was not acknowledged as many times. Whether all is."""
         for attempt in range(attempts * (self.claim is None)):
-            status, claim = service.upload(png(7), key="the-key", wait=patience, timeout=2 * patience)
+            status, claim = service.upload(png(7), CLAIM, "the-key", patience, 2 * patience)
             if status in (200, 202):
                 self.claim = claim["id"]
                 self.acknowledged.append(self.claim)
@@ -135,20 +140,20 @@ class Clients:
         return wrong
 
 
-def one(program, shim, base, work, kind, n):
+def one(shim, base, work, kind, n):
     """Breaks one call. What is wrong afterwards, whether the process went on to take another claim, and the clients."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=work))
     data = folder / "root" / "data"
     shutil.copytree(base.data, data)
     clients, went_on, others = Clients(base), None, []
     hit = folder / "hit"
-    service = Service(program, data, {"FAULTS_AT": str(n), "FAULTS_KIND": kind, "FAULTS_HIT": str(hit)}, shim)
+    service = base.serve(data, {"FAULTS_AT": str(n), "FAULTS_KIND": kind, "FAULTS_HIT": str(hit)}, shim)
     try:
         if service.ready(40):
             try:
                 clients.go_on(service)
                 if kind in ("eio", "enospc"):
-                    status, claim = service.upload(png(8), key="another", wait=4, timeout=8)
+                    status, claim = service.upload(png(8), CLAIM, "another", 4, 8)
                     went_on = status in (200, 202)
                     others = [claim["id"]] if went_on else []
             except BROKEN:
@@ -156,13 +161,13 @@ def one(program, shim, base, work, kind, n):
     finally:
         service.kill()
     clients.was_hit = hit.exists()
-    again = Service(program, data)
+    again = base.serve(data)
     try:
         if not again.ready():
             return [f"the service does not come back: {again.said()}"], went_on, clients
         wrong = [] if clients.go_on(again, 10, 60) else ["the clients do not come to an end"]
         # A client that heard nothing sends again, with the same key.
-        status, claim = again.upload(png(7), key="the-key")
+        status, claim = again.upload(png(7), CLAIM, "the-key")
         if claim.get("id") != clients.claim:
             wrong.append(f"sent again with the same key, it became another claim: {status} {claim}")
         known = [c["id"] for c in again.request("GET", "/v1/claims?limit=100")[1]["claims"]]
@@ -172,7 +177,7 @@ def one(program, shim, base, work, kind, n):
         if again.stop() != 0:
             wrong = [*wrong, "the service did not stop"]
     wrong += amiss(in_folder(data), clients.acknowledged + others, clients.decided, clients.outcomes)
-    wrong += verify(program, data)
+    wrong += verify(base.program, data)
     if not wrong:
         shutil.rmtree(folder)
     return wrong, went_on, clients
@@ -184,14 +189,16 @@ def main():
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--minutes", type=float, default=600, help="begin no run after so long; the order is random")
     parser.add_argument("--jobs", type=int, default=2)
+    made_up = "with made-up decisions (`serve --sandbox-claims`), which are recorded in the same way and sooner"
+    parser.add_argument("--made-up", action="store_const", const=["--sandbox-claims"], default=[], help=made_up)
     arguments = parser.parse_args()
     work = arguments.work or tempfile.mkdtemp(prefix="claimlens-crash-")
-    shim, base = build_shim(work), Base(arguments.program, pathlib.Path(work) / "base")
+    shim, base = build_shim(work), Base(arguments.program, pathlib.Path(work) / "base", arguments.made_up)
 
     # How many calls there are, and which.
     data, log = pathlib.Path(work) / "count" / "root" / "data", pathlib.Path(work) / "calls"
     shutil.copytree(base.data, data)
-    service, clients = Service(arguments.program, data, {"FAULTS_LOG": str(log)}, shim), Clients(base)
+    service, clients = base.serve(data, {"FAULTS_LOG": str(log)}, shim), Clients(base)
     assert service.ready(), service.said()
     done = clients.go_on(service)
     wrong = clients.in_service(service)
@@ -217,7 +224,7 @@ def main():
 
     def run(point):
         if time.monotonic() - begun < 60 * arguments.minutes:
-            return one(arguments.program, shim, base, work, *point)
+            return one(shim, base, work, *point)
 
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for (kind, n), result in zip(points, pool.map(run, points)):
