@@ -36,7 +36,7 @@ pub use blobs::{BlobState, Blobs, BucketPlace, PhotoPlace};
 pub use gate::{AuditedOutcome, Standing};
 pub use log::{LogQuery, Proved};
 pub use postgres::DatabaseUrl;
-pub use records::{DecisionTransaction, Snapshot, Store};
+pub use records::{DecisionTransaction, SealedDecision, Snapshot, Store};
 pub use repeats::fingerprints;
 pub use vault::{Cell, ClaimKey, Erasure, Kek, KekPlace, Sealing, Undone};
 

@@ -12,6 +12,7 @@ use super::{Records, ServiceError, off_thread};
 use crate::decision::Policy;
 use crate::domain::{Decision, Fen, FieldName, Verdict};
 use crate::pipeline::limit_ppm;
+use crate::store::{SealedDecision, StoreError};
 use basis::{Basis, Before};
 use serde::Serialize;
 use serde_json::Value;
@@ -121,11 +122,11 @@ impl Records {
         let mut under_way = VecDeque::new();
         let mut after = i64::MIN;
         loop {
-            let page = self.store.decided(after, PAGE).await?;
+            let page = self.store.decided_sealed(after, PAGE).await?;
             let Some(last) = page.last() else { break };
-            after = last.0;
+            after = last.place();
             let policy = policy.clone();
-            under_way.push_back(tokio::spawn(off_thread(move || judged(&policy, &page))));
+            under_way.push_back(tokio::spawn(off_thread(move || judged(&policy, page))));
             if under_way.len() > at_once {
                 report.add(ended(under_way.pop_front()).await?);
             }
@@ -137,24 +138,25 @@ impl Records {
     }
 }
 
-type Part = tokio::task::JoinHandle<Result<BacktestReport, ServiceError>>;
+type Part = tokio::task::JoinHandle<Result<Result<BacktestReport, StoreError>, ServiceError>>;
 
 async fn ended(part: Option<Part>) -> Result<BacktestReport, ServiceError> {
     let Some(part) = part else { return Ok(BacktestReport::default()) };
-    part.await.map_err(|_| ServiceError::Internal("judging anew was interrupted"))?
+    Ok(part.await.map_err(|_| ServiceError::Internal("judging anew was interrupted"))???)
 }
 
-fn judged(policy: &Policy, page: &[(i64, String, Vec<u8>)]) -> BacktestReport {
+fn judged(policy: &Policy, page: Vec<SealedDecision>) -> Result<BacktestReport, StoreError> {
     let mut report = BacktestReport::default();
     let (build, limit) = (exact(build()), limit_ppm(policy));
-    for (_, _, bytes) in page {
-        let judge = || Basis::of(bytes, build.as_deref()).ok().map(|basis| basis.judge(policy, limit));
+    for decision in page {
+        let (_, _, bytes) = decision.open()?;
+        let judge = || Basis::of(&bytes, build.as_deref()).ok().map(|basis| basis.judge(policy, limit));
         match catch_unwind(AssertUnwindSafe(judge)).ok().flatten() {
             Some((before, now)) => report.count(&before, &now),
             None => report.failed += 1,
         }
     }
-    report
+    Ok(report)
 }
 
 /// A version that names the code exactly: of a commit, without changes that are not in it.

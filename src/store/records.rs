@@ -5,7 +5,7 @@ use super::log::{Draft, Log};
 use super::postgres::PostgresDatabase;
 use super::repeats::{self, AFTER_ALL};
 use super::reviews;
-use super::rows::{Backend, ClaimRecord, JobRow, Rows, SealedClaim, Session};
+use super::rows::{Backend, ClaimRecord, DecidedRow, JobRow, Rows, SealedClaim, Session};
 use super::sqlite::SqliteFile;
 use super::vault::{self, Cell, ClaimKey, KekPlace, Secrets, Vault};
 use super::walk::Names;
@@ -29,6 +29,31 @@ pub struct Store {
     pub(super) log: Arc<Log>,
     pub(super) vault: Arc<Vault>,
     intake: Arc<Intake>,
+}
+
+/// A decision as it is stored, to be opened where there is time for it.
+#[derive(Debug)]
+pub struct SealedDecision {
+    row: DecidedRow,
+    vault: Arc<Vault>,
+}
+
+impl SealedDecision {
+    /// Its place among the decisions.
+    pub fn place(&self) -> i64 {
+        self.row.id
+    }
+
+    /// Place, claim and record; where that does not open, its bytes as stored, which are no record.
+    ///
+    /// # Errors
+    /// If the key-encryption key is not there.
+    pub fn open(self) -> Result<(i64, String, Vec<u8>), StoreError> {
+        let DecidedRow { id, claim, record, wrapped } = self.row;
+        let key = wrapped.and_then(|wrapped| self.vault.unwrap_key(&claim, &wrapped).transpose()).transpose()?;
+        let opened = key.and_then(|key| key.open(Cell::Record, &record));
+        Ok((id, claim, opened.unwrap_or(record)))
+    }
 }
 
 /// Claims that wait to be accepted together.
@@ -434,19 +459,16 @@ impl Store {
     /// # Errors
     /// If they cannot be read.
     pub async fn decided(&self, after: i64, limit: u32) -> Result<Vec<(i64, String, Vec<u8>)>, StoreError> {
+        self.decided_sealed(after, limit).await?.into_iter().map(SealedDecision::open).collect()
+    }
+
+    /// The same, to be opened where there is time for it.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn decided_sealed(&self, after: i64, limit: u32) -> Result<Vec<SealedDecision>, StoreError> {
         let rows = self.read().await?.decided(after, limit).await?;
-        let mut decided = Vec::with_capacity(rows.len());
-        for row in rows {
-            let opened = match row.wrapped {
-                None => None,
-                Some(wrapped) => {
-                    let key = self.vault.unwrap_key(&row.claim, &wrapped)?;
-                    key.and_then(|key| key.open(Cell::Record, &row.record))
-                }
-            };
-            decided.push((row.id, row.claim, opened.unwrap_or(row.record)));
-        }
-        Ok(decided)
+        Ok(rows.into_iter().map(|row| SealedDecision { row, vault: self.vault.clone() }).collect())
     }
 
     /// The same of one claim.

@@ -41,7 +41,9 @@ impl Basis {
     /// # Errors
     /// If they are no record.
     pub(super) fn of(record: &[u8], build: Option<&str>) -> serde_json::Result<Self> {
-        let Recorded { evidence, verdict, versions } = serde_json::from_slice(record)?;
+        // As text it is looked through once for what is no UTF-8, and not string by string.
+        let record = std::str::from_utf8(record).map_err(serde::de::Error::custom)?;
+        let Recorded { evidence, verdict, versions } = serde_json::from_str(record)?;
         let Told { decision, reasons, findings, risk } = verdict;
         let codes = reasons.into_iter().map(|reason| reason.code).collect();
         let mine = build.is_some_and(|build| build == versions.build);
@@ -51,7 +53,7 @@ impl Basis {
             let before = Before { decision, codes, evidence: evidence.into() };
             return Ok(Self { before, findings, probability_ppm });
         }
-        let Whole { evidence } = serde_json::from_slice(record)?;
+        let Whole { evidence } = serde_json::from_str(record)?;
         let findings = check(&evidence);
         let probability_ppm = assess(&evidence, &findings, None).probability_ppm;
         Ok(Self { before: Before { decision, codes, evidence }, findings, probability_ppm })
