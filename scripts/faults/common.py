@@ -171,7 +171,7 @@ class Desk:
 
     def __init__(self, claim, steps, told=()):
         self.claim, self.left, self.told = claim, collections.deque(steps), list(told)
-        self.seen, self.unsure, self.late, self.wrong = None, False, False, []
+        self.seen, self.unsure, self.late, self.wrong, self.sent = None, False, False, [], 0
         self.retried = collections.Counter()
 
     def take(self, service, timeout=10):
@@ -184,7 +184,7 @@ class Desk:
             found = self.look(service, timeout)
             if found is None or found:
                 return bool(found)
-        was_unsure, self.unsure = self.unsure, True
+        was_unsure, self.unsure, self.sent = self.unsure, True, self.sent + 1
         status, answer = self.send(service, step, timeout)
         if status >= 500:
             return False

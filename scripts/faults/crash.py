@@ -120,13 +120,12 @@ class Clients:
         if self.claim is None or not self.outcomes:
             return False
         for desk in self.desks:
-            tries, until = 0, time.monotonic() + patience
-            while desk.left and tries < attempts and time.monotonic() < until:
+            sent, until = desk.sent, time.monotonic() + patience
+            while desk.left and desk.sent < sent + attempts and time.monotonic() < until:
                 if desk.take(service):
-                    tries, until = 0, time.monotonic() + patience
+                    sent, until = desk.sent, time.monotonic() + patience
                 else:
                     time.sleep(0.02)
-                    tries += desk.unsure
             if desk.left:
                 return False
         return True
