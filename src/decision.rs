@@ -334,6 +334,9 @@ impl Rules<'_> {
                         let draft = self.field_draft(Code::LowConfidence, name);
                         reasons.block(draft.figure("confidence", field.confidence).figure("least", least));
                     }
+                    if kind.read_twice.contains(&name) && field.readers.len() < 2 {
+                        reasons.block(self.field_draft(Code::ReadByOneReader, name));
+                    }
                 }
                 _ => {}
             }
@@ -612,6 +615,8 @@ mod tests {
         guessed.fields.get_mut(&IssuerName).unwrap().confidence = Bp(6_099);
         let mut disagreeing = bill();
         disagreeing.fields.get_mut(&Total).unwrap().readers.insert("tesseract".into(), "820.50".into());
+        let mut read_once = receipt();
+        read_once.fields.get_mut(&IssueDate).unwrap().readers.remove("tesseract");
         let mut wrong_row = bill();
         wrong_row.items[0].amount = Some("299.00".into());
         let mut failed = one(bill());
@@ -653,6 +658,7 @@ mod tests {
             ("low_confidence", one(unsure)),
             ("low_confidence", one(guessed)),
             ("readers_disagree", one(disagreeing)),
+            ("read_by_one_reader", one(read_once)),
             ("total_not_positive", one(bill().set(Total, "-320.50"))),
             ("amount_above_limit", one(bill().set(Total, "3000.01"))),
             ("total_not_corroborated", one(bare_receipt)),

@@ -69,6 +69,8 @@ pub struct KindRules {
     pub decisive: Vec<FieldName>,
     /// How surely, without the guard band.
     pub min_confidence: Bp,
+    /// Fields that two readers must have read.
+    pub read_twice: Vec<FieldName>,
     /// Checks that must pass.
     pub must_pass: Vec<CheckId>,
     /// How many other things must say the same total.
@@ -371,6 +373,10 @@ impl Section<'_> {
             required: self.names("required", "field", FieldName::ALL, FieldName::as_str),
             decisive: self.names("decisive", "field", FieldName::ALL, FieldName::as_str),
             min_confidence: self.share("min_confidence"),
+            read_twice: match self.table.contains_key("read_twice") {
+                true => self.names("read_twice", "field", FieldName::ALL, FieldName::as_str),
+                false => Vec::new(),
+            },
             must_pass: self.checks("must_pass"),
             min_corroborations: self.integer("min_corroborations", 0, 10) as u32,
         };

@@ -49,6 +49,9 @@ codes! {
         "The {field} is not read surely enough ({confidence}; {least} is needed)."
         "{field}的识别把握不足（{confidence}，至少需要{least}）。";
     ReadersDisagree "readers_disagree" "Two readers read differently: {field}." "两个识别引擎读数不一致：{field}。";
+    ReadByOneReader "read_by_one_reader"
+        "Only one of two readers could read the {field}, and nothing else on the paper bears it out."
+        "{field}仅有一个识别引擎读出，单据上也无其他内容可佐证。";
     TotalNotPositive "total_not_positive" "The total is {total}, not an amount to be paid." "合计金额为{total}，不是应付金额。";
     AmountAboveLimit "amount_above_limit"
         "The amount of {total} is above the limit of {limit} for automatic approval."

@@ -623,6 +623,7 @@ export const en = {
   'code.field_not_understood': 'field unclear',
   'code.low_confidence': 'read unsurely',
   'code.readers_disagree': 'readers disagree',
+  'code.read_by_one_reader': 'read by one reader',
   'code.total_not_positive': 'total not positive',
   'code.amount_above_limit': 'above the limit',
   'code.total_not_corroborated': 'total not confirmed',

@@ -585,6 +585,7 @@ export const zh = {
   'code.field_not_understood': '字段不明',
   'code.low_confidence': '识别把握不足',
   'code.readers_disagree': '两次识读不一',
+  'code.read_by_one_reader': '仅一次识读',
   'code.total_not_positive': '合计非正数',
   'code.amount_above_limit': '超过限额',
   'code.total_not_corroborated': '合计缺印证',
