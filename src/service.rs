@@ -38,6 +38,7 @@ pub mod sandbox;
 mod sealed;
 mod stats;
 mod tiles;
+pub mod traces;
 mod waiting;
 pub mod work;
 
@@ -61,6 +62,7 @@ pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
 pub use review::{ClaimReview, ReviewRefusal, ReviewTerms};
+pub use traces::Traces;
 pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, build, decide_stateless};
 
 use crate::decision::{Policy, policy::PolicyError};
@@ -249,6 +251,8 @@ pub struct ServiceConfig {
     pub reviews: ReviewTerms,
     /// Whether photos are not read, and decisions made up after the amounts asked for. Not by default.
     pub made_up: bool,
+    /// Where traces go. Nowhere by default.
+    pub traces: Traces,
 }
 
 impl ServiceConfig {
@@ -276,6 +280,7 @@ impl ServiceConfig {
             reach,
             reviews,
             made_up: false,
+            traces: Traces::default(),
         }
     }
 }
@@ -442,6 +447,7 @@ struct Inner {
     started: AtomicBool,
     closing: AtomicBool,
     made_up: bool,
+    traces: Traces,
 }
 
 /// A claim as it is shown.
@@ -519,6 +525,7 @@ impl Service {
             reach: config.reach,
             reviews: config.reviews,
             made_up: config.made_up,
+            traces: config.traces,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))
@@ -545,6 +552,11 @@ impl Service {
     /// Which part of the work this process does.
     pub fn role(&self) -> Role {
         self.0.role
+    }
+
+    /// Where traces go.
+    pub fn traces(&self) -> &Traces {
+        &self.0.traces
     }
 
     /// What is kept, for verification and replay.
@@ -626,6 +638,11 @@ impl Service {
             tracing::error!(%error, "the last readings could not be logged");
         }
         self.0.records.close().await;
+        let traces = self.0.traces.clone();
+        // Blocks while a collector takes its time.
+        if off_thread(move || traces.close()).await.is_err() {
+            tracing::error!("the last traces could not be sent");
+        }
         quiet
     }
 }
