@@ -12,6 +12,7 @@ mod eval;
 mod gate;
 mod keys;
 mod manual;
+mod oidc;
 mod places;
 mod policy;
 mod reader;
@@ -59,7 +60,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
     Eval(eval::EvalArgs),

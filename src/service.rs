@@ -26,6 +26,7 @@ mod known;
 mod metrics;
 mod mock;
 mod notify;
+pub mod oidc;
 mod pack;
 pub mod pictures;
 pub mod policy;
@@ -56,6 +57,7 @@ pub use intake::{IntakeLimits, Refusal, Room, Submission, Ticket, Upload};
 pub use issuers::{Issuers, Registry, Verifier};
 pub use keys::KeyHistory;
 pub use notify::{Event, Reach, WebhookRefusal, WebhookView};
+pub use oidc::{Oidc, OidcConfig, OidcRefusal};
 pub use pictures::{Picture, PictureKind};
 pub use policy::{AdoptedView, PolicyEvent, PolicyRefusal, PolicyView, ShadowView};
 pub use reads::{ReadOf, ReadView};
@@ -118,6 +120,9 @@ pub enum ServiceError {
     /// The API key cannot be taken back or replaced.
     #[error(transparent)]
     ApiKey(#[from] KeyRefusal),
+    /// A sign-in at the issuer came to nothing.
+    #[error(transparent)]
+    SignIn(#[from] OidcRefusal),
     /// The step of a person cannot be taken.
     #[error(transparent)]
     Review(#[from] ReviewRefusal),
@@ -253,6 +258,9 @@ pub struct ServiceConfig {
     pub made_up: bool,
     /// Where traces go. Nowhere by default.
     pub traces: Traces,
+    /// At which issuer people may sign in. At none by default. Where there is one the service is not open, even if no key
+    /// was ever given.
+    pub oidc: Option<Arc<Oidc>>,
 }
 
 impl ServiceConfig {
@@ -281,6 +289,7 @@ impl ServiceConfig {
             reviews,
             made_up: false,
             traces: Traces::default(),
+            oidc: None,
         }
     }
 }
@@ -448,6 +457,7 @@ struct Inner {
     closing: AtomicBool,
     made_up: bool,
     traces: Traces,
+    oidc: Option<Arc<Oidc>>,
 }
 
 /// A claim as it is shown.
@@ -526,6 +536,7 @@ impl Service {
             reviews: config.reviews,
             made_up: config.made_up,
             traces: config.traces,
+            oidc: config.oidc,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))

@@ -1,5 +1,6 @@
 //! `serve`: the HTTP service; and the recorded form of `verify`.
 
+use super::oidc::OidcArgs;
 use super::places::{photo_bytes, read_policy};
 use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, reader, usage};
@@ -120,6 +121,8 @@ pub struct ServeArgs {
     )]
     otlp_endpoint: Option<String>,
     #[command(flatten)]
+    oidc: OidcArgs,
+    #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
     engines: EngineArgs,
@@ -171,6 +174,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         RoleArg::All => Role::All,
     };
     config.issuers = args.issuers.issuers()?;
+    config.oidc = args.oidc.issuer()?;
     config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
     config.intake.queue = args.queue;
     config.open_to_all = args.open;
@@ -195,7 +199,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     on_runtime(async {
         // Workers show nobody anything.
         if config.role != Role::Worker {
-            refuse_open(args, &config.place).await?;
+            refuse_open(args, &config).await?;
         }
         let service = open(config).await?;
         Sandbox::tell(sandbox.as_ref())?;
@@ -261,8 +265,9 @@ impl Sandbox {
 }
 
 /// Without a key nobody is asked who they are, and so nobody else may reach the service unless that is said outright.
-async fn refuse_open(args: &ServeArgs, place: &Place) -> Result<()> {
-    if args.open || args.listen.ip().is_loopback() || !Records::inspect_open(place).await? {
+async fn refuse_open(args: &ServeArgs, config: &ServiceConfig) -> Result<()> {
+    let is_kept = config.oidc.is_some() || args.open || args.listen.ip().is_loopback();
+    if is_kept || !Records::inspect_open(&config.place).await? {
         return Ok(());
     }
     Err(usage(format!(

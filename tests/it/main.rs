@@ -12,6 +12,7 @@ mod fhir;
 mod floor_plan;
 mod hostile;
 mod mock;
+mod oidc;
 mod postgres;
 mod privacy;
 mod replay;
