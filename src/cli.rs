@@ -328,6 +328,17 @@ mod tests {
     }
 
     #[test]
+    fn a_collector_is_an_address_of_http_alone() {
+        let given = |endpoint: &str| Cli::try_parse_from(["claimlens", "serve", "--otlp-endpoint", endpoint]);
+        for good in ["http://127.0.0.1:4318", "https://collector.example/otlp", ""] {
+            assert!(given(good).is_ok(), "{good}");
+        }
+        for bad in ["127.0.0.1:4318", "grpc://a:4317", "http://u:p@a", "http://a?b=c"] {
+            assert!(given(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn the_clock_can_be_fixed() {
         assert!(Cli::try_parse_from(["claimlens", "verify", "a.jpg", "--now", "2026-05-12T09:30:00Z"]).is_ok());
         assert!(Cli::try_parse_from(["claimlens", "verify", "a.jpg", "--now", "yesterday"]).is_err());

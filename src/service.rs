@@ -258,8 +258,8 @@ pub struct ServiceConfig {
     pub made_up: bool,
     /// Where traces go. Nowhere by default.
     pub traces: Traces,
-    /// At which issuer people may sign in. At none by default. Where there is one the service is not open, even if no key
-    /// was ever given.
+    /// At which issuer people may sign in. At none by default. Where there is one the service is not open, even if no
+    /// key was ever given.
     pub oidc: Option<Arc<Oidc>>,
 }
 

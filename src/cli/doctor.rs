@@ -332,8 +332,8 @@ fn sign_in(oidc: &OidcArgs) -> Finding {
         Err(why) => Finding::missing(
             what,
             why.to_string(),
-            "open --oidc-issuer with /.well-known/openid-configuration behind it: it must answer, and its `issuer` must be \
-             the same text",
+            "open --oidc-issuer with /.well-known/openid-configuration behind it: it must answer, and its `issuer` must \
+             be the same text",
         ),
     }
 }

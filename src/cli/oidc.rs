@@ -33,8 +33,8 @@ pub struct OidcArgs {
         help_heading = "Sign-in"
     )]
     oidc_client_id: Option<String>,
-    /// The file with the client's secret. CLAIMLENS_OIDC_CLIENT_SECRET may hold the secret itself instead [default: none,
-    /// a public client]
+    /// The file with the client's secret. CLAIMLENS_OIDC_CLIENT_SECRET may hold the secret itself instead [default:
+    /// none, a public client]
     #[arg(
         long,
         value_name = "FILE",
@@ -65,8 +65,8 @@ pub struct OidcArgs {
         help_heading = "Sign-in"
     )]
     oidc_role_claim: String,
-    /// Which of its values stands for which role: reviewer, auditor or admin; the first that somebody has counts, and whoever
-    /// has none does not come in
+    /// Which of its values stands for which role: reviewer, auditor or admin; the first that somebody has counts, and
+    /// whoever has none does not come in
     #[arg(
         long,
         value_name = "VALUE=ROLE",

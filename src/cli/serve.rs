@@ -109,8 +109,8 @@ pub struct ServeArgs {
     /// Claims that may wait for their decision, in this process; more are told to come again
     #[arg(long, value_name = "N", default_value_t = IntakeLimits::default().queue, env = "CLAIMLENS_QUEUE", help_heading = "Limits")]
     queue: usize,
-    /// Send traces of requests and of the work on claims to this OpenTelemetry collector, by OTLP over HTTP at /v1/traces
-    /// below the address [default: none are made]
+    /// Send traces of requests and of the work on claims to this OpenTelemetry collector, by OTLP over HTTP at
+    /// /v1/traces below the address [default: none are made]
     #[arg(
         long,
         value_name = "URL",

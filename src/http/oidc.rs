@@ -28,7 +28,7 @@ pub struct WaysView {
 }
 
 /// What the issuer sends back.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Back {
     /// As it was sent there.

@@ -43,7 +43,8 @@ pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(1);
 /// When a session was used is noted as seldom as this.
 const NOTED_EVERY: i64 = 60;
 
-/// What sessions of people are of whom an issuer vouches for, in the place of a key's id, and what their names begin with.
+/// What sessions of people are of whom an issuer vouches for, in the place of a key's id, and what their names begin
+/// with.
 pub(super) const SIGNED_IN_BY_ISSUER: &str = "oidc";
 
 /// Compared with where there is no such key, so that asking for one takes as long.
@@ -339,8 +340,8 @@ pub(super) struct Access {
     defaults: KeyLimits,
 }
 
-/// Attempts to sign in that an address may make in a minute; they may come at once. More than an office behind one address
-/// needs in the morning, and far too few to keep this process busy.
+/// Attempts to sign in that an address may make in a minute; they may come at once. More than an office behind one
+/// address needs in the morning, and far too few to keep this process busy.
 const SIGN_INS: NonZeroU32 = NonZeroU32::new(120).expect("it is not zero");
 /// Addresses that are told apart before those are forgotten that have their whole minute left.
 const ADDRESSES: usize = 10_000;
@@ -404,8 +405,8 @@ impl Records {
         Ok(self.roster().await?.keys.iter().map(|key| key.view(&now)).collect())
     }
 
-    /// Gives somebody a key. Its secret is told here and never again. Who did what is told by names, so no two keys that
-    /// open bear the same one, unless one replaces the other.
+    /// Gives somebody a key. Its secret is told here and never again. Who did what is told by names, so no two keys
+    /// that open bear the same one, unless one replaces the other.
     ///
     /// # Errors
     /// A [`KeyRefusal`], or the store's; then there is no key.
@@ -525,8 +526,8 @@ impl LimitReached {
 }
 
 impl Service {
-    /// Whether no key was ever given and no issuer is named, so that whoever reaches the service may do everything. Takes
-    /// note of the first key within a second.
+    /// Whether no key was ever given and no issuer is named, so that whoever reaches the service may do everything.
+    /// Takes note of the first key within a second.
     ///
     /// # Errors
     /// The store's.
@@ -588,8 +589,8 @@ impl Service {
         Ok((holder, whole))
     }
 
-    /// Who is signed in with this; `None` if it is no session, has ended, or what it was begun with opens nothing any more:
-    /// its key, or the issuer.
+    /// Who is signed in with this; `None` if it is no session, has ended, or what it was begun with opens nothing any
+    /// more: its key, or the issuer.
     ///
     /// # Errors
     /// The store's.

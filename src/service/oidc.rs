@@ -1,8 +1,8 @@
 //! People who sign in at an OpenID Connect issuer: authorization code with PKCE (RFC 7636), by discovery.
 //!
 //! What this service has to remember of a sign-in under way is one secret in a cookie of the browser that began it.
-//! `state`, `nonce` and the code's verifier are hashes of it, so that any process may end what another began, and nobody
-//! but this browser can.
+//! `state`, `nonce` and the code's verifier are hashes of it, so that any process may end what another began, and
+//! nobody but this browser can.
 //!
 //! Of a person nothing is kept but a keyed hash of issuer and subject, as the name that acts are logged under, and the
 //! role. The issuer says the role, at each sign-in anew; whoever it says none for does not come in.
@@ -129,8 +129,7 @@ impl OidcRefusal {
     }
 }
 
-/// What came back with a browser.
-#[derive(Debug, Default, Deserialize)]
+/// What came back with a browser. Holds what opens a session, and so does not print.
 pub struct Returned {
     /// As it was sent.
     pub state: Option<String>,
@@ -143,7 +142,6 @@ pub struct Returned {
 }
 
 /// Whom the issuer vouches for.
-#[derive(Debug, PartialEq, Eq)]
 struct Vouched {
     subject: String,
     role: Role,

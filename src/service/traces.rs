@@ -50,9 +50,10 @@ struct Collector {
 }
 
 impl Traces {
-    /// To a collector, by OTLP over HTTP at `/v1/traces` below this address. How much is sent and how it is named follows
-    /// the variables of the OpenTelemetry specification: `OTEL_TRACES_SAMPLER`, `OTEL_BSP_…`, `OTEL_SERVICE_NAME`,
-    /// `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_EXPORTER_OTLP_TIMEOUT`.
+    /// To a collector, by OTLP over HTTP at `/v1/traces` below this address. How much is sent and how it is named
+    /// follows the variables of the OpenTelemetry specification: `OTEL_TRACES_SAMPLER`, `OTEL_BSP_…`,
+    /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_EXPORTER_OTLP_HEADERS` and
+    /// `OTEL_EXPORTER_OTLP_TIMEOUT`.
     ///
     /// # Errors
     /// If nothing can be sent there. Whether anybody listens is not tried.

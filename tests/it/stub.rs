@@ -15,7 +15,8 @@ pub struct Asked {
     pub body: Vec<u8>,
 }
 
-/// Answers each request by itself, one after the other, with a status, a media type and a body. Gives the server's address.
+/// Answers each request by itself, one after the other, with a status, a media type and a body. Gives the server's
+/// address.
 pub fn serve(answer: impl Fn(&Asked) -> (u16, &'static str, Vec<u8>) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -132,7 +132,8 @@ fn a_caller_who_does_not_sample_is_followed() {
     assert_eq!(spans(&kept.lock().unwrap()), []);
 }
 
-/// Decides a claim and asks more than fits into the queue, with a collector of this kind; gives the time that stopping took.
+/// Decides a claim and asks more than fits into the queue, with a collector of this kind; gives the time that
+/// stopping took.
 fn with_a_collector_that_is_away(url: String) -> Duration {
     let mut server = TestServer::start_with(move |config| config.traces = Traces::to(&url).unwrap());
     let bytes = photo(1);
