@@ -12,6 +12,7 @@ mod eval;
 mod gate;
 mod keys;
 mod manual;
+mod oidc;
 mod places;
 mod policy;
 mod reader;
@@ -59,7 +60,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
     Eval(eval::EvalArgs),
@@ -324,6 +325,17 @@ mod tests {
     fn a_password_given_is_not_printed() {
         let cli = Cli::try_parse_from(["claimlens", "serve", "--database", "postgres://u:geheim@h/d"]).unwrap();
         assert!(!format!("{cli:?}").contains("geheim"));
+    }
+
+    #[test]
+    fn a_collector_is_an_address_of_http_alone() {
+        let given = |endpoint: &str| Cli::try_parse_from(["claimlens", "serve", "--otlp-endpoint", endpoint]);
+        for good in ["http://127.0.0.1:4318", "https://collector.example/otlp", ""] {
+            assert!(given(good).is_ok(), "{good}");
+        }
+        for bad in ["127.0.0.1:4318", "grpc://a:4317", "http://u:p@a", "http://a?b=c"] {
+            assert!(given(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod fhir;
 mod form;
 mod gate;
 mod number;
+mod oidc;
 mod ops;
 mod policy;
 mod request;
@@ -86,6 +87,9 @@ use utoipa::OpenApi;
         session::sign_in,
         session::get,
         session::sign_out,
+        oidc::ways,
+        oidc::begin,
+        oidc::callback,
         workbench::root,
         ops::healthz,
         ops::readyz,
@@ -141,6 +145,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/webhooks/{id}").delete(webhooks::forget))
         .service(resource("/v1/webhooks/{id}/resume").post(webhooks::resume))
         .service(resource("/v1/session").get(session::get).post(session::sign_in).delete(session::sign_out))
+        .service(resource("/v1/session/ways").get(oidc::ways))
+        .service(resource("/v1/session/oidc").get(oidc::begin))
+        .service(resource("/v1/session/oidc/callback").get(oidc::callback))
         .service(resource("/healthz").get(ops::healthz))
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/metrics").get(ops::metrics))

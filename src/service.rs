@@ -26,6 +26,7 @@ mod known;
 mod metrics;
 mod mock;
 mod notify;
+pub mod oidc;
 mod pack;
 pub mod pictures;
 pub mod policy;
@@ -38,6 +39,7 @@ pub mod sandbox;
 mod sealed;
 mod stats;
 mod tiles;
+pub mod traces;
 mod waiting;
 pub mod work;
 
@@ -55,12 +57,14 @@ pub use intake::{IntakeLimits, Refusal, Room, Submission, Ticket, Upload};
 pub use issuers::{Issuers, Registry, Verifier};
 pub use keys::KeyHistory;
 pub use notify::{Event, Reach, WebhookRefusal, WebhookView};
+pub use oidc::{Oidc, OidcConfig, OidcRefusal};
 pub use pictures::{Picture, PictureKind};
 pub use policy::{AdoptedView, PolicyEvent, PolicyRefusal, PolicyView, ShadowView};
 pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
 pub use review::{ClaimReview, ReviewRefusal, ReviewTerms};
+pub use traces::Traces;
 pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, build, decide_stateless};
 
 use crate::decision::{Policy, policy::PolicyError};
@@ -116,6 +120,9 @@ pub enum ServiceError {
     /// The API key cannot be taken back or replaced.
     #[error(transparent)]
     ApiKey(#[from] KeyRefusal),
+    /// A sign-in at the issuer came to nothing.
+    #[error(transparent)]
+    SignIn(#[from] OidcRefusal),
     /// The step of a person cannot be taken.
     #[error(transparent)]
     Review(#[from] ReviewRefusal),
@@ -249,6 +256,11 @@ pub struct ServiceConfig {
     pub reviews: ReviewTerms,
     /// Whether photos are not read, and decisions made up after the amounts asked for. Not by default.
     pub made_up: bool,
+    /// Where traces go. Nowhere by default.
+    pub traces: Traces,
+    /// At which issuer people may sign in. At none by default. Where there is one the service is not open, even if no
+    /// key was ever given.
+    pub oidc: Option<Arc<Oidc>>,
 }
 
 impl ServiceConfig {
@@ -276,6 +288,8 @@ impl ServiceConfig {
             reach,
             reviews,
             made_up: false,
+            traces: Traces::default(),
+            oidc: None,
         }
     }
 }
@@ -442,6 +456,8 @@ struct Inner {
     started: AtomicBool,
     closing: AtomicBool,
     made_up: bool,
+    traces: Traces,
+    oidc: Option<Arc<Oidc>>,
 }
 
 /// A claim as it is shown.
@@ -519,6 +535,8 @@ impl Service {
             reach: config.reach,
             reviews: config.reviews,
             made_up: config.made_up,
+            traces: config.traces,
+            oidc: config.oidc,
             started: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })))
@@ -545,6 +563,11 @@ impl Service {
     /// Which part of the work this process does.
     pub fn role(&self) -> Role {
         self.0.role
+    }
+
+    /// Where traces go.
+    pub fn traces(&self) -> &Traces {
+        &self.0.traces
     }
 
     /// What is kept, for verification and replay.
@@ -626,6 +649,11 @@ impl Service {
             tracing::error!(%error, "the last readings could not be logged");
         }
         self.0.records.close().await;
+        let traces = self.0.traces.clone();
+        // Blocks while a collector takes its time.
+        if off_thread(move || traces.close()).await.is_err() {
+            tracing::error!("the last traces could not be sent");
+        }
         quiet
     }
 }

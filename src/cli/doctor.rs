@@ -1,5 +1,6 @@
 //! `doctor`: what works, what is missing, and how to mend it.
 
+use super::oidc::OidcArgs;
 use super::reader as child;
 use super::serve::on_runtime;
 use super::show::Paint;
@@ -26,6 +27,8 @@ pub struct DoctorArgs {
     format: Format,
     #[command(flatten)]
     place: PlaceArgs,
+    #[command(flatten)]
+    oidc: OidcArgs,
     #[command(flatten)]
     engines: EngineArgs,
 }
@@ -79,6 +82,7 @@ pub fn run(args: &DoctorArgs) -> Result<Ending> {
     findings.push(seal(&place));
     findings.push(photos(&place));
     findings.push(access(&place));
+    findings.push(sign_in(&args.oidc));
     findings.push(fonts());
     let missing = findings.iter().filter(|f| f.state == State::Missing).count();
     let mut out = std::io::stdout().lock();
@@ -309,6 +313,28 @@ fn access(place: &Place) -> Finding {
             "give the first one with `claimlens keys add NAME --role admin` before others can reach it",
         ),
         Err(e) => Finding::missing(what, e.to_string(), "mend the records first"),
+    }
+}
+
+/// Whether the issuer that people sign in at answers.
+fn sign_in(oidc: &OidcArgs) -> Finding {
+    let what = "sign-in of people";
+    let issuer = match oidc.issuer() {
+        Ok(None) => return Finding::ok(what, "by API keys; no OpenID Connect issuer is named"),
+        Ok(Some(issuer)) => issuer,
+        Err(e) => return Finding::missing(what, e.to_string(), "see Sign-in in `claimlens serve --help`"),
+    };
+    match issuer.try_out() {
+        Ok(0) => {
+            Finding::missing(what, "the issuer answers, and tells of no key", "give the issuer a key to sign with")
+        }
+        Ok(keys) => Finding::ok(what, format!("by API keys and at the issuer, which answers and tells of {keys} keys")),
+        Err(why) => Finding::missing(
+            what,
+            why.to_string(),
+            "open --oidc-issuer with /.well-known/openid-configuration behind it: it must answer, and its `issuer` must \
+             be the same text",
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `serve`: the HTTP service; and the recorded form of `verify`.
 
+use super::oidc::OidcArgs;
 use super::places::{photo_bytes, read_policy};
 use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, reader, usage};
@@ -11,7 +12,10 @@ use crate::service::intake::{IntakeLimits, Submission, Upload};
 use crate::service::retention::Rule;
 use crate::service::sandbox::{ChildDecoder, ChildReader, Keeper, child};
 use crate::service::work::{LoadReader, ReadPhotos};
-use crate::service::{KeyLimits, Place, Reach, Records, ReviewTerms, Role, Service, ServiceConfig, ServiceError};
+use crate::service::{
+    KeyLimits, Place, Reach, Records, ReviewTerms, Role, Service, ServiceConfig, ServiceError, Traces,
+};
+use actix_web::http::Uri;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -105,10 +109,38 @@ pub struct ServeArgs {
     /// Claims that may wait for their decision, in this process; more are told to come again
     #[arg(long, value_name = "N", default_value_t = IntakeLimits::default().queue, env = "CLAIMLENS_QUEUE", help_heading = "Limits")]
     queue: usize,
+    /// Send traces of requests and of the work on claims to this OpenTelemetry collector, by OTLP over HTTP at
+    /// /v1/traces below the address [default: none are made]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        hide_env_values = true,
+        value_parser = collector,
+        help_heading = "Traces"
+    )]
+    otlp_endpoint: Option<String>,
+    #[command(flatten)]
+    oidc: OidcArgs,
     #[command(flatten)]
     issuers: IssuerArgs,
     #[command(flatten)]
     engines: EngineArgs,
+}
+
+/// An address of HTTP without a user or a query; empty, as the variable may be, for none.
+fn collector(text: &str) -> Result<String, &'static str> {
+    let address: Option<Uri> = text.parse().ok();
+    let fits = address.is_some_and(|address| {
+        matches!(address.scheme_str(), Some("http" | "https"))
+            && address.authority().is_some_and(|host| !host.as_str().contains('@'))
+            && address.query().is_none()
+    });
+    if fits || text.is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err("a collector's address is such as http://127.0.0.1:4318")
+    }
 }
 
 fn amount(text: &str) -> Result<Fen, &'static str> {
@@ -142,6 +174,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         RoleArg::All => Role::All,
     };
     config.issuers = args.issuers.issuers()?;
+    config.oidc = args.oidc.issuer()?;
     config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
     config.intake.queue = args.queue;
     config.open_to_all = args.open;
@@ -151,6 +184,10 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
     let ServeArgs { decide_days, second_above, random_above, .. } = *args;
     config.reviews = ReviewTerms { second_above, random_above, decide_days };
+    let is_off = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|off| off.eq_ignore_ascii_case("true"));
+    if let Some(endpoint) = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty() && !is_off) {
+        config.traces = Traces::to(endpoint)?;
+    }
     if args.jobs > 0 {
         config.work.readers = args.jobs;
     }
@@ -162,7 +199,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     on_runtime(async {
         // Workers show nobody anything.
         if config.role != Role::Worker {
-            refuse_open(args, &config.place).await?;
+            refuse_open(args, &config).await?;
         }
         let service = open(config).await?;
         Sandbox::tell(sandbox.as_ref())?;
@@ -228,8 +265,9 @@ impl Sandbox {
 }
 
 /// Without a key nobody is asked who they are, and so nobody else may reach the service unless that is said outright.
-async fn refuse_open(args: &ServeArgs, place: &Place) -> Result<()> {
-    if args.open || args.listen.ip().is_loopback() || !Records::inspect_open(place).await? {
+async fn refuse_open(args: &ServeArgs, config: &ServiceConfig) -> Result<()> {
+    let is_kept = config.oidc.is_some() || args.open || args.listen.ip().is_loopback();
+    if is_kept || !Records::inspect_open(&config.place).await? {
         return Ok(());
     }
     Err(usage(format!(

@@ -110,6 +110,7 @@ fn told(error: &ServiceError) -> String {
         ServiceError::Webhook(refusal) => return refusal.to_string(),
         ServiceError::ApiKey(refusal) => return refusal.to_string(),
         ServiceError::Review(refusal) => return refusal.to_string(),
+        ServiceError::SignIn(refusal) => return refusal.to_string(),
         ServiceError::Erased => "the claim's content was erased",
         ServiceError::NotFound => "there is no such claim, photo, picture or webhook",
         ServiceError::Busy => "too much work is waiting; try again later",
@@ -191,7 +192,7 @@ impl ApiError {
             Self::BodyInvalid(_) => (400, "body_invalid"),
             Self::PolicyInvalid(_) => (422, "policy_invalid"),
             Self::ActorInvalid => (400, "actor_invalid"),
-            Self::Unauthenticated => (401, "unauthenticated"),
+            Self::Unauthenticated | Self::Service(ServiceError::SignIn(_)) => (401, "unauthenticated"),
             Self::Forbidden(_) | Self::OneTenant => (403, "forbidden"),
             Self::CrossSite => (403, "cross_site"),
             Self::Limit(_) => (429, "rate_limited"),
@@ -217,6 +218,9 @@ impl ApiError {
             },
             Self::Service(ServiceError::ApiKey(KeyRefusal::Unknown)) => (404, "not_found"),
             Self::Service(ServiceError::ApiKey(KeyRefusal::Ended)) => (409, "api_key_ended"),
+            Self::Service(ServiceError::ApiKey(KeyRefusal::NameTaken | KeyRefusal::NameReserved)) => {
+                (409, "api_key_name_taken")
+            }
             Self::Service(ServiceError::Erased) => (410, "claim_erased"),
             Self::Service(ServiceError::Erase(EraseRefusal::Undecided)) => (409, "claim_undecided"),
             Self::Service(ServiceError::Webhook(refusal)) => match refusal {

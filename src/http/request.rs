@@ -9,6 +9,8 @@ use std::time::Instant;
 use tracing::Instrument;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Which span of the caller's a request belongs to: W3C Trace Context.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 tokio::task_local! {
     static ID: String;
@@ -28,7 +30,14 @@ pub async fn trace(
     let id = id.map_or_else(|| hex::encode(rand::random::<[u8; 8]>()), str::to_owned);
     let span = tracing::info_span!("request", id = %id);
     let (start, method) = (Instant::now(), request.method().clone());
-    let mut response = ID.scope(id.clone(), next.call(request)).instrument(span.clone()).await?;
+    let traced = request.app_data::<Shared>().map(|service| {
+        let route = request.match_pattern().unwrap_or_else(|| "-".to_owned());
+        let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+        service.traces().request(method.as_str(), &route, traceparent)
+    });
+    let traced = traced.unwrap_or_default();
+    let answering = traced.around(ID.scope(id.clone(), next.call(request)));
+    let mut response = answering.instrument(span.clone()).await?;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -38,6 +47,7 @@ pub async fn trace(
     if let Some(service) = response.request().app_data::<Shared>() {
         service.answered(method.as_str(), &route, status, took);
     }
+    traced.answered(status);
     let ms = took.as_millis() as u64;
     span.in_scope(|| tracing::info!(%method, route, status, ms, "answered"));
     Ok(response)

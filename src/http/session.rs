@@ -8,7 +8,7 @@ use super::access::{Who, is_to_loopback};
 use super::error::{ApiError, Problem};
 use crate::domain::access::Role;
 use crate::service::access::SESSION_LASTS;
-use crate::service::{Holder, Secret};
+use crate::service::{Holder, LimitReached, Secret, Service};
 use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,11 @@ pub(super) fn cookie_of(request: &HttpRequest) -> Option<String> {
     request.cookie(name).map(|cookie| cookie.value().to_owned())
 }
 
+/// Counts an attempt to sign in. One without an address comes over no network.
+pub(super) fn count(request: &HttpRequest, service: &Service) -> Result<(), LimitReached> {
+    request.peer_addr().map_or(Ok(()), |from| service.count_sign_in(from.ip()))
+}
+
 fn cookie(request: &HttpRequest, value: &str, lasts: time::Duration) -> Cookie<'static> {
     let is_local = is_to_loopback(request);
     Cookie::build(if is_local { LOOPBACK_COOKIE } else { HOST_COOKIE }, value.to_owned())
@@ -65,7 +70,7 @@ fn cookie(request: &HttpRequest, value: &str, lasts: time::Duration) -> Cookie<'
         .finish()
 }
 
-fn set(request: &HttpRequest, secret: &Secret) -> Cookie<'static> {
+pub(super) fn set(request: &HttpRequest, secret: &Secret) -> Cookie<'static> {
     cookie(request, secret.expose(), time::Duration::seconds(SESSION_LASTS.as_secs()))
 }
 
@@ -81,9 +86,12 @@ fn set(request: &HttpRequest, secret: &Secret) -> Cookie<'static> {
             content_type = "application/problem+json"),
         (status = 403, description = "`cross_site`: sent by another site", body = Problem,
             content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: too many attempts from this address; try again after \
+            `Retry-After`", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn sign_in(request: HttpRequest, body: web::Json<SignIn>, service: Shared) -> Result<HttpResponse, ApiError> {
+    count(&request, &service)?;
     let (holder, secret) = service.sign_in(body.key.trim()).await?.ok_or(ApiError::Unauthenticated)?;
     let view = SessionView::of(&Who::Known(holder));
     Ok(HttpResponse::Ok().cookie(set(&request, &secret)).json(view))

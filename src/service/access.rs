@@ -13,11 +13,14 @@ use crate::domain::access::{Role, Scope, Tenant};
 use crate::domain::gate::Reviewer;
 use crate::store::access::{Ended, RawKeyAct, SessionRow};
 use crate::store::{Store, StoreError};
+use governor::clock::{Clock, DefaultClock};
+use governor::state::keyed::HashMapStateStore;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,6 +43,10 @@ pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(1);
 /// When a session was used is noted as seldom as this.
 const NOTED_EVERY: i64 = 60;
 
+/// What sessions of people are of whom an issuer vouches for, in the place of a key's id, and what their names begin
+/// with.
+pub(super) const SIGNED_IN_BY_ISSUER: &str = "oidc";
+
 /// Compared with where there is no such key, so that asking for one takes as long.
 const NO_MAC: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -51,6 +58,16 @@ impl Secret {
     /// The text, to be given to whom it is for and to nobody else.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// One that nothing is found by.
+    pub(super) fn bare() -> Self {
+        Self(hex::encode(rand::random::<[u8; 32]>()))
+    }
+
+    /// What [`Self::bare`] made; `None` if it is nothing of that form.
+    pub(super) fn of_bare(text: &str) -> Option<Self> {
+        (text.len() == SECRET && is_hex(text)).then(|| Self(text.to_owned()))
     }
 
     fn parts(prefix: &str) -> (String, String, Self) {
@@ -66,10 +83,13 @@ impl fmt::Debug for Secret {
     }
 }
 
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Id and secret of what [`Secret::parts`] made; `None` if it is nothing of that form.
 fn split<'a>(text: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
     let (id, secret) = text.strip_prefix(prefix)?.split_once('_')?;
-    let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     (id.len() == ID && secret.len() == SECRET && is_hex(id) && is_hex(secret)).then_some((id, secret))
 }
 
@@ -108,7 +128,7 @@ impl KeyLimits {
     }
 }
 
-/// Why a key cannot be taken back or replaced.
+/// Why a key cannot be given, taken back or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRefusal {
     /// There is none of this id.
@@ -117,6 +137,12 @@ pub enum KeyRefusal {
     /// It was taken back before, replaced, or has expired.
     #[error("this key no longer opens: it was revoked, rotated or has expired")]
     Ended,
+    /// Somebody else acts under the name.
+    #[error("there is a key of this name that opens: choose another name, rotate that key, or revoke it first")]
+    NameTaken,
+    /// People who sign in at an issuer have such names.
+    #[error("names that begin with `oidc-` are those of people who sign in at an issuer: choose another one")]
+    NameReserved,
 }
 
 /// A key as it is shown.
@@ -263,7 +289,7 @@ fn key_of(act: RawKeyAct) -> Result<Key, StoreError> {
 /// Who came in with a key or a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// The id of the key.
+    /// The id of the key; of who signed in at an issuer, `oidc:ROLE:NAME`.
     pub key: String,
     /// Whose it is.
     pub name: Reviewer,
@@ -288,6 +314,14 @@ impl Holder {
         }
     }
 
+    /// Somebody whom an issuer vouched for, as the session tells.
+    fn vouched_for(key: &str, defaults: KeyLimits) -> Option<Self> {
+        let (role, name) = key.strip_prefix(SIGNED_IN_BY_ISSUER)?.strip_prefix(':')?.split_once(':')?;
+        let (role, name) = (role.parse().ok()?, Reviewer::try_from(name.to_owned()).ok()?);
+        let scope = Scope::new(role, None);
+        Some(Self { key: key.to_owned(), name, role, scope, session: None, limits: defaults })
+    }
+
     /// The name that acts and readings are logged under.
     pub fn actor(&self) -> Actor {
         Actor::named(self.name.clone())
@@ -301,8 +335,25 @@ pub(super) struct Access {
     /// One read at a time; those who come meanwhile wait for it.
     reading: tokio::sync::Mutex<()>,
     rates: Mutex<HashMap<String, (NonZeroU32, Arc<DefaultDirectRateLimiter>)>>,
+    sign_ins: SignIns,
     /// Limits of keys that have none of their own.
     defaults: KeyLimits,
+}
+
+/// Attempts to sign in that an address may make in a minute; they may come at once. More than an office behind one
+/// address needs in the morning, and far too few to keep this process busy.
+const SIGN_INS: NonZeroU32 = NonZeroU32::new(120).expect("it is not zero");
+/// Addresses that are told apart before those are forgotten that have their whole minute left.
+const ADDRESSES: usize = 10_000;
+
+/// Attempts to sign in, by address.
+#[derive(Debug)]
+struct SignIns(RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>);
+
+impl Default for SignIns {
+    fn default() -> Self {
+        Self(RateLimiter::hashmap(Quota::per_minute(SIGN_INS)))
+    }
 }
 
 impl Access {
@@ -354,12 +405,20 @@ impl Records {
         Ok(self.roster().await?.keys.iter().map(|key| key.view(&now)).collect())
     }
 
-    /// Gives somebody a key. Its secret is told here and never again.
+    /// Gives somebody a key. Its secret is told here and never again. Who did what is told by names, so no two keys
+    /// that open bear the same one, unless one replaces the other.
     ///
     /// # Errors
-    /// The store's; then there is no key.
+    /// A [`KeyRefusal`], or the store's; then there is no key.
     pub async fn add_api_key(&self, new: &NewKey, actor: &Actor) -> Result<(KeyView, Secret), ServiceError> {
+        if new.name.as_str().strip_prefix(SIGNED_IN_BY_ISSUER).is_some_and(|rest| rest.starts_with('-')) {
+            return Err(KeyRefusal::NameReserved.into());
+        }
         let mut tx = self.store.begin_keys().await?;
+        let now = stamp(Timestamp::now());
+        if Roster::of(tx.acts().await?, false)?.keys.iter().any(|key| key.name == new.name && key.opens_at(&now)) {
+            return Err(KeyRefusal::NameTaken.into());
+        }
         let (id, secret, whole) = Secret::parts(PREFIX);
         let act = RawKeyAct {
             kind: kind::API_KEY_ADDED.to_owned(),
@@ -449,6 +508,9 @@ pub enum LimitReached {
     /// Too many requests; seconds after which there is room again.
     #[error("this key sent more requests than it may in a minute")]
     Rate(u64),
+    /// Too many attempts to sign in; seconds after which there is room again.
+    #[error("there were more attempts to sign in from this address than there may be in a minute")]
+    SignIns(u64),
     /// Too many photos; seconds until the day is over.
     #[error("this key sent more photos than it may in a day")]
     Photos(u64),
@@ -458,19 +520,19 @@ impl LimitReached {
     /// Seconds after which to try again.
     pub fn retry_after(self) -> u64 {
         match self {
-            Self::Rate(seconds) | Self::Photos(seconds) => seconds,
+            Self::Rate(seconds) | Self::SignIns(seconds) | Self::Photos(seconds) => seconds,
         }
     }
 }
 
 impl Service {
-    /// Whether no key was ever given, so that whoever reaches the service may do everything. Takes note of the first
-    /// key within a second.
+    /// Whether no key was ever given and no issuer is named, so that whoever reaches the service may do everything.
+    /// Takes note of the first key within a second.
     ///
     /// # Errors
     /// The store's.
     pub async fn is_open(&self) -> Result<bool, ServiceError> {
-        Ok(!self.roster().await?.any)
+        Ok(!self.has_issuer() && !self.roster().await?.any)
     }
 
     /// Whether everybody who reaches the service may do everything as long as there is no key, wherever they are.
@@ -503,7 +565,20 @@ impl Service {
     /// # Errors
     /// The store's.
     pub async fn sign_in(&self, key: &str) -> Result<Option<(Holder, Secret)>, ServiceError> {
-        let Some(mut holder) = self.by_key(key).await? else { return Ok(None) };
+        match self.by_key(key).await? {
+            Some(holder) => self.begin_session(holder).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Begins a session for somebody whom the issuer vouches for.
+    pub(super) async fn begin_session_of(&self, name: Reviewer, role: Role) -> Result<(Holder, Secret), ServiceError> {
+        let key = format!("{SIGNED_IN_BY_ISSUER}:{role}:{}", name.as_str());
+        let holder = Holder::vouched_for(&key, self.0.access.defaults);
+        self.begin_session(holder.ok_or(ServiceError::Internal("a session made here is none"))?).await
+    }
+
+    async fn begin_session(&self, mut holder: Holder) -> Result<(Holder, Secret), ServiceError> {
         let store = &self.0.records.store;
         let (id, secret, whole) = Secret::parts("");
         let begun = Timestamp::now().as_second();
@@ -511,10 +586,11 @@ impl Service {
         let row = SessionRow { id: id.clone(), key: holder.key.clone(), mac, begun, used: begun };
         store.begin_session(&row, aged(begun)).await?;
         holder.session = Some(id);
-        Ok(Some((holder, whole)))
+        Ok((holder, whole))
     }
 
-    /// Who is signed in with this; `None` if it is no session, has ended, or its key opens nothing any more.
+    /// Who is signed in with this; `None` if it is no session, has ended, or what it was begun with opens nothing any
+    /// more: its key, or the issuer.
     ///
     /// # Errors
     /// The store's.
@@ -528,12 +604,19 @@ impl Service {
         if !store.is_session_mac(secret, &row)? || !is_young {
             return Ok(None);
         }
-        let roster = self.roster().await?;
-        let Some(key) = roster.find(&row.key).filter(|key| key.opens_at(&stamp(now))) else { return Ok(None) };
+        let defaults = self.0.access.defaults;
+        let holder = match Holder::vouched_for(&row.key, defaults) {
+            Some(holder) => Some(holder).filter(|_| self.has_issuer()),
+            None => {
+                let roster = self.roster().await?;
+                roster.find(&row.key).filter(|key| key.opens_at(&stamp(now))).map(|key| Holder::of(key, defaults))
+            }
+        };
+        let Some(holder) = holder else { return Ok(None) };
         if second - row.used >= NOTED_EVERY {
             store.use_session(id, second).await?;
         }
-        Ok(Some(Holder { session: Some(id.to_owned()), ..Holder::of(key, self.0.access.defaults) }))
+        Ok(Some(Holder { session: Some(id.to_owned()), ..holder }))
     }
 
     /// Ends a session, by the name that its [`Holder`] bears.
@@ -560,8 +643,23 @@ impl Service {
             limiter.clone()
         };
         limiter.check().map_err(|not_until| {
-            let wait = not_until.wait_time_from(governor::clock::Clock::now(limiter.clock()));
+            let wait = not_until.wait_time_from(limiter.clock().now());
             LimitReached::Rate(wait.as_secs() + 1)
+        })
+    }
+
+    /// Counts an attempt to sign in from an address.
+    ///
+    /// # Errors
+    /// [`LimitReached::SignIns`] if there were too many in this process.
+    pub fn count_sign_in(&self, from: IpAddr) -> Result<(), LimitReached> {
+        let SignIns(limiter) = &self.0.access.sign_ins;
+        if limiter.len() > ADDRESSES {
+            limiter.retain_recent();
+        }
+        limiter.check_key(&from).map_err(|not_until| {
+            let wait = not_until.wait_time_from(limiter.clock().now());
+            LimitReached::SignIns(wait.as_secs() + 1)
         })
     }
 

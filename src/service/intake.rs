@@ -242,9 +242,15 @@ impl Service {
     /// A [`Refusal`], or what kept it from being stored. In no case is there a claim then.
     pub async fn submit(&self, ticket: Ticket, submission: Submission) -> Result<ClaimId, ServiceError> {
         let service = self.clone();
+        let span = self.0.traces.begin("intake");
         // A task of its own: a client that hangs up must not come between the commit and the queue.
-        let task = self.0.runtime.spawn(async move { service.take_in(ticket, submission).await });
-        task.await.map_err(|_| ServiceError::Internal("intake panicked"))?
+        let task = span.around(async move { service.take_in(ticket, submission).await });
+        let taken = self.0.runtime.spawn(task).await.map_err(|_| ServiceError::Internal("intake panicked"))?;
+        if let Ok(id) = &taken {
+            span.tell("claimlens.claim", id.to_string());
+        }
+        span.end();
+        taken
     }
 
     async fn take_in(&self, ticket: Ticket, mut submission: Submission) -> Result<ClaimId, ServiceError> {
@@ -277,7 +283,7 @@ impl Service {
             (.., Acceptance::Repeated(first)) => Ok(first),
             (id, now, Acceptance::Accepted) => {
                 tracing::info!(claim = %id, "claim accepted");
-                self.0.waiting.begin(&id, Some(place));
+                self.0.waiting.begin(&id, Some(place), Some(self.0.traces.origin()));
                 if at_once {
                     self.work_off_taken(id.clone(), now);
                 } else {
@@ -304,9 +310,13 @@ impl Service {
         actor: &Actor,
     ) -> Result<(), ServiceError> {
         let (service, id, actor) = (self.clone(), id.clone(), actor.clone());
+        let span = self.0.traces.begin("intake");
+        span.tell("claimlens.claim", id.to_string());
         // A task of its own: a client that hangs up must not come between the commit and the queue.
-        let task = self.0.runtime.spawn(async move { service.take_more(ticket, &id, photos, replaces, &actor).await });
-        task.await.map_err(|_| ServiceError::Internal("intake panicked"))?
+        let task = span.around(async move { service.take_more(ticket, &id, photos, replaces, &actor).await });
+        let taken = self.0.runtime.spawn(task).await.map_err(|_| ServiceError::Internal("intake panicked"))?;
+        span.end();
+        taken
     }
 
     async fn take_more(
@@ -346,7 +356,7 @@ impl Service {
         let step = review::step(StepKind::PhotosAdded, actor.name());
         tx.add_photos(step, &rows, replaces, &stamp(Timestamp::now())).await?;
         tracing::info!(claim = %id, "photos added");
-        self.0.waiting.begin(id, Some(place));
+        self.0.waiting.begin(id, Some(place), Some(self.0.traces.origin()));
         drop(ticket);
         self.0.news.notify_one();
         Ok(())
@@ -355,11 +365,12 @@ impl Service {
     /// Decodes every photo once that was not read lately, so that what cannot be read is refused while the sender still
     /// listens. The pages of a longer PDF are only counted: twenty of them take longer to draw than a sender waits.
     async fn probe(&self, submission: Submission, hashes: Vec<ContentHash>) -> Result<Submission, ServiceError> {
+        let span = self.0.traces.begin("probe");
         let permit = self.0.probes.clone().acquire_owned().await.map_err(|_| ServiceError::Closing)?;
         let most = self.0.intake.photos;
         let service = self.clone();
         off_thread(move || {
-            let _permit = permit;
+            let (_permit, _span) = (permit, span);
             let mut documents = 0;
             for (n, (photo, hash)) in submission.photos.iter().zip(&hashes).enumerate() {
                 if service.0.known.is_picture(*hash) {
@@ -386,6 +397,7 @@ impl Service {
         key: Option<KeyedBody>,
         taken: bool,
     ) -> Result<(ClaimId, Option<String>, Acceptance), ServiceError> {
+        let _span = self.0.traces.begin("store");
         // Before photos are stored that no claim would name.
         self.0.records.store.unlocked()?;
         let blobs = self.0.records.blobs.clone();

@@ -64,6 +64,11 @@ fn times() -> Histogram {
     Histogram::new(SECONDS)
 }
 
+/// A method as it is told of, if it is one of HTTP's.
+pub(super) fn known_method(method: &str) -> Option<&'static str> {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].into_iter().find(|known| *known == method)
+}
+
 /// The process's own counts.
 pub(super) struct Metrics {
     registry: Registry,
@@ -174,8 +179,7 @@ impl Service {
     pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
         let metrics = &self.0.metrics;
         // Whatever else a caller names as a method is one class: labels are kept for good.
-        let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-        let method = known.into_iter().find(|m| *m == method).unwrap_or("other");
+        let method = known_method(method).unwrap_or("other");
         let label = Request { method: method.to_owned(), route: route.to_owned(), status };
         metrics.requests.get_or_create(&label).inc();
         metrics.request_time.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());

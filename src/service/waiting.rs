@@ -1,5 +1,6 @@
 //! Claims that somebody waits for, or that fill a place in the queue, until they are decided here or by another process.
 
+use super::traces::Origin;
 use super::{ClaimState, Service, ServiceError};
 use crate::domain::ClaimId;
 use std::collections::{HashMap, HashSet};
@@ -19,6 +20,8 @@ struct Awaited {
     // Nothing is ever sent: that it is dropped tells that the claim's work has ended.
     done: watch::Sender<()>,
     _place: Option<OwnedSemaphorePermit>,
+    /// Of those that came in here, where they came from.
+    origin: Option<Origin>,
 }
 
 impl Waiting {
@@ -27,11 +30,21 @@ impl Waiting {
     }
 
     /// Begins to wait for a claim that is stored. Its place in the queue is given back when it has ended.
-    pub(super) fn begin(&self, id: &ClaimId, place: Option<OwnedSemaphorePermit>) -> watch::Receiver<()> {
+    pub(super) fn begin(
+        &self,
+        id: &ClaimId,
+        place: Option<OwnedSemaphorePermit>,
+        origin: Option<Origin>,
+    ) -> watch::Receiver<()> {
         let mut claims = self.claims();
         let awaited =
-            claims.entry(id.clone()).or_insert_with(|| Awaited { done: watch::Sender::new(()), _place: place });
+            claims.entry(id.clone()).or_insert_with(|| Awaited { done: watch::Sender::new(()), _place: place, origin });
         awaited.done.subscribe()
+    }
+
+    /// Where a claim that came in here came from.
+    pub(super) fn origin(&self, id: &ClaimId) -> Option<Origin> {
+        self.claims().get(id).and_then(|awaited| awaited.origin.clone())
     }
 
     fn of(&self, id: &ClaimId) -> Option<watch::Receiver<()>> {
@@ -57,7 +70,7 @@ impl Service {
                 Some(done) => done,
                 // Accepted by another process, or ended.
                 None => match self.0.records.store.claim(id).await {
-                    Ok(Some(claim)) if claim.state == ClaimState::Processing => self.0.waiting.begin(id, None),
+                    Ok(Some(claim)) if claim.state == ClaimState::Processing => self.0.waiting.begin(id, None, None),
                     _ => return,
                 },
             };

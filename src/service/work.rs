@@ -9,6 +9,7 @@
 use super::intake::{Submission, documents};
 use super::mock::Scene;
 use super::policy::Rules;
+use super::traces::Span;
 use super::waiting::POLL;
 use super::{Issuers, Service, ServiceError, gate, off_thread, pictures};
 use crate::decision::Policy;
@@ -26,7 +27,7 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// How many cores this program may use.
@@ -430,6 +431,7 @@ impl Service {
     async fn process(&self, job: &Job, turn: Option<Turn>, keep_pictures: bool) -> Result<Ended, ServiceError> {
         let id = &job.id;
         let Some(readers) = &self.0.readers else { return Err(ServiceError::Internal("this process has no readers")) };
+        let span = self.0.traces.claim(id, job.attempts, self.0.waiting.origin(id));
         // What was read before needs no reader, and so no turn.
         let photos = if keep_pictures { Vec::new() } else { job.photos.clone() };
         let first = photos.first().map(|photo| photo.blob);
@@ -466,7 +468,12 @@ impl Service {
             _ if job.attempts > most => {
                 unread(job, format!("given up after {most} attempts that did not come to an end"))
             }
-            Ok(lease) => self.read(lease, job, known, keep_pictures).await?,
+            Ok(lease) => {
+                let span = span.child("read");
+                let read = self.read(lease, job, known, keep_pictures, &span).await?;
+                span.end();
+                read
+            }
             Err(why) => unread(job, why.to_owned()),
         };
         let scene = self.0.made_up.then(|| Scene::of(job.claim.as_ref()));
@@ -474,6 +481,7 @@ impl Service {
             scene.write(&mut read.readings, &day_in_china(Timestamp::now()));
             tokio::time::sleep(scene.takes()).await;
         }
+        let looking_up = span.child("look_up");
         // Before the write lock is taken: a verifier may take its time.
         let (service, readings) = (self.clone(), read.readings);
         let asked = off_thread(move || (service.0.issuers.look_up(&readings), readings)).await;
@@ -502,17 +510,25 @@ impl Service {
         let rules = Rules::at(&self.0.policies, &mut decision.policies(), &decided_at).await?;
         let policy = &*rules.policy;
         facts.gate = gate::settle(&mut decision.gate(), policy, &decided_at).await?.state;
+        looking_up.end();
+        let judging = span.child("judge");
         let evidence = Evidence { claim: job.claim.clone(), readings: read.readings, facts };
         let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &evidence))) else {
+            judging.failed("judging panicked");
             decision.fail(&decided_at, "judging_panicked").await?;
             return Ok(Ended::Failed);
         };
+        judging.end();
+        let recording = span.child("record");
         rules.compare(&mut decision.policies(), id, &evidence, &verdict).await?;
         let versions = versions(&readers.models, &readers.runtime, policy);
         let record = Record { schema: RECORD_SCHEMA, evidence, verdict, versions };
         read.timing.0.entry("total".to_owned()).or_insert(start.elapsed().as_micros() as u64);
         let timing = serde_json::to_string(&read.timing).map_err(|_| ServiceError::Internal("timing"))?;
         decision.commit(&decided_at, &record, &timing, &read.pages).await?;
+        recording.end();
+        span.tell("claimlens.decision", record.verdict.decision.as_str());
+        span.end();
         let decided = Decided { id: id.clone(), record, timing: read.timing, pictures: read.pictures };
         Ok(Ended::Decided(Box::new(decided)))
     }
@@ -540,6 +556,7 @@ impl Service {
         job: &Job,
         known: Vec<Option<PhotoRead>>,
         keep_pictures: bool,
+        span: &Span,
     ) -> Result<Read, ServiceError> {
         let mut read = Read::of(job.photos.len());
         let mut known = known.into_iter();
@@ -553,6 +570,8 @@ impl Service {
                 read.add(one);
                 continue;
             }
+            let (span, begun) = (span.child("photo"), SystemTime::now());
+            span.tell("claimlens.photo", n as i64);
             let outcome = match lease.take() {
                 None => {
                     Err(Unread::Failed("it was not read, since the reader was lost at an earlier photo".to_owned()))
@@ -580,6 +599,7 @@ impl Service {
             };
             match outcome {
                 Ok(one) => {
+                    span.stages(begun, &one.timing);
                     if let Some(page) = one.page.filter(|_| one.reading.unreadable.is_none()) {
                         self.0.known.keep(&one.reading, page, photo.seal.clone());
                     }
@@ -588,6 +608,7 @@ impl Service {
                 Err(Unread::Unreachable(error)) => return Err(error.into()),
                 Err(Unread::Failed(why)) => {
                     tracing::error!(photo = n, %why, "a photo could not be read");
+                    span.failed("it could not be read");
                     read.failures.push(format!("photo {n}: {why}"));
                     read.add(PhotoRead::none(photo));
                 }

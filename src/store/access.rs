@@ -77,7 +77,7 @@ impl RawKeyAct {
 pub struct SessionRow {
     /// What it is found by.
     pub id: String,
-    /// The key it was begun with.
+    /// The key it was begun with; of who signed in at an issuer, `oidc:ROLE:NAME`.
     pub key: String,
     /// Keyed hash of its secret, its key and its beginning: see [`Store::session_mac`].
     pub mac: String,
@@ -173,6 +173,7 @@ impl KeyTransaction {
 /// What keyed hashes are of.
 const API_KEY: &str = "api key";
 const SESSION: &str = "session";
+const PERSON: &str = "person";
 
 impl Store {
     /// Whether a key was ever given, by the log of a database in which nothing is changed.
@@ -218,6 +219,14 @@ impl Store {
     /// [`StoreError::Locked`]
     pub fn session_mac(&self, secret: &str, key: &str, begun: i64) -> Result<String, StoreError> {
         self.vault.mac(SESSION, &[secret, key, &begun.to_string()])
+    }
+
+    /// The keyed hash of a person, as whom an issuer knows them.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]
+    pub fn person_mac(&self, issuer: &str, subject: &str) -> Result<String, StoreError> {
+        self.vault.mac(PERSON, &[issuer, subject])
     }
 
     /// Whether a secret is that of a session, told in the same time whatever it is.

@@ -74,11 +74,14 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("POST /v1/session", "-", "nobody"),
     ("GET /v1/session", "su re au ad", "nobody"),
     ("DELETE /v1/session", "su re au ad", "nobody"),
+    ("GET /v1/session/ways", "-", "nobody"),
+    ("GET /v1/session/oidc", "-", "nobody"),
+    ("GET /v1/session/oidc/callback", "-", "nobody"),
 ];
 
 const TENANTS: [Option<&str>; 3] = [None, Some("north"), Some("south")];
 
-fn new_key(name: &str, role: Role, tenant: Option<&str>) -> NewKey {
+pub fn new_key(name: &str, role: Role, tenant: Option<&str>) -> NewKey {
     NewKey {
         name: Reviewer::try_from(name.to_owned()).unwrap(),
         role,
@@ -89,7 +92,7 @@ fn new_key(name: &str, role: Role, tenant: Option<&str>) -> NewKey {
 }
 
 /// Does something with the records beside the service, as the command line does.
-fn beside<T>(data: &Path, work: impl AsyncFnOnce(&Records) -> T) -> T {
+pub fn beside<T>(data: &Path, work: impl AsyncFnOnce(&Records) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let records = Records::open_existing(data).await.unwrap();
@@ -100,7 +103,7 @@ fn beside<T>(data: &Path, work: impl AsyncFnOnce(&Records) -> T) -> T {
 }
 
 /// Gives keys and waits until the service takes note of them.
-fn give(server: &TestServer, keys: &[NewKey]) -> Vec<String> {
+pub fn give(server: &TestServer, keys: &[NewKey]) -> Vec<String> {
     let given = beside(&server.data, async |records| {
         let mut given = Vec::new();
         for key in keys {
@@ -121,13 +124,13 @@ fn until(holds: impl Fn() -> bool) {
     }
 }
 
-type Header<'a> = (&'a str, String);
+pub type Header<'a> = (&'a str, String);
 
-fn bearer(key: &str) -> Header<'static> {
+pub fn bearer(key: &str) -> Header<'static> {
     ("authorization", format!("Bearer {key}"))
 }
 
-fn ask(server: &TestServer, method: &str, path: &str, headers: &[&Header<'_>], body: &[u8]) -> Answer {
+pub fn ask(server: &TestServer, method: &str, path: &str, headers: &[&Header<'_>], body: &[u8]) -> Answer {
     let agent = crate::support::agent();
     let mut request =
         ureq::http::Request::builder().method(method).uri(format!("http://127.0.0.1:{}{path}", server.port));
@@ -167,7 +170,9 @@ fn every_route_of_the_document_takes_every_role_and_tenant_as_it_should() {
     let open = server.post(&[CLAIM, ("photo", Some("a.png"), &photo(1))], &[]).json();
     let callers: Vec<(Role, Option<&str>)> =
         Role::ALL.into_iter().flat_map(|role| TENANTS.map(|tenant| (role, tenant))).collect();
-    let keys: Vec<NewKey> = callers.iter().map(|(role, tenant)| new_key(role.as_str(), *role, *tenant)).collect();
+    let named =
+        |(role, tenant): &(Role, Option<&str>)| new_key(&format!("{role}-{}", tenant.unwrap_or("all")), *role, *tenant);
+    let keys: Vec<NewKey> = callers.iter().map(named).collect();
     let keys = give(&server, &keys);
     // One claim of each tenant: the first was sent while the service was open.
     let mut claims = vec![(Tenant::DEFAULT, open["id"].as_str().unwrap().to_owned())];
@@ -497,7 +502,7 @@ fn claims_are_kept_by_tenant_and_sessions_and_photos_counted() {
 }
 
 /// Changes rows behind the service's back.
-fn tamper(data: &Path, sql: &str) {
+pub fn tamper(data: &Path, sql: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let options = SqliteConnectOptions::new().filename(data.join("claimlens.sqlite"));
     let changed = runtime.block_on(async {
@@ -749,4 +754,45 @@ fn without_keys_the_service_stays_on_this_machine_unless_that_is_said_outright()
     assert_eq!(claimlens(&["keys", "add", "x", "--role", "king"], &data).0, Some(2));
     assert_eq!(claimlens(&["keys", "add", "two words", "--role", "admin"], &data).0, Some(2));
     assert_eq!(claimlens(&["audit", "verify"], &data).0, Some(0));
+}
+
+#[test]
+fn no_two_keys_that_open_bear_the_same_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let records = Records::open(dir.path()).await.unwrap();
+        let nobody = Actor::default();
+        let add = async |name: &str| records.add_api_key(&new_key(name, Role::Reviewer, None), &nobody).await;
+        let refused = |given: Result<_, ServiceError>| match given {
+            Err(ServiceError::ApiKey(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        };
+        let (first, _) = add("rv-1").await.unwrap();
+        add("rv-10").await.unwrap();
+        assert_eq!(refused(add("rv-1").await), KeyRefusal::NameTaken);
+        assert_eq!(refused(add("oidc-1").await), KeyRefusal::NameReserved);
+        add("oidcs").await.unwrap();
+        // The one that takes its place bears it too, and keeps it.
+        let hour = SignedDuration::from_hours(1);
+        let (second, _) = records.rotate_api_key(&first.id, hour, None, &nobody).await.unwrap();
+        records.revoke_api_key(&first.id, &nobody).await.unwrap();
+        assert_eq!(refused(add("rv-1").await), KeyRefusal::NameTaken);
+        records.revoke_api_key(&second.id, &nobody).await.unwrap();
+        assert!(add("rv-1").await.is_ok(), "nobody acts under it any more");
+        records.close().await;
+    });
+}
+
+#[test]
+fn attempts_to_sign_in_are_counted_and_keys_go_on_opening() {
+    let server = TestServer::start();
+    let keys = give(&server, &[new_key("rv-1", Role::Reviewer, None)]);
+    let wrong = json!({ "key": format!("clk_{}_{}", "0".repeat(16), "0".repeat(64)) });
+    let attempt = || json_post(&server, "/v1/session", &[], &wrong);
+    // Some room comes back while these are sent.
+    let last = (0..2_000).map(|_| attempt()).find(|answer| answer.status != 401).unwrap();
+    assert_eq!(last.problem(), (429, "rate_limited".to_owned()));
+    assert!((1..=60).contains(&last.headers["retry-after"].parse::<u64>().unwrap()));
+    assert_eq!(ask(&server, "GET", "/v1/session", &[&bearer(&keys[0])], b"").status, 200);
 }

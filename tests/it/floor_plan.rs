@@ -165,6 +165,10 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("decision/policy.rs", &["toml"]),
     ("cli/config.rs", &["toml"]),
     ("service/access.rs", &["governor"]),
+    // The one place that speaks OpenID Connect.
+    ("service/oidc.rs", &["base64", "jsonwebtoken", "ring", "ureq", "url"]),
+    // The one place that speaks OpenTelemetry, and the TLS that it is spoken over.
+    ("service/traces.rs", &["opentelemetry", "opentelemetry_otlp", "opentelemetry_sdk", "rustls"]),
     // The one place that speaks with the kernel: what keeps the processes in that decode, and what is tried against it.
     ("service/sandbox/locks.rs", &["landlock", "seccompiler", "nix", "libc"]),
     ("service/sandbox/escapes.rs", &["nix"]),

@@ -29,12 +29,15 @@ async function key(data, role, name) {
   return found[0];
 }
 
-/** @param {{ role: string, name: string }[]} holders who is given a key before it starts; without any it runs open */
-export async function start(holders = []) {
+/**
+ * @param {{ role: string, name: string }[]} holders who is given a key before it starts; without any it runs open
+ * @param {{ port?: number, options?: string[] }} [more] the port it listens on, and further options
+ */
+export async function start(holders = [], { port: wanted = 0, options = [] } = {}) {
   const data = await mkdtemp(join(tmpdir(), 'claimlens-workbench-'));
   const keys = {};
   for (const { role, name } of holders) keys[name] = await key(data, role, name);
-  const child = spawn(PROGRAM, ['serve', '--listen', '127.0.0.1:0', '--data', data], {
+  const child = spawn(PROGRAM, ['serve', '--listen', `127.0.0.1:${wanted}`, '--data', data, ...options], {
     cwd: HOME,
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -7,6 +7,18 @@ import { button, dialog, wrong } from './ui.js';
 /** @typedef {{ name: string|null, role: string|null, tenant?: string|null, open: boolean }} Session */
 
 const NAME = 'claimlens.name';
+/** Where somebody was who went off to sign in at the issuer. */
+const BACK = 'claimlens.back';
+/** Why a sign-in at the issuer came to nothing, as `?signin=` says it. */
+const REFUSALS = /** @type {const} */ ([
+  'not_set_up',
+  'unreachable',
+  'refused',
+  'stale',
+  'invalid',
+  'no_role',
+  'too_many',
+]);
 /** @type {Session} */
 let session = { name: null, role: null, open: true };
 export const who = () => session;
@@ -34,6 +46,7 @@ export async function enter() {
     if (!(error instanceof Problem) || error.status !== 401) throw error;
     await signIn();
   }
+  goBack();
   if (session.open) {
     session = { ...session, name: localStorage.getItem(NAME) };
     setActor(session.name);
@@ -93,8 +106,31 @@ export const askName = () =>
     );
   });
 
+/** Goes on where somebody was who went off to sign in at the issuer. */
+function goBack() {
+  const back = sessionStorage.getItem(BACK);
+  sessionStorage.removeItem(BACK);
+  if (back && !location.hash) history.replaceState(null, '', `${location.pathname}${back}`);
+}
+
+/** What a sign-in at the issuer that came to nothing says; told once. */
+function refusal() {
+  const told = new URLSearchParams(location.search).get('signin');
+  if (told === null) return null;
+  history.replaceState(null, '', `${location.pathname}${location.hash}`);
+  const known = REFUSALS.find((refusal) => refusal === told);
+  return known ? t(`signin.oidc.${known}`) : null;
+}
+
 /** @returns {Promise<void>} */
-const signIn = () =>
+async function signIn() {
+  /** @type {{ oidc: boolean }} */
+  const ways = await get('/v1/session/ways');
+  await askKey(ways.oidc);
+}
+
+/** @param {boolean} oidc whether there is an issuer to sign in at @returns {Promise<void>} */
+const askKey = (oidc) =>
   new Promise((resolve) => {
     const input = h('input', {
       class: 'input name-input',
@@ -120,15 +156,31 @@ const signIn = () =>
         input.addEventListener('keydown', (event) => {
           if (event.key === 'Enter') void done(close);
         });
+        put(fault, refusal());
         return [
-          h('p', { class: 'quiet dialog-text' }, t('signin.why')),
+          oidc &&
+            h(
+              'p',
+              {},
+              h(
+                'a',
+                {
+                  class: 'button primary',
+                  id: 'oidc',
+                  href: '/v1/session/oidc',
+                  on: { click: () => sessionStorage.setItem(BACK, location.hash) },
+                },
+                t('signin.oidc'),
+              ),
+            ),
+          h('p', { class: 'quiet dialog-text' }, t(oidc ? 'signin.or' : 'signin.why')),
           h('label', { class: 'label', for: 'key' }, t('signin.label')),
           input,
           fault,
           h(
             'div',
             { class: 'foot' },
-            button(t('signin.go'), () => void done(close), { class: 'primary' }),
+            button(t('signin.go'), () => void done(close), { class: oidc ? '' : 'primary' }),
           ),
         ];
       },
