@@ -29,6 +29,7 @@ mod notify;
 mod pack;
 pub mod pictures;
 pub mod policy;
+mod progress;
 mod reads;
 mod related;
 pub mod replay;
@@ -37,6 +38,7 @@ pub mod review;
 pub mod sandbox;
 mod sealed;
 mod stats;
+pub mod tasks;
 mod tiles;
 mod waiting;
 pub mod work;
@@ -57,6 +59,7 @@ pub use keys::KeyHistory;
 pub use notify::{Event, Reach, WebhookRefusal, WebhookView};
 pub use pictures::{Picture, PictureKind};
 pub use policy::{AdoptedView, PolicyEvent, PolicyRefusal, PolicyView, ShadowView};
+pub use progress::{Progress, Stage, StageState};
 pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
@@ -465,6 +468,8 @@ pub struct ClaimView {
     pub review: Option<Option<ClaimReview>>,
     /// What the claimant is told; empty where that was not asked for.
     pub guidance: Vec<Guidance>,
+    /// How far it has come; `None` where that was not asked for.
+    pub progress: Option<Progress>,
 }
 
 impl Service {
@@ -535,6 +540,7 @@ impl Service {
             if self.0.role != Role::Api {
                 self.0.runtime.spawn(self.clone().work());
                 self.0.runtime.spawn(self.clone().retain());
+                self.0.runtime.spawn(self.clone().watch_clocks());
                 self.0.runtime.spawn(self.clone().notify());
             }
             self.0.runtime.spawn(self.clone().look_after());
@@ -567,9 +573,10 @@ impl Service {
             return Err(ServiceError::Erased);
         }
         let review = self.told(&file)?;
+        let progress = Some(progress::progress(&file, review.as_ref()));
         let view = view(file.claim)?;
         let guidance = guidance::guidance(view.state, view.result.as_ref(), review.as_ref());
-        Ok(ClaimView { review: Some(review), guidance, ..view })
+        Ok(ClaimView { review: Some(review), guidance, progress, ..view })
     }
 
     /// Claims that are seen by somebody, newest first, older than `before`; and the name to go on from, if there are
@@ -651,6 +658,7 @@ fn view(row: ClaimRow) -> Result<ClaimView, StoreError> {
         result,
         review: None,
         guidance: Vec::new(),
+        progress: None,
     })
 }
 

@@ -21,6 +21,7 @@ mod sandbox;
 mod store;
 mod support;
 mod tamper;
+mod tasks;
 mod tiles;
 mod tls;
 mod webhooks;
