@@ -23,6 +23,7 @@ pub mod risk;
 pub mod shape;
 #[cfg(test)]
 pub(crate) mod support;
+pub mod tasks;
 pub mod text;
 pub mod verdict;
 

@@ -25,6 +25,7 @@ mod reviews;
 mod schema;
 pub mod server;
 mod session;
+mod tasks;
 pub mod tls;
 mod webhooks;
 mod workbench;
@@ -67,6 +68,9 @@ use utoipa::OpenApi;
         reviews::appeal,
         reviews::withdraw,
         reviews::photos,
+        tasks::list,
+        tasks::done,
+        tasks::nudge,
         audit::checkpoint,
         audit::key,
         audit::keys,
@@ -114,6 +118,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/claims/{id}/erase").post(erase::erase))
         .service(resource("/v1/claims/{id}/appeal").post(reviews::appeal))
         .service(resource("/v1/claims/{id}/withdraw").post(reviews::withdraw))
+        .service(resource("/v1/claims/{id}/nudge").post(tasks::nudge))
         .service(resource("/v1/claims/{id}/photos").post(reviews::photos))
         .service(resource("/v1/claims/{id}/related").get(claims::related))
         .service(resource("/v1/claims/{id}/photos/{n}/{picture}").get(documents::picture))
@@ -136,6 +141,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/reviews/{id}/escalate").post(reviews::escalate))
         .service(resource("/v1/reviews/{id}/note").post(reviews::note))
         .service(resource("/v1/reviews/{id}/undo").post(reviews::undo))
+        .service(resource("/v1/reviews/{id}/tasks/{task}/done").post(tasks::done))
+        .service(resource("/v1/tasks").get(tasks::list))
         .service(resource("/v1/gate").get(gate::get))
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/v1/policy").get(policy::get))

@@ -30,6 +30,7 @@ pub mod oidc;
 mod pack;
 pub mod pictures;
 pub mod policy;
+mod progress;
 mod reads;
 mod related;
 pub mod replay;
@@ -38,6 +39,7 @@ pub mod review;
 pub mod sandbox;
 mod sealed;
 mod stats;
+pub mod tasks;
 mod tiles;
 pub mod traces;
 mod waiting;
@@ -60,6 +62,7 @@ pub use notify::{Event, Reach, WebhookRefusal, WebhookView};
 pub use oidc::{Oidc, OidcConfig, OidcRefusal};
 pub use pictures::{Picture, PictureKind};
 pub use policy::{AdoptedView, PolicyEvent, PolicyRefusal, PolicyView, ShadowView};
+pub use progress::{Progress, Stage, StageState};
 pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
@@ -481,6 +484,8 @@ pub struct ClaimView {
     pub review: Option<Option<ClaimReview>>,
     /// What the claimant is told; empty where that was not asked for.
     pub guidance: Vec<Guidance>,
+    /// How far it has come; `None` where that was not asked for.
+    pub progress: Option<Progress>,
 }
 
 impl Service {
@@ -553,6 +558,7 @@ impl Service {
             if self.0.role != Role::Api {
                 self.0.runtime.spawn(self.clone().work());
                 self.0.runtime.spawn(self.clone().retain());
+                self.0.runtime.spawn(self.clone().watch_clocks());
                 self.0.runtime.spawn(self.clone().notify());
             }
             self.0.runtime.spawn(self.clone().look_after());
@@ -590,9 +596,10 @@ impl Service {
             return Err(ServiceError::Erased);
         }
         let review = self.told(&file)?;
+        let progress = Some(progress::progress(&file, review.as_ref()));
         let view = view(file.claim)?;
         let guidance = guidance::guidance(view.state, view.result.as_ref(), review.as_ref());
-        Ok(ClaimView { review: Some(review), guidance, ..view })
+        Ok(ClaimView { review: Some(review), guidance, progress, ..view })
     }
 
     /// Claims that are seen by somebody, newest first, older than `before`; and the name to go on from, if there are
@@ -679,6 +686,7 @@ fn view(row: ClaimRow) -> Result<ClaimView, StoreError> {
         result,
         review: None,
         guidance: Vec::new(),
+        progress: None,
     })
 }
 

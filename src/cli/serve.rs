@@ -5,6 +5,7 @@ use super::places::{photo_bytes, read_policy};
 use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, reader, usage};
 use crate::domain::Fen;
+use crate::domain::tasks::Clocks;
 use crate::http::server::bind;
 use crate::http::tls;
 use crate::pipeline::{Reader, ReaderConfig};
@@ -71,6 +72,16 @@ pub struct ServeArgs {
     /// Days that people have to rule on a claim, while they wait for no photos
     #[arg(long, value_name = "DAYS", default_value_t = 30, env = "CLAIMLENS_DECIDE_DAYS")]
     decide_days: u32,
+    /// Days from a rejection to the notice of it with its reasons; 0: that is not followed here
+    #[arg(long, value_name = "DAYS", default_value_t = 3, env = "CLAIMLENS_REFUSE_DAYS")]
+    refuse_days: u32,
+    /// Days from a person's approval to the payment; 0: that is not followed here
+    #[arg(long, value_name = "DAYS", default_value_t = 10, env = "CLAIMLENS_PAY_DAYS")]
+    pay_days: u32,
+    /// Days for what is to be done with a claim besides ruling on it, such as asking for papers or asking an issuer, while
+    /// people wait for no photos
+    #[arg(long, value_name = "DAYS", default_value_t = 5, env = "CLAIMLENS_TASK_DAYS")]
+    task_days: u32,
     /// Above this amount an approval by a person takes another person's
     #[arg(long, value_name = "AMOUNT", default_value = "10000.00", value_parser = amount)]
     second_above: Fen,
@@ -182,8 +193,9 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
-    let ServeArgs { decide_days, second_above, random_above, .. } = *args;
-    config.reviews = ReviewTerms { second_above, random_above, decide_days };
+    let ServeArgs { decide_days, refuse_days, pay_days, task_days, second_above, random_above, .. } = *args;
+    let clocks = Clocks { decide: decide_days, refuse: refuse_days, pay: pay_days, task: task_days };
+    config.reviews = ReviewTerms { second_above, random_above, clocks };
     let is_off = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|off| off.eq_ignore_ascii_case("true"));
     if let Some(endpoint) = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty() && !is_off) {
         config.traces = Traces::to(endpoint)?;

@@ -101,6 +101,12 @@ steps! {
     Appealed "appealed" "claim_appealed";
     /// The insured person takes the claim back.
     Withdrawn "withdrawn" "claim_withdrawn";
+    /// The insured person asks when it goes on.
+    Nudged "nudged" "claim_nudged";
+    /// Something besides ruling was done by hand.
+    TaskDone "task_done" "review_task_done";
+    /// The time to do something was over, and the program put it before the others.
+    Overdue "overdue" "review_overdue";
     /// Photos were asked for.
     PhotosAsked "photos_asked" "photos_asked";
     /// Photos came.
@@ -252,6 +258,10 @@ pub struct Case {
     pub appeal: bool,
     /// Whether it was put before the others.
     pub escalated: bool,
+    /// Whether it was put before the others since the time for something was over.
+    pub overdue: bool,
+    /// When the insured person asked last when it goes on, since it was opened and as long as it is not ruled.
+    pub nudged: Option<i64>,
     /// What was ruled, once that closed it or photos were asked for.
     pub verdict: Option<CaseVerdict>,
     /// From when on claimants are told of it.
@@ -366,6 +376,8 @@ impl Case {
             holder: None,
             appeal: false,
             escalated: false,
+            overdue: false,
+            nudged: None,
             verdict: None,
             settles: at,
             reading: false,
@@ -414,7 +426,8 @@ impl Case {
 
     fn withdrawn(mut self, at: i64) -> Self {
         self.resume(at);
-        Self { phase: Phase::Closed, withdrawn: true, verdict: None, holder: None, undoable: None, ..self }
+        let closed = Self { phase: Phase::Closed, withdrawn: true, verdict: None, holder: None, ..self };
+        Self { undoable: None, nudged: None, ..closed }
     }
 
     /// After a decision over added photos, or one that came after the claim was taken back.
@@ -428,6 +441,7 @@ impl Case {
         match self.phase {
             Phase::Waiting if by_itself => {
                 (self.phase, self.verdict, self.settles) = (Phase::Closed, Some(CaseVerdict::Approve), at);
+                self.nudged = None;
             }
             // What was approved first was approved of other photos.
             Phase::Waiting | Phase::Second => {
@@ -459,7 +473,7 @@ impl Case {
             }
             StepKind::Released => self.holder = None,
             StepKind::Escalated => (self.escalated, self.holder, self.undoable) = (true, None, None),
-            StepKind::Noted => {
+            StepKind::Noted | StepKind::TaskDone => {
                 if let Some(holder) = self.holder.as_mut().filter(|holder| holder.name == by && holder.until > at) {
                     holder.until = at + LEASE;
                 }
@@ -472,6 +486,8 @@ impl Case {
             }
             StepKind::Appealed => return Self::appealed(at, Some(self)),
             StepKind::Withdrawn => return self.withdrawn(at),
+            StepKind::Nudged => self.nudged = Some(at).filter(|_| self.phase != Phase::Closed),
+            StepKind::Overdue => self.overdue = true,
             StepKind::PhotosAdded => {
                 self.watched |= step.replaces || !self.is_settled(at);
                 self.resume(at);
@@ -484,7 +500,7 @@ impl Case {
     fn rule(&mut self, at: i64, by: String, step: &Step) {
         let before = Box::new(Self { undoable: None, ..self.clone() });
         self.undoable = Some(Undoable { by: by.clone(), until: at + UNDO, before });
-        (self.holder, self.settles) = (None, at + UNDO);
+        (self.holder, self.settles, self.nudged) = (None, at + UNDO, None);
         let verdict = step.verdict.unwrap_or(CaseVerdict::Reject);
         match (step.kind, verdict) {
             (StepKind::PhotosAsked, _) => {

@@ -7,7 +7,7 @@ use super::error::{ApiError, Problem};
 use super::schema::ClaimResult;
 use super::{fhir, form};
 use crate::domain::{ClaimId, ContentHash, Decision, Tenant};
-use crate::service::{ClaimReview, ClaimState, ClaimView, Guidance, ReadOf, Related, ServiceError};
+use crate::service::{ClaimReview, ClaimState, ClaimView, Guidance, Progress, ReadOf, Related, ServiceError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,10 @@ pub struct ClaimAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     guidance: Vec<Guidance>,
+    /// How far it has come, and the day that was promised. Left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    progress: Option<Progress>,
     /// The members of [`ClaimResult`]; none while the claim waits.
     #[serde(flatten)]
     #[schema(value_type = ClaimResult)]
@@ -170,6 +174,7 @@ impl ClaimAnswer {
             decided_at: view.decided_at,
             review: view.review,
             guidance: view.guidance,
+            progress: view.progress,
             result,
         }
     }

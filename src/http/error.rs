@@ -238,6 +238,8 @@ impl ApiError {
                 ReviewRefusal::ReviewOpen => (409, "review_open"),
                 ReviewRefusal::Withdrawn => (409, "claim_withdrawn"),
                 ReviewRefusal::Undecided => (409, "claim_undecided"),
+                ReviewRefusal::TaskNotOpen(_) => (409, "task_not_open"),
+                ReviewRefusal::NudgedAlready(_) => (429, "nudged_already"),
                 ReviewRefusal::PhotosNotTaken => (409, "photos_not_taken"),
                 ReviewRefusal::ReplacesInvalid(_) => (422, "replaces_invalid"),
             },
@@ -280,6 +282,7 @@ impl ApiError {
             Self::Service(ServiceError::Busy | ServiceError::Closing) => Some(10),
             Self::Service(ServiceError::Store(_) | ServiceError::Files(_) | ServiceError::Readers(_)) => Some(30),
             Self::Service(ServiceError::Refused(Refusal::KeyInFlight)) => Some(1),
+            Self::Service(ServiceError::Review(ReviewRefusal::NudgedAlready(seconds))) => Some(*seconds),
             Self::Limit(limit) => Some(limit.retry_after()),
             _ => None,
         }

@@ -7,6 +7,7 @@ use super::error::{ApiError, Problem};
 use super::form;
 use super::number::Whole;
 use crate::domain::review::{CaseState, CaseVerdict};
+use crate::domain::tasks::TaskKind;
 use crate::domain::{ClaimId, Fen};
 use crate::service::review::{Ask, CaseView, QueueAsk, QueueOrder, QueuePage, ReviewRefusal, Ruling};
 use crate::service::{ReadOf, ServiceError};
@@ -38,6 +39,8 @@ pub struct NextBody {
     reason: Option<String>,
     /// Whose first paper is of this kind.
     kind: Option<String>,
+    /// With such a task that is not done.
+    task: Option<TaskKind>,
     /// Of at least this amount, such as `100.00`.
     #[schema(pattern = r"^[0-9]{1,13}\.[0-9]{2}$")]
     min: Option<String>,
@@ -92,7 +95,7 @@ pub struct NoteBody {
         max_length = 2000,
         pattern = r"^[\t\n\r ]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
     )]
-    note: String,
+    pub(super) note: String,
 }
 
 /// What an appeal or a withdrawal says.
@@ -121,18 +124,18 @@ pub struct PhotosForm {
     replaces: usize,
 }
 
-fn answer(view: &CaseView) -> HttpResponse {
+pub(super) fn answer(view: &CaseView) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::ETAG, format!("\"{}\"", view.summary.steps))).json(view)
 }
 
 /// The number of things that whoever asks has seen happen, by `If-Match`. A tag that is none of ours matches nothing.
-fn seen(request: &HttpRequest) -> Option<i64> {
+pub(super) fn seen(request: &HttpRequest) -> Option<i64> {
     let tag = request.headers().get(header::IF_MATCH)?;
     let tag = tag.to_str().unwrap_or_default().trim();
     (tag != "*").then(|| tag.trim_start_matches("W/").trim_matches('"').parse().unwrap_or(-1))
 }
 
-fn wrong(why: &str) -> ApiError {
+pub(super) fn wrong(why: &str) -> ApiError {
     ApiError::BadQuery(why.to_owned())
 }
 
@@ -152,6 +155,10 @@ fn queue_ask(query: &[(String, String)]) -> Result<(QueueAsk, Option<String>), A
             "mine" => ask.mine = value.parse().map_err(|_| wrong("`mine` must be true or false"))?,
             "reason" => ask.reason = Some(value.clone()),
             "kind" => ask.kind = Some(value.clone()),
+            "task" => {
+                let task = TaskKind::parse(value);
+                ask.task = Some(task.ok_or_else(|| wrong("there is no such `task`"))?);
+            }
             "min" => ask.min = Some(amount(value)?),
             "max" => ask.max = Some(amount(value)?),
             "q" => ask.named = Some(value.trim().to_owned()).filter(|named| !named.is_empty()),
@@ -172,8 +179,8 @@ fn queue_ask(query: &[(String, String)]) -> Result<(QueueAsk, Option<String>), A
 
 /// Look at the queue
 ///
-/// The cases of claims that a person has to look at: held for review, failed, or appealed. Cases that were escalated
-/// come first in every order.
+/// The cases of claims that a person has to look at: held for review, failed, or appealed. In every order those come first
+/// that were escalated or of which something is over its time, then those whose claimant asked when they go on.
 #[utoipa::path(
     get, path = "/v1/reviews", tag = "reviews",
     params(
@@ -181,6 +188,7 @@ fn queue_ask(query: &[(String, String)]) -> Result<(QueueAsk, Option<String>), A
         ("mine" = Option<bool>, Query, description = "only those that whoever asks holds"),
         ("reason" = Option<String>, Query, description = "a code that is among the reasons"),
         ("kind" = Option<String>, Query, description = "kind of the first paper"),
+        ("task" = Option<TaskKind>, Query, description = "with such a task that is not done"),
         ("min" = Option<String>, Query, pattern = r"^[0-9]{1,13}\.[0-9]{2}$",
             description = "least amount, such as `100.00`"),
         ("max" = Option<String>, Query, pattern = r"^[0-9]{1,13}\.[0-9]{2}$",
@@ -256,10 +264,10 @@ pub async fn case(path: web::Path<String>, caller: Caller, service: Shared) -> R
     )
 )]
 pub async fn next(body: web::Json<NextBody>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
-    let NextBody { order, reason, kind, min, max } = body.into_inner();
+    let NextBody { order, reason, kind, task, min, max } = body.into_inner();
     let [min, max] = [min, max].map(|text| text.as_deref().map(amount).transpose());
     let tenant = caller.1.scope().tenant().cloned();
-    let ask = QueueAsk { order, reason, kind, min: min?, max: max?, tenant, ..QueueAsk::default() };
+    let ask = QueueAsk { order, reason, kind, task, min: min?, max: max?, tenant, ..QueueAsk::default() };
     let Some(view) = service.next_case(&ask, &caller.0).await? else { return Ok(HttpResponse::NoContent().finish()) };
     service.note_read(&caller.0, ReadOf::Case, [&view.summary.id])?;
     Ok(answer(&view))

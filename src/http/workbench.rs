@@ -65,6 +65,7 @@ const FILES: &[(&str, &[u8])] = files!(
     "js/related.js"
     "js/session.js"
     "js/signals.js"
+    "js/tasks.js"
     "js/theme.js"
     "js/timeline.js"
     "js/types.js"

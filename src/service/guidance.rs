@@ -11,8 +11,8 @@ use serde_json::Value;
 /// One thing that the claimant is told.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Guidance {
-    /// `being_read`, `accepted`, `person_looks`, `paper_missing`, `take_again`, `photos_wanted`, `ruled`, `withdrawn` or
-    /// `may_appeal`; more may be added.
+    /// `being_read`, `accepted`, `person_looks`, `nudge_noted`, `paper_missing`, `take_again`, `photos_wanted`, `ruled`,
+    /// `withdrawn` or `may_appeal`; more may be added.
     #[schema(example = "person_looks")]
     pub code: &'static str,
     /// In both languages.
@@ -55,14 +55,9 @@ pub(super) fn guidance(state: ClaimState, result: Option<&Value>, review: Option
             "Your photos have arrived and are being read. This usually takes a few seconds.",
             "照片已收到，正在识别，通常只需几秒钟。",
         )),
-        (_, Some(ClaimReview { state: ReviewState::WaitingForPerson, due_at, .. })) => {
-            let mut looks = Guidance::new(
-                "person_looks",
-                "A person looks at your claim. You need not do anything; you will be told by the date given.",
-                "您的申请正由工作人员审核。您无需操作，我们将在所示日期前告知您。",
-            );
-            looks.by = Some(due_at.clone());
-            told.push(looks);
+        (_, Some(ClaimReview { state: ReviewState::WaitingForPerson, due_at, late, nudged_at, .. })) => {
+            told.push(if *late { looks_late() } else { looks(due_at) });
+            told.extend(nudged_at.is_some().then(nudge_noted));
             // A further paper or a better photo may spare the wait, whatever the person finds.
             told.extend(papers_missing(result));
             told.extend(take_again(result));
@@ -98,6 +93,34 @@ pub(super) fn guidance(state: ClaimState, result: Option<&Value>, review: Option
         _ => told.push(Guidance::new("person_looks", "A person looks at your claim.", "您的申请将由工作人员审核。")),
     }
     told
+}
+
+fn looks(due_at: &str) -> Guidance {
+    let mut looks = Guidance::new(
+        "person_looks",
+        "A person looks at your claim. You need not do anything; you will be told by the date given.",
+        "您的申请正由工作人员审核。您无需操作，我们将在所示日期前告知您。",
+    );
+    looks.by = Some(due_at.to_owned());
+    looks
+}
+
+/// Without a date: the one that was given has passed.
+fn looks_late() -> Guidance {
+    Guidance::new(
+        "person_looks",
+        "A person looks at your claim. It takes longer than you were told, for which we are sorry; it now comes before \
+         others.",
+        "您的申请正由工作人员审核，已超出此前告知的时间，非常抱歉。现已优先处理。",
+    )
+}
+
+fn nudge_noted() -> Guidance {
+    Guidance::new(
+        "nudge_noted",
+        "You asked when it goes on. Whoever looks at your claim sees that, and it comes before others that are in time.",
+        "您的催办已记录，审核人员可以看到，您的申请将优先于其他未超期的申请处理。",
+    )
 }
 
 fn may_appeal() -> Guidance {
@@ -161,7 +184,7 @@ mod tests {
 
     fn review(state: ReviewState, verdict: Option<CaseVerdict>, reason: Option<&str>) -> ClaimReview {
         let (reason, due_at) = (reason.map(str::to_owned), "2026-12-22T00:00:00Z".to_owned());
-        ClaimReview { state, verdict, reason, due_at, corrections: Vec::new() }
+        ClaimReview { state, verdict, reason, due_at, late: false, nudged_at: None, corrections: Vec::new() }
     }
 
     fn codes(told: &[Guidance]) -> Vec<&str> {
@@ -186,6 +209,16 @@ mod tests {
         assert!(told[0].message.en.contains("whole paper"));
         let failed = review(ReviewState::WaitingForPerson, None, None);
         assert_eq!(codes(&guidance(ClaimState::Failed, None, Some(&failed))), ["person_looks"]);
+    }
+
+    #[test]
+    fn a_broken_promise_is_admitted_and_a_question_is_answered() {
+        let held = json!({ "decision": "human_review", "documents": [] });
+        let nudged_at = Some("2026-12-23T00:00:00Z".to_owned());
+        let late = ClaimReview { late: true, nudged_at, ..review(ReviewState::WaitingForPerson, None, None) };
+        let told = guidance(ClaimState::Decided, Some(&held), Some(&late));
+        assert_eq!(codes(&told), ["person_looks", "nudge_noted"]);
+        assert!(told[0].by.is_none() && told[0].message.en.contains("longer"), "no date that has passed: {told:?}");
     }
 
     #[test]

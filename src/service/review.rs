@@ -1,15 +1,17 @@
 //! What people do with claims that a person has to look at: the queue, one case, and the steps taken with it.
 
 use super::actor::Actor;
+use super::tasks::{self, TaskView};
 use super::work::stamp;
 use super::{Service, ServiceError};
 use crate::domain::review::{
     Act, Case, CaseState, CaseVerdict, Correction, StepKind, StepRefusal, Wish, at_stake, is_value_of,
 };
+use crate::domain::tasks::{Clocks, DAY, TaskKind};
 use crate::domain::{Claim, ClaimId, Fen, FieldName, Record, Tenant};
 use crate::store::reviews::{
     CaseCounts, CaseFile, CaseOrder, CasePlace, CaseQuery, Content, Happened, NewStep, QueuedCase, RawCase,
-    ReviewTransaction,
+    ReviewTransaction, TaskQuery,
 };
 use crate::store::{ClaimState, StoreError};
 use jiff::Timestamp;
@@ -30,13 +32,13 @@ pub struct ReviewTerms {
     pub second_above: Fen,
     /// Above this amount nobody chooses which case comes next: it is drawn. Default 5,000.00.
     pub random_above: Fen,
-    /// Days from a case's opening to the verdict, while no photos are awaited. Default 30.
-    pub decide_days: u32,
+    /// How long what is to be done may take.
+    pub clocks: Clocks,
 }
 
 impl Default for ReviewTerms {
     fn default() -> Self {
-        Self { second_above: Fen(1_000_000), random_above: Fen(500_000), decide_days: 30 }
+        Self { second_above: Fen(1_000_000), random_above: Fen(500_000), clocks: Clocks::default() }
     }
 }
 
@@ -80,6 +82,12 @@ pub enum ReviewRefusal {
     /// No person has the claim before them.
     #[error("photos can be added while a person has the claim before them; an appeal puts it there")]
     PhotosNotTaken,
+    /// There is no such task that somebody could say is done.
+    #[error("the case has no task `{}` that is not done and that no verdict ends", .0.as_str())]
+    TaskNotOpen(TaskKind),
+    /// It was asked within a day when it goes on; seconds until it can be asked again.
+    #[error("you asked within the last day; what you were told then still holds")]
+    NudgedAlready(u64),
     /// There is no such photo to stand for.
     #[error("`replaces` is {0}, and the claim has no such photo")]
     ReplacesInvalid(usize),
@@ -131,8 +139,12 @@ pub struct CaseSummary {
     pub wrong_approval_ppm: Option<i64>,
     /// Whether it was opened by an appeal.
     pub appeal: bool,
-    /// Whether it was put before the others.
+    /// Whether it was put before the others, by somebody or since something is over its time.
     pub escalated: bool,
+    /// When the claimant asked last when it goes on, as long as nobody ruled; RFC 3339 in UTC.
+    pub nudged_at: Option<String>,
+    /// What is to be done with it, and what of it is done.
+    pub tasks: Vec<TaskView>,
     /// Name of the claim at the sender's.
     pub external_id: Option<String>,
     /// What was ruled, of one that is closed or waits for photos.
@@ -177,7 +189,7 @@ pub struct StepView {
     /// Who; `null` for the program, and for senders who name nobody.
     pub by: Option<String>,
     /// `opened`, `claimed`, `released`, `taken_over`, `decided`, `seconded`, `undone`, `escalated`, `noted`, `appealed`,
-    /// `withdrawn`, `photos_asked` or `photos_added`.
+    /// `withdrawn`, `nudged`, `task_done`, `overdue`, `photos_asked` or `photos_added`.
     #[schema(value_type = String, example = "decided")]
     pub kind: &'static str,
     /// What was ruled.
@@ -188,7 +200,8 @@ pub struct StepView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub note: Option<String>,
-    /// The code of the reason; of an opening `machine`, or `failed` if no decision could be made.
+    /// The code of the reason; of an opening `machine`, or `failed` if no decision could be made; the kind of the task
+    /// that was done or is overdue.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub reason: Option<String>,
@@ -239,6 +252,10 @@ pub struct ClaimReview {
     pub reason: Option<String>,
     /// Until when a person rules, RFC 3339 in UTC.
     pub due_at: String,
+    /// Whether that time is over and nobody ruled.
+    pub late: bool,
+    /// When it was asked last when it goes on, as long as nobody ruled; RFC 3339 in UTC.
+    pub nudged_at: Option<String>,
     /// Values that a person put right for this verdict.
     pub corrections: Vec<Correction>,
 }
@@ -276,6 +293,8 @@ pub struct QueueAsk {
     pub named: Option<String>,
     /// Of this tenant.
     pub tenant: Option<Tenant>,
+    /// With such a task that is not done.
+    pub task: Option<TaskKind>,
     /// In which order.
     pub order: QueueOrder,
     /// How many.
@@ -302,7 +321,7 @@ impl QueueOrder {
     pub const ALL: [(&'static str, Self); 4] =
         [("due", Self::Due), ("risk", Self::Risk), ("oldest", Self::Oldest), ("amount", Self::Amount)];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, order)| *order == self).map_or("due", |(name, _)| name)
     }
 
@@ -347,7 +366,7 @@ pub(crate) fn time(millis: i64) -> String {
     Timestamp::from_millisecond(millis).map(stamp).unwrap_or_default()
 }
 
-fn checked_note(note: &str) -> Result<String, ReviewRefusal> {
+pub(super) fn checked_note(note: &str) -> Result<String, ReviewRefusal> {
     // Blanks around it count, as the API's document says.
     let is_long = note.chars().count() > LONGEST_NOTE;
     let note = note.trim();
@@ -416,12 +435,16 @@ fn is_name(text: &str) -> bool {
 }
 
 impl Service {
-    fn terms(&self) -> &ReviewTerms {
+    pub(super) fn terms(&self) -> &ReviewTerms {
         &self.0.reviews
     }
 
     fn due(&self, running_since: i64) -> String {
-        time(running_since + i64::from(self.terms().decide_days) * 86_400_000)
+        time(self.due_millis(running_since))
+    }
+
+    fn due_millis(&self, running_since: i64) -> i64 {
+        running_since + i64::from(self.terms().clocks.decide) * DAY
     }
 
     /// A page of the queue. `cursor` is what the page before gave.
@@ -446,7 +469,7 @@ impl Service {
         Ok(QueuePage { cases, next, counts: QueueCounts { open, held, second, waiting, mine } })
     }
 
-    fn query(&self, ask: &QueueAsk, who: &str, now: i64) -> CaseQuery {
+    pub(super) fn query(&self, ask: &QueueAsk, who: &str, now: i64) -> CaseQuery {
         let states = match (ask.mine, ask.states.is_empty()) {
             (true, _) => vec![CaseState::Held],
             (false, true) => vec![CaseState::Open, CaseState::Held, CaseState::Second],
@@ -461,6 +484,7 @@ impl Service {
             max: ask.max,
             named: ask.named.clone(),
             tenant: ask.tenant.clone(),
+            task: ask.task.map(|kind| TaskQuery { kinds: vec![kind], ..TaskQuery::default() }),
             order: ask.order.stored(),
             limit: ask.limit,
             now,
@@ -469,11 +493,12 @@ impl Service {
     }
 
     fn summary(&self, queued: QueuedCase, now: i64) -> Result<CaseSummary, StoreError> {
-        let QueuedCase { id, created_at, external_id, case } = queued;
+        let QueuedCase { id, created_at, external_id, case, steps } = queued;
+        let tasks = tasks::shown(tasks::of_row(self, &case, &steps, now)?, now);
         let held = case.held(now);
         let (state, codes, amount, ppm) = (case.state(now)?, case.codes(), case.fen(), case.ppm());
-        let RawCase { phase, rank, clock, opened, paused, appeal, verdict, steps, kind, documents, currency, .. } =
-            case;
+        let RawCase { phase, rank, clock, opened, paused, appeal, verdict, steps, kind, documents, .. } = case;
+        let RawCase { currency, nudged, .. } = case;
         Ok(CaseSummary {
             id,
             state,
@@ -492,6 +517,8 @@ impl Service {
             wrong_approval_ppm: ppm,
             appeal: appeal != 0,
             escalated: rank == 0,
+            nudged_at: nudged.map(time),
+            tasks,
             external_id,
             verdict: verdict.as_deref().and_then(CaseVerdict::parse),
             steps,
@@ -507,7 +534,7 @@ impl Service {
         self.case_view(file, actor)
     }
 
-    fn case_view(&self, file: CaseFile, actor: &Actor) -> Result<CaseView, ServiceError> {
+    pub(super) fn case_view(&self, file: CaseFile, actor: &Actor) -> Result<CaseView, ServiceError> {
         if file.is_erased() {
             return Err(ServiceError::Erased);
         }
@@ -524,7 +551,8 @@ impl Service {
         }
         let (created_at, external_id) =
             (file.claim.created_at.clone(), file.claim.claim.as_ref().map(|c| c.id.clone()));
-        let queued = QueuedCase { id: file.claim.id.clone(), created_at, external_id, case: row };
+        let steps = tasks::taken(&file)?;
+        let queued = QueuedCase { id: file.claim.id.clone(), created_at, external_id, case: row, steps };
         let undo_until = case.undoable.as_ref().filter(|undo| undo.until > now).map(|undo| time(undo.until));
         Ok(CaseView {
             summary: self.summary(queued, now)?,
@@ -556,11 +584,13 @@ impl Service {
             verdict: case.verdict.filter(|_| is_told),
             reason: ruled.as_ref().and_then(|ruled| ruled.reason.clone()),
             due_at: self.due(case.running_since(now)),
+            late: state == ReviewState::WaitingForPerson && now > self.due_millis(case.running_since(now)),
+            nudged_at: case.nudged.map(time),
             corrections: ruled.map(|ruled| ruled.corrections).unwrap_or_default(),
         }))
     }
 
-    async fn begin(&self, id: &ClaimId, ask: Ask<'_>) -> Result<ReviewTransaction, ServiceError> {
+    pub(super) async fn begin(&self, id: &ClaimId, ask: Ask<'_>) -> Result<ReviewTransaction, ServiceError> {
         let tx = self.0.records.store.begin_review(id).await?.ok_or(ServiceError::NotFound)?;
         allowed(&tx.file, ask)?;
         Ok(tx)
@@ -741,12 +771,12 @@ pub(super) fn step(kind: StepKind, by: Option<&str>) -> NewStep<'_> {
 }
 
 /// A step of a claim's sender, with what they say to it.
-fn noted(kind: StepKind, actor: &Actor, note: Option<String>) -> NewStep<'_> {
+pub(super) fn noted(kind: StepKind, actor: &Actor, note: Option<String>) -> NewStep<'_> {
     NewStep { content: Content { note, ..Content::default() }, ..step(kind, actor.name()) }
 }
 
 /// Who asks, and the case, if it is as they saw it.
-fn allowed<'f, 'a>(file: &'f CaseFile, ask: Ask<'a>) -> Result<(&'a str, &'f Case), ServiceError> {
+pub(super) fn allowed<'f, 'a>(file: &'f CaseFile, ask: Ask<'a>) -> Result<(&'a str, &'f Case), ServiceError> {
     let who = ask.actor.name().ok_or(ReviewRefusal::ReviewerUnknown)?;
     if file.is_erased() {
         return Err(ServiceError::Erased);
@@ -769,7 +799,7 @@ fn is_by_machine(file: &CaseFile) -> bool {
     matches!(last, Some(Act::Approved))
 }
 
-fn place(cursor: &str, order: QueueOrder) -> Option<CasePlace> {
+pub(super) fn place(cursor: &str, order: QueueOrder) -> Option<CasePlace> {
     let mut parts = cursor.splitn(4, '.');
     let (name, rank, key, claim) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let claim: ClaimId = claim.parse().ok()?;

@@ -6,7 +6,8 @@ use crate::models::{Certificate, PREVALENCE_PPM, RiskModel};
 use serde_json::{Value, json};
 
 impl Service {
-    /// How many claims stand where, how they were decided, what bound on wrong approvals was earned, and the gate.
+    /// How many claims stand where, how they were decided, what bound on wrong approvals was earned, the gate, and
+    /// whether people ruled by when it was promised.
     ///
     /// # Errors
     /// If the store cannot tell.
@@ -14,7 +15,10 @@ impl Service {
         let [states, decisions] = self.0.records.store.counts().await?;
         let policy = &*self.policy().await?;
         let gate = self.0.records.gate(policy).await?;
-        Ok(json!({ "claims": states, "decisions": decisions, "guarantee": guarantee(policy), "gate": gate }))
+        let promises = self.promises().await?;
+        Ok(json!({
+            "claims": states, "decisions": decisions, "guarantee": guarantee(policy), "gate": gate, "promises": promises,
+        }))
     }
 }
 

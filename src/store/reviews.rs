@@ -15,12 +15,14 @@ use crate::audit::{Entry, PhotoCommitment, kind as logged};
 use crate::domain::review::{
     Act, Case, CaseState, CaseVerdict, Correction, Event, Holder, Phase, Step, StepKind, asked,
 };
+use crate::domain::tasks::{Taken, TaskKind};
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, Record, Severity, Tenant, canonical_json};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{ColumnIndex, Database, Decode, Encode, QueryBuilder, Row, Type};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The amount's column of a case whose amount nobody knows.
@@ -103,6 +105,15 @@ impl RawStep {
         serde_json::from_slice(content).map_err(|_| vault::altered())
     }
 
+    /// As far as tasks depend on it.
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub fn taken(&self) -> Result<Taken, StoreError> {
+        let Step { kind, by, verdict, .. } = self.step()?;
+        Ok(Taken { at: millis(&self.at)?, kind, by, verdict, reason: self.reason.clone() })
+    }
+
     fn step(&self) -> Result<Step, StoreError> {
         let kind = StepKind::of_logged(&self.kind).ok_or_else(|| malformed("a step's kind is unknown"))?;
         let verdict = self.verdict.as_deref().map(CaseVerdict::parse);
@@ -151,11 +162,13 @@ pub struct RawCase {
     pub risk: i64,
     /// As stored.
     pub external: Option<String>,
+    /// As stored.
+    pub nudged: Option<i64>,
 }
 
 /// The columns of [`RawCase`], in their order.
 pub(super) const CASE: &str = "phase, rank, clock, opened, paused, holder, held_until, appeal, verdict, steps, kind, \
-     reasons, documents, amount, currency, risk, external";
+     reasons, documents, amount, currency, risk, external, nudged";
 
 /// The columns set anew where there was a row.
 pub(super) fn renewed() -> String {
@@ -169,7 +182,7 @@ impl RawCase {
         let codes: String = facts.reasons.iter().map(|code| format!(" {code}")).collect();
         Self {
             phase: case.phase.as_str().to_owned(),
-            rank: i64::from(!case.escalated),
+            rank: rank(case),
             clock: case.clock,
             opened: case.opened,
             paused: case.paused,
@@ -185,6 +198,7 @@ impl RawCase {
             currency: facts.currency.clone(),
             risk: facts.risk.map_or(NO_RISK, |ppm| -i64::from(ppm)),
             external,
+            nudged: case.nudged,
         }
     }
 
@@ -256,7 +270,17 @@ impl RawCase {
             currency: row.try_get(first + 14)?,
             risk: row.try_get(first + 15)?,
             external: row.try_get(first + 16)?,
+            nudged: row.try_get(first + 17)?,
         })
+    }
+}
+
+/// What was put before the others comes first, then what the insured person asked about.
+fn rank(case: &Case) -> i64 {
+    match (case.escalated || case.overdue, case.nudged) {
+        (true, _) => 0,
+        (false, Some(_)) => 1,
+        (false, None) => 2,
     }
 }
 
@@ -452,6 +476,8 @@ pub struct CaseQuery {
     pub named: Option<String>,
     /// Of this tenant.
     pub tenant: Option<Tenant>,
+    /// With such a task.
+    pub task: Option<TaskQuery>,
     /// In which order.
     pub order: CaseOrder,
     /// Beyond this place.
@@ -523,6 +549,9 @@ impl CaseQuery {
             query.push(" AND EXISTS (SELECT 1 FROM claims t WHERE t.id = q.claim AND t.tenant = ");
             query.push_bind(tenant.as_str()).push(")");
         }
+        if let Some(task) = &self.task {
+            task.push(&mut query, position);
+        }
         if let Some(CasePlace(rank, key, claim)) = &self.after {
             query.push(format!(" AND (q.rank, {column}, q.claim) > (")).push_bind(*rank);
             query.push(", ").push_bind(*key).push(", ").push_bind(claim.as_str()).push(")");
@@ -544,6 +573,129 @@ impl CaseQuery {
             CaseOrder::Amount => case.amount,
         };
         CasePlace(case.rank, key, id.to_owned())
+    }
+}
+
+/// Cases with a task of one of these kinds that is not done, as [`crate::domain::tasks::tasks`] has them.
+#[derive(Debug, Clone, Default)]
+pub struct TaskQuery {
+    /// Of these kinds.
+    pub kinds: Vec<TaskKind>,
+    /// Only those whose time is over.
+    pub over: Option<Over>,
+    /// Only of cases that were not put before the others.
+    pub not_raised: bool,
+}
+
+/// From when on a task's time is over that began earlier; clocks in milliseconds since 1970, verdicts as RFC 3339 in UTC.
+#[derive(Debug, Clone, Default)]
+pub struct Over {
+    /// The clock of a case, for its verdict.
+    pub decide: i64,
+    /// The clock of a case, for what is to be done besides.
+    pub task: i64,
+    /// A rejection; `None` where its notice is not followed.
+    pub refuse: Option<String>,
+    /// An approval; `None` where its payment is not followed.
+    pub pay: Option<String>,
+}
+
+/// The last verdict that a person gave on a case.
+const LAST_RULED: &str = "(SELECT max(m.entry) FROM review_steps m WHERE m.claim = q.claim AND m.kind IN \
+     ('review_decided', 'review_seconded'))";
+
+impl TaskQuery {
+    fn push<DB: Database>(&self, query: &mut QueryBuilder<DB>, position: &str)
+    where
+        for<'q> &'q str: Encode<'q, DB> + Type<DB>,
+        for<'q> i64: Encode<'q, DB> + Type<DB>,
+    {
+        if self.not_raised {
+            query.push(" AND q.rank > 0");
+        }
+        query.push(" AND (1 = 0");
+        for kind in &self.kinds {
+            query.push(" OR (");
+            match kind {
+                TaskKind::RefusalNotice | TaskKind::Payment => self.push_closing(*kind, query),
+                kind if kind.is_ruling() => self.push_ruling(*kind, query),
+                kind => self.push_beside(*kind, query, position),
+            }
+            query.push(")");
+        }
+        query.push(")");
+    }
+
+    fn push_over<DB: Database>(query: &mut QueryBuilder<DB>, clock: Option<i64>)
+    where
+        for<'q> i64: Encode<'q, DB> + Type<DB>,
+    {
+        if let Some(clock) = clock {
+            query.push(" AND q.paused IS NULL AND q.clock < ").push_bind(clock);
+        }
+    }
+
+    fn push_ruling<DB: Database>(&self, kind: TaskKind, query: &mut QueryBuilder<DB>)
+    where
+        for<'q> i64: Encode<'q, DB> + Type<DB>,
+    {
+        query.push(match kind {
+            TaskKind::SecondApproval => "q.phase = 'second'",
+            TaskKind::Appeal => "q.phase IN ('open', 'waiting') AND q.appeal = 1",
+            _ => "q.phase IN ('open', 'waiting') AND q.appeal = 0",
+        });
+        Self::push_over(query, self.over.as_ref().map(|over| over.decide));
+    }
+
+    fn push_beside<DB: Database>(&self, kind: TaskKind, query: &mut QueryBuilder<DB>, position: &str)
+    where
+        for<'q> &'q str: Encode<'q, DB> + Type<DB>,
+        for<'q> i64: Encode<'q, DB> + Type<DB>,
+    {
+        query.push("(q.phase <> 'closed' AND (1 = 0");
+        for code in kind.codes() {
+            let sought = format!(" {code} ");
+            query.push(format!(" OR {position}(q.reasons, ")).push_bind(sought.as_str()).push(") > 0");
+        }
+        query.push(
+            ") AND NOT EXISTS (SELECT 1 FROM review_steps d WHERE d.claim = q.claim AND d.kind = 'review_task_done' \
+             AND d.reason = ",
+        );
+        query.push_bind(kind.as_str()).push(")");
+        Self::push_over(query, self.over.as_ref().map(|over| over.task));
+        query.push(")");
+        if self.over.is_none() && !kind.asked_by().is_empty() {
+            query.push(
+                " OR (q.phase = 'waiting' AND EXISTS (SELECT 1 FROM review_steps r WHERE r.claim = q.claim \
+                 AND r.entry = (SELECT max(m.entry) FROM review_steps m WHERE m.claim = q.claim \
+                 AND m.kind = 'photos_asked') AND r.reason IN (''",
+            );
+            for code in kind.asked_by() {
+                query.push(", ").push_bind(*code);
+            }
+            query.push(")))");
+        }
+    }
+
+    fn push_closing<DB: Database>(&self, kind: TaskKind, query: &mut QueryBuilder<DB>)
+    where
+        for<'q> &'q str: Encode<'q, DB> + Type<DB>,
+    {
+        let verdict = kind.after().map_or("", CaseVerdict::as_str);
+        query.push("q.phase = 'closed' AND q.verdict = ").push_bind(verdict);
+        query.push(format!(
+            " AND EXISTS (SELECT 1 FROM review_steps r WHERE r.claim = q.claim AND r.entry = {LAST_RULED}"
+        ));
+        if let Some(over) = &self.over {
+            let since = if kind == TaskKind::Payment { &over.pay } else { &over.refuse };
+            // What is not followed is never over: no time comes before an empty one.
+            query.push(" AND r.at < ").push_bind(since.as_deref().unwrap_or_default());
+        }
+        query.push(
+            " AND NOT EXISTS (SELECT 1 FROM review_steps d WHERE d.claim = q.claim AND d.kind = 'review_task_done' \
+             AND d.entry > r.entry AND d.reason = ",
+        );
+        query.push_bind(kind.as_str()).push("))");
     }
 }
 
@@ -588,6 +740,21 @@ pub struct QueuedCase {
     pub external_id: Option<String>,
     /// Where it stands.
     pub case: RawCase,
+    /// What people did with it.
+    pub steps: Vec<Taken>,
+}
+
+/// Whether people ruled by when it was promised.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PromiseCounts {
+    /// Cases ruled in time.
+    pub kept: i64,
+    /// Cases ruled later.
+    pub broken: i64,
+    /// Cases that are not ruled, and whose time is over.
+    pub overdue: i64,
+    /// Cases of which the insured person asked when they go on, and that are not ruled.
+    pub nudged: i64,
 }
 
 /// How many cases stand where, whoever asks.
@@ -611,6 +778,10 @@ pub(super) trait ReviewRows: Send {
     async fn keep_step(&mut self, claim: &str, step: &RawStep) -> Result<(), StoreError>;
     /// By claim, and within one in order.
     async fn steps_in(&mut self, names: &Names) -> Result<Vec<Named<RawStep>>, StoreError>;
+    /// Claim and step, in order, of these claims; without what a step says of its claim.
+    async fn steps_of(&mut self, claims: &[String]) -> Result<Vec<(String, RawStep)>, StoreError>;
+    /// Cases ruled since a time, RFC 3339 in UTC, that may take so many milliseconds, and those open now.
+    async fn promises(&mut self, since: &str, may_take: i64, now: i64) -> Result<PromiseCounts, StoreError>;
     /// Instead of the row that was there.
     async fn keep_case(&mut self, claim: &str, case: &RawCase) -> Result<(), StoreError>;
     async fn cases_in(&mut self, names: &Names) -> Result<Vec<Named<RawCase>>, StoreError>;
@@ -706,16 +877,22 @@ impl Store {
         }
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         found.truncate(query.limit as usize);
-        let queued = |(_, record): (CasePlace, CaseRecord)| {
+        let names: Vec<String> = found.iter().map(|(_, record)| record.claim.clone()).collect();
+        let mut steps: BTreeMap<String, Vec<Taken>> = BTreeMap::new();
+        for (claim, step) in db.steps_of(&names).await? {
+            steps.entry(claim).or_default().push(step.taken()?);
+        }
+        let mut queued = |(_, record): (CasePlace, CaseRecord)| {
             let CaseRecord { claim, created_at, claim_json, sealed, wrapped, case } = record;
             let claim_json = match self.vault.secrets(&claim, sealed.as_deref(), wrapped.as_deref())? {
                 Some((secrets, _)) => secrets.claim,
                 None => claim_json,
             };
             let external_id = claim_json.as_deref().map(parse_claim).transpose()?.map(|claim| claim.id);
-            Ok(QueuedCase { id: claim_id(&claim)?, created_at, external_id, case })
+            let steps = steps.remove(&claim).unwrap_or_default();
+            Ok(QueuedCase { id: claim_id(&claim)?, created_at, external_id, case, steps })
         };
-        found.into_iter().map(queued).collect()
+        found.into_iter().map(&mut queued).collect()
     }
 
     /// How many cases stand where, of one tenant or of all.
@@ -724,6 +901,14 @@ impl Store {
     /// If they cannot be counted.
     pub async fn case_counts(&self, now: i64, who: &str, tenant: Option<&Tenant>) -> Result<CaseCounts, StoreError> {
         self.read().await?.case_counts(now, who, tenant.map(Tenant::as_str)).await
+    }
+
+    /// Whether cases ruled since a time, RFC 3339 in UTC, were ruled within so many milliseconds.
+    ///
+    /// # Errors
+    /// If they cannot be counted.
+    pub async fn promises(&self, since: &str, may_take: i64, now: i64) -> Result<PromiseCounts, StoreError> {
+        self.read().await?.promises(since, may_take, now).await
     }
 }
 

@@ -61,6 +61,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("POST /v1/audit/replay", "au ad", "installation"),
     ("POST /v1/claims/{id}/appeal", "su ad", "claim"),
     ("POST /v1/claims/{id}/withdraw", "su ad", "claim"),
+    ("POST /v1/claims/{id}/nudge", "su ad", "claim"),
     ("POST /v1/claims/{id}/photos", "su ad", "claim"),
     ("GET /v1/reviews", "re ad", "seen"),
     ("POST /v1/reviews/next", "re", "seen"),
@@ -71,6 +72,8 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("POST /v1/reviews/{id}/escalate", "re", "claim"),
     ("POST /v1/reviews/{id}/note", "re", "claim"),
     ("POST /v1/reviews/{id}/undo", "re", "claim"),
+    ("POST /v1/reviews/{id}/tasks/{task}/done", "re", "claim"),
+    ("GET /v1/tasks", "re ad", "seen"),
     ("POST /v1/session", "-", "nobody"),
     ("GET /v1/session", "su re au ad", "nobody"),
     ("DELETE /v1/session", "su re au ad", "nobody"),
@@ -189,6 +192,7 @@ fn every_route_of_the_document_takes_every_role_and_tenant_as_it_should() {
         let claims: &[(&str, String)] = if of == "claim" { &claims } else { &claims[..1] };
         for (owner, claim) in claims {
             let path = path.replace("{id}", claim).replace("{n}", "0").replace("{picture}", "original");
+            let path = path.replace("{task}", "issuer_check");
             let path = path.replace("{seq}", "1").replace("{tile}", "0/000.p/1");
             let path = if path.ends_with("consistency") { format!("{path}?old=1&new=1") } else { path };
             let nobody = (None, None);

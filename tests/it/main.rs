@@ -23,6 +23,7 @@ mod store;
 mod stub;
 mod support;
 mod tamper;
+mod tasks;
 mod tiles;
 mod tls;
 mod traces;

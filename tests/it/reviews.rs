@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use crate::postgres::fresh_database;
 use crate::support::{Answer, Part, TestServer, canned, form, photo, printed};
 use claimlens::domain::document::{DocumentKind, FieldName, Item};
 use claimlens::domain::evidence::ReadLine;
@@ -84,7 +83,7 @@ impl ReadPhotos for Receipts {
     }
 }
 
-fn receipts(config: &mut ServiceConfig) {
+pub(crate) fn receipts(config: &mut ServiceConfig) {
     let plain = canned(320);
     config.load_reader = Arc::new(move || Ok(Box::new(Receipts(plain()?)) as Box<dyn ReadPhotos>));
     let policy = config.policy.take().unwrap();
@@ -94,9 +93,9 @@ fn receipts(config: &mut ServiceConfig) {
 }
 
 /// A server, and where its records are.
-struct Desk {
-    server: TestServer,
-    place: Place,
+pub(crate) struct Desk {
+    pub(crate) server: TestServer,
+    pub(crate) place: Place,
 }
 
 impl Desk {
@@ -104,7 +103,10 @@ impl Desk {
         Self::start_with(database, |_| {})
     }
 
-    fn start_with(database: Option<String>, change: impl FnOnce(&mut ServiceConfig) + Send + 'static) -> Self {
+    pub(crate) fn start_with(
+        database: Option<String>,
+        change: impl FnOnce(&mut ServiceConfig) + Send + 'static,
+    ) -> Self {
         let url = database.map(|url| url.parse().unwrap());
         let of_server = url.clone();
         let server = TestServer::start_with(move |config| {
@@ -117,11 +119,11 @@ impl Desk {
     }
 
     /// A claim that waits for a person, by its photo's seed.
-    fn submit(&self, seed: u8, amount: &str) -> String {
+    pub(crate) fn submit(&self, seed: u8, amount: &str) -> String {
         self.submit_named(seed, amount, "held.png")
     }
 
-    fn submit_named(&self, seed: u8, amount: &str, name: &str) -> String {
+    pub(crate) fn submit_named(&self, seed: u8, amount: &str, name: &str) -> String {
         let claim = json!({ "id": format!("A-{seed}"), "amount": amount }).to_string();
         let parts: [Part<'_>; 2] = [("claim", None, claim.as_bytes()), ("photo", Some(name), &photo(seed))];
         let answer = self.server.post(&parts, &[("Prefer", "wait=30")]);
@@ -129,25 +131,25 @@ impl Desk {
         answer.json()["id"].as_str().unwrap().to_owned()
     }
 
-    fn post(&self, path: &str, who: &str, body: &Value) -> Answer {
+    pub(crate) fn post(&self, path: &str, who: &str, body: &Value) -> Answer {
         let headers = [("content-type", "application/json"), ("x-claimlens-actor", who)];
         let headers = if who.is_empty() { &headers[..1] } else { &headers };
         self.server.send_to(path, body.to_string().as_bytes(), headers)
     }
 
     /// A step that must succeed; gives the case.
-    fn step(&self, id: &str, verb: &str, who: &str, body: Value) -> Value {
+    pub(crate) fn step(&self, id: &str, verb: &str, who: &str, body: Value) -> Value {
         let answer = self.post(&format!("/v1/reviews/{id}/{verb}"), who, &body);
         assert_eq!(answer.status, 200, "{verb} by {who}: {}", answer.json());
         answer.json()
     }
 
     /// A step that must not; gives status and code.
-    fn refused(&self, id: &str, verb: &str, who: &str, body: Value) -> (u16, String) {
+    pub(crate) fn refused(&self, id: &str, verb: &str, who: &str, body: Value) -> (u16, String) {
         self.post(&format!("/v1/reviews/{id}/{verb}"), who, &body).problem()
     }
 
-    fn claim(&self, id: &str, who: &str) -> Value {
+    pub(crate) fn claim(&self, id: &str, who: &str) -> Value {
         self.step(id, "claim", who, json!({}))
     }
 
@@ -156,7 +158,7 @@ impl Desk {
         self.step(id, "decide", who, json!({ "verdict": "approve", "note": "fits" }))
     }
 
-    fn case(&self, id: &str) -> Value {
+    pub(crate) fn case(&self, id: &str) -> Value {
         let answer = self.server.get_as(&format!("/v1/reviews/{id}"), "viewer");
         assert_eq!(answer.headers["etag"], format!("\"{}\"", answer.json()["steps"]));
         answer.json()
@@ -172,7 +174,7 @@ impl Desk {
         steps.as_array().unwrap().iter().map(|step| step["kind"].as_str().unwrap().to_owned()).collect()
     }
 
-    fn add_photos(&self, id: &str, name: &str, seed: u8, replaces: Option<&str>) -> Answer {
+    pub(crate) fn add_photos(&self, id: &str, name: &str, seed: u8, replaces: Option<&str>) -> Answer {
         let bytes = photo(seed);
         let mut parts: Vec<Part<'_>> = vec![("photo", Some(name), &bytes)];
         parts.extend(replaces.map(|n| ("replaces", None, n.as_bytes())));
@@ -180,7 +182,7 @@ impl Desk {
     }
 
     /// The claim, once nothing of it is being read.
-    fn settled(&self, id: &str) -> Value {
+    pub(crate) fn settled(&self, id: &str) -> Value {
         for _ in 0..300 {
             let claim = self.server.get(&format!("/v1/claims/{id}")).json();
             if claim["status"] != "processing" {
@@ -201,7 +203,7 @@ impl Desk {
     }
 
     /// Everything recorded holds and replays.
-    fn assert_sound(&self) {
+    pub(crate) fn assert_sound(&self) {
         self.on_records(async |records| {
             assert_eq!(records.audit_verify(&Noted::default()).await.unwrap().faults, []);
             let report = records.replay(&ReplayOf::All, &ReplayFrom::Evidence).await.unwrap();
@@ -218,10 +220,11 @@ macro_rules! on_each_database {
         }
         mod postgres {
             $(#[test]
-            fn $test() { super::$test(Some(super::fresh_database())); })*
+            fn $test() { super::$test(Some(crate::postgres::fresh_database())); })*
         }
     };
 }
+pub(crate) use on_each_database;
 
 on_each_database! {
     a_reviewer_clears_a_case_and_the_sender_is_told_after_the_undo
@@ -766,7 +769,7 @@ fn changed_steps_cases_and_photos_are_found(database: Option<String>) {
         ("UPDATE cases SET phase = 'closed'", "UPDATE cases SET phase = 'open'", case),
         ("UPDATE cases SET amount = -1", "UPDATE cases SET amount = -1200", case),
         ("UPDATE cases SET clock = clock + 1", "UPDATE cases SET clock = clock - 1", case),
-        ("UPDATE cases SET rank = 0", "UPDATE cases SET rank = 1", case),
+        ("UPDATE cases SET rank = 0", "UPDATE cases SET rank = 2", case),
         ("UPDATE photos SET left_out = NULL WHERE n = 0", "UPDATE photos SET left_out = 1 WHERE n = 0", of_photo),
         ("UPDATE photos SET round = 0 WHERE n = 1", "UPDATE photos SET round = 1 WHERE n = 1", of_photo),
         (
@@ -879,7 +882,7 @@ fn a_page_of_a_hundred_thousand_open_cases_comes_within_a_tenth_of_a_second() {
             "INSERT INTO claims (id, created_at, claim_json, salt, state) SELECT printf('clm_%026d', i), \
              '2026-01-01T00:00:00.000Z', '{\"id\":\"B-' || i || '\"}', x'', 'decided' FROM n",
             "INSERT INTO cases (claim, phase, rank, clock, opened, appeal, steps, kind, reasons, documents, amount, risk) \
-             SELECT printf('clm_%026d', i), 'open', i % 1000 <> 0, 1767225600000 + i * 7919 % 86400000, \
+             SELECT printf('clm_%026d', i), 'open', 2 * (i % 1000 <> 0), 1767225600000 + i * 7919 % 86400000, \
              1767225600000 + i * 104729 % 86400000, 0, 1, 'till_receipt', \
              ' code_' || (i % 7) || ' code_' || (i % 5000) || 'x ', 1, -(i * 7919 % 2000000), -(i * 104729 % 1000000) FROM n",
         ] {

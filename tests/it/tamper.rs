@@ -132,6 +132,7 @@ const TABLES: &[Table] = &[
             "currency",
             "risk",
             "external",
+            "nudged",
         ],
     ),
     table("log", "seq", "seq", &["seq", "at", "kind", "subject", "payload", "payload_sha256", "prev_hash", "hash"]),

@@ -3,7 +3,9 @@
 use super::{PostgresRows, entry};
 use crate::audit::Entry;
 use crate::domain::review::CaseState;
-use crate::store::reviews::{CASE, CaseCounts, CaseQuery, CaseRecord, RawCase, RawStep, ReviewRows, Turn, renewed};
+use crate::store::reviews::{
+    CASE, CaseCounts, CaseQuery, CaseRecord, PromiseCounts, RawCase, RawStep, ReviewRows, Turn, renewed,
+};
 use crate::store::walk::{Named, Names};
 use crate::store::{LogQuery, RawPhoto, StoreError};
 use async_trait::async_trait;
@@ -11,7 +13,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 
 const CASES: &str = "SELECT claim, phase, rank, clock, opened, paused, holder, held_until, appeal, verdict, steps, \
-     kind, reasons, documents, amount, currency, risk, external FROM cases";
+     kind, reasons, documents, amount, currency, risk, external, nudged FROM cases";
 
 #[async_trait]
 impl ReviewRows for PostgresRows {
@@ -50,9 +52,49 @@ impl ReviewRows for PostgresRows {
         self.named(select, "claim", names, "claim, entry", step).await
     }
 
+    async fn steps_of(&mut self, claims: &[String]) -> Result<Vec<(String, RawStep)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT claim, entry, at, kind, reviewer, verdict, reason, second FROM review_steps \
+             WHERE claim = ANY($1) ORDER BY claim, entry",
+        );
+        let step = |r: &PgRow| {
+            let step = RawStep {
+                entry: r.try_get(1)?,
+                at: r.try_get(2)?,
+                kind: r.try_get(3)?,
+                reviewer: r.try_get(4)?,
+                verdict: r.try_get(5)?,
+                reason: r.try_get(6)?,
+                second: r.try_get(7)?,
+                replaces: None,
+                content: None,
+                salt: Vec::new(),
+                cell: None,
+            };
+            Ok((r.try_get(0)?, step))
+        };
+        rows.bind(claims).fetch_all(&mut *self.tx).await?.iter().map(step).collect()
+    }
+
+    async fn promises(&mut self, since: &str, may_take: i64, now: i64) -> Result<PromiseCounts, StoreError> {
+        let row = sqlx::query(
+            "WITH ruled AS (SELECT c.clock, round(extract(epoch FROM max(s.at)::timestamptz) * 1000) AS at \
+             FROM review_steps s JOIN cases c ON c.claim = s.claim WHERE c.phase = 'closed' AND c.verdict IS NOT NULL \
+             AND s.kind IN ('review_decided', 'review_seconded') AND s.at >= $1 GROUP BY c.claim, c.clock) SELECT \
+             (SELECT count(*) FROM ruled WHERE at <= clock + $2), \
+             (SELECT count(*) FROM ruled WHERE at > clock + $2), \
+             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND paused IS NULL AND clock + $2 < $3), \
+             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND nudged IS NOT NULL)",
+        );
+        let row = row.bind(since).bind(may_take).bind(now).fetch_one(&mut *self.tx).await?;
+        let [kept, broken, overdue] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
+        Ok(PromiseCounts { kept, broken, overdue, nudged: row.try_get(3)? })
+    }
+
     async fn keep_case(&mut self, claim: &str, case: &RawCase) -> Result<(), StoreError> {
         let insert = format!(
-            "INSERT INTO cases (claim, {CASE}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+            "INSERT INTO cases (claim, {CASE}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
+             $16, $17, $18, $19) \
              ON CONFLICT (claim) DO UPDATE SET {}",
             renewed()
         );
@@ -75,6 +117,7 @@ impl ReviewRows for PostgresRows {
             .bind(&case.currency)
             .bind(case.risk)
             .bind(&case.external)
+            .bind(case.nudged)
             .execute(&mut *self.tx)
             .await?;
         Ok(())

@@ -3,7 +3,9 @@
 use super::{ENTRIES, SqliteRows, entry, lossy, lossy_or_null};
 use crate::audit::Entry;
 use crate::domain::review::CaseState;
-use crate::store::reviews::{CASE, CaseCounts, CaseQuery, CaseRecord, RawCase, RawStep, ReviewRows, Turn, renewed};
+use crate::store::reviews::{
+    CASE, CaseCounts, CaseQuery, CaseRecord, PromiseCounts, RawCase, RawStep, ReviewRows, Turn, renewed,
+};
 use crate::store::walk::{Named, Names};
 use crate::store::{LogQuery, RawPhoto, StoreError};
 use async_trait::async_trait;
@@ -47,9 +49,49 @@ impl ReviewRows for SqliteRows {
         self.named(select, "claim", names, "claim, entry", step).await
     }
 
+    async fn steps_of(&mut self, claims: &[String]) -> Result<Vec<(String, RawStep)>, StoreError> {
+        let listed = serde_json::to_string(claims).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        let rows = sqlx::query(
+            "SELECT claim, entry, at, kind, reviewer, verdict, reason, second FROM review_steps \
+             WHERE claim IN (SELECT value FROM json_each(?)) ORDER BY claim, entry",
+        );
+        let step = |r: &SqliteRow| {
+            let step = RawStep {
+                entry: r.try_get(1)?,
+                at: r.try_get(2)?,
+                kind: r.try_get(3)?,
+                reviewer: r.try_get(4)?,
+                verdict: r.try_get(5)?,
+                reason: r.try_get(6)?,
+                second: r.try_get(7)?,
+                replaces: None,
+                content: None,
+                salt: Vec::new(),
+                cell: None,
+            };
+            Ok((r.try_get(0)?, step))
+        };
+        rows.bind(listed).fetch_all(&mut *self.tx).await?.iter().map(step).collect()
+    }
+
+    async fn promises(&mut self, since: &str, may_take: i64, now: i64) -> Result<PromiseCounts, StoreError> {
+        let row = sqlx::query(
+            "WITH ruled AS (SELECT c.clock, CAST(round(unixepoch(max(s.at), 'subsec') * 1000) AS INTEGER) AS at \
+             FROM review_steps s JOIN cases c ON c.claim = s.claim WHERE c.phase = 'closed' AND c.verdict IS NOT NULL \
+             AND s.kind IN ('review_decided', 'review_seconded') AND s.at >= ?1 GROUP BY c.claim, c.clock) SELECT \
+             (SELECT count(*) FROM ruled WHERE at <= clock + ?2), \
+             (SELECT count(*) FROM ruled WHERE at > clock + ?2), \
+             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND paused IS NULL AND clock + ?2 < ?3), \
+             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND nudged IS NOT NULL)",
+        );
+        let row = row.bind(since).bind(may_take).bind(now).fetch_one(&mut *self.tx).await?;
+        let [kept, broken, overdue] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
+        Ok(PromiseCounts { kept, broken, overdue, nudged: row.try_get(3)? })
+    }
+
     async fn keep_case(&mut self, claim: &str, case: &RawCase) -> Result<(), StoreError> {
         let insert = format!(
-            "INSERT INTO cases (claim, {CASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            "INSERT INTO cases (claim, {CASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
              ON CONFLICT (claim) DO UPDATE SET {}",
             renewed()
         );
@@ -72,6 +114,7 @@ impl ReviewRows for SqliteRows {
             .bind(&case.currency)
             .bind(case.risk)
             .bind(&case.external)
+            .bind(case.nudged)
             .execute(&mut *self.tx)
             .await?;
         Ok(())
@@ -81,7 +124,7 @@ impl ReviewRows for SqliteRows {
         let select = "SELECT CAST(claim AS BLOB), CAST(phase AS BLOB), rank, clock, opened, paused, \
                       CAST(holder AS BLOB), held_until, appeal, CAST(verdict AS BLOB), steps, CAST(kind AS BLOB), \
                       CAST(reasons AS BLOB), documents, amount, CAST(currency AS BLOB), risk, \
-                      CAST(external AS BLOB) FROM cases";
+                      CAST(external AS BLOB), nudged FROM cases";
         let case = |r: &SqliteRow| {
             Ok(RawCase {
                 phase: lossy(r, 1)?,
@@ -101,6 +144,7 @@ impl ReviewRows for SqliteRows {
                 currency: lossy_or_null(r, 15)?,
                 risk: r.try_get(16)?,
                 external: lossy_or_null(r, 17)?,
+                nudged: r.try_get(18)?,
             })
         };
         self.named(select, "claim", names, "claim", case).await

@@ -15,6 +15,7 @@ import { foremost, gather, troubled } from './problems.js';
 import { compare, relatedList } from './related.js';
 import { who } from './session.js';
 import { signals } from './signals.js';
+import { finishDialog } from './tasks.js';
 import { brief, standing, timeline } from './timeline.js';
 import { button, countdown, dialog, failure, kbd, toast, wrong } from './ui.js';
 import { Viewer } from './viewer.js';
@@ -95,7 +96,7 @@ export function caseScreen(root, parts) {
     document.title = `${item.external_id ?? item.id} · claimlens`;
     viewer = new Viewer({ claim: id, onPick: (field) => focus(keyOf(field), false), onHover: (field) => mark(field) });
     put(left, docs().length ? viewer.element : h('div', { class: 'empty' }, h('h2', {}, t('case.no_documents'))));
-    put(briefBox, brief(item));
+    drawBrief();
     put(
       scroll,
       briefBox,
@@ -178,6 +179,15 @@ export function caseScreen(root, parts) {
   /** @param {typeof SECTIONS[number]} section */
   const heading = (section) => h('h2', {}, t(`part.${section}`));
 
+  function drawBrief() {
+    const finish = (/** @type {import('./types.js').Task} */ task) =>
+      finishDialog(task, async (note) => {
+        changed(await act(item, `tasks/${task.kind}/done`, { note }));
+        toast(t('task.finished', { task: name('task', task.kind) }));
+      });
+    put(briefBox, brief(item, who().role === 'admin' || !who().name ? null : finish));
+  }
+
   function drawStrip() {
     const due = clock(item);
     const risk = item.wrong_approval_ppm;
@@ -219,6 +229,8 @@ export function caseScreen(root, parts) {
         ),
       h('span', { class: 'grow' }),
       item.escalated && h('span', { class: 'chip bad' }, icon('flag'), t('case.escalated')),
+      item.nudged_at &&
+        h('span', { class: 'chip warn', title: moment(item.nudged_at) }, icon('person'), t('case.nudged')),
       item.appeal && h('span', { class: 'chip accent' }, t('case.appeal')),
       h('span', { class: `chip ${due.tone}`, title: moment(item.due_at) }, icon('clock'), due.text),
       risk !== null &&
@@ -534,7 +546,7 @@ export function caseScreen(root, parts) {
   function changed(now) {
     item = now;
     if (gone) return;
-    put(briefBox, brief(item));
+    drawBrief();
     draw();
   }
 

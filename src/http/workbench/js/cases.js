@@ -124,8 +124,8 @@ export const filters = {
 
 /** Takes the most urgent case that nobody holds. @returns {Promise<Case|null>} */
 export async function nextCase() {
-  const { order, kind, reason, min, max } = filters.chosen;
-  const wanted = Object.fromEntries(Object.entries({ order, kind, reason, min, max }).filter(([, value]) => value));
+  const { order, kind, task, reason, min, max } = filters.chosen;
+  const wanted = Object.fromEntries(Object.entries({ order, kind, task, reason, min, max }).filter(([, value]) => value));
   const answer = await post('/v1/reviews/next', wanted);
   if (!answer) return null;
   const found = whole(answer);
@@ -137,7 +137,7 @@ export async function nextCase() {
 export async function likelyNext(but) {
   const query = new URLSearchParams({ limit: '2', state: 'open' });
   for (const [key, value] of Object.entries(filters.chosen)) {
-    if (value && ['order', 'kind', 'reason', 'min', 'max'].includes(key)) query.set(key, value);
+    if (value && ['order', 'kind', 'task', 'reason', 'min', 'max'].includes(key)) query.set(key, value);
   }
   const page = await get(`/v1/reviews?${query}`);
   return page.cases.find((/** @type {{ id: string }} */ one) => one.id !== but)?.id ?? null;

@@ -51,7 +51,7 @@ export function operationScreen(root) {
     put(
       figures,
       stats.status === 'fulfilled'
-        ? [automation(stats.value), gatePanel(stats.value), earned(stats.value)]
+        ? [automation(stats.value), promisesPanel(stats.value.promises), gatePanel(stats.value), earned(stats.value)]
         : panel(
             t('op.claims'),
             failure(stats.reason, () => void load()),
@@ -137,6 +137,25 @@ function automation(stats) {
       ': ',
       claims.map(([state, n]) => `${name('status', state)} ${count(n)}`).join(' · '),
     ),
+  );
+}
+
+/** @param {{ decide_days: number, over_days: number, kept: number, broken: number, overdue: number, nudged: number }} of */
+function promisesPanel({ decide_days, over_days, kept, broken, overdue, nudged }) {
+  const all = kept + broken;
+  return panel(
+    t('op.promises'),
+    all
+      ? [
+          big(percent(kept / all), t('op.promises_of', { n: count(all), days: over_days })),
+          band([
+            { label: t('op.kept'), value: kept, tone: 'good', shown: count(kept) },
+            { label: t('op.broken'), value: broken, tone: 'bad', shown: count(broken) },
+          ]),
+        ]
+      : h('p', { class: 'quiet' }, t('op.promises_none', { days: over_days })),
+    h('p', {}, t('op.promises_now', { overdue: count(overdue), nudged: count(nudged) })),
+    h('p', { class: 'small quiet' }, t('op.promises_why', { n: decide_days })),
   );
 }
 

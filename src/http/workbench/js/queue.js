@@ -6,6 +6,7 @@ import { ago, clock, count, moment, percent, shownMoney } from './format.js';
 import { name, t } from './i18n.js';
 import { bind } from './keys.js';
 import { who } from './session.js';
+import { TASKS, TASKS_AFTER, overdueChips } from './tasks.js';
 import { button, dialog, failure, kbd, toast, wrong } from './ui.js';
 
 /** @typedef {import('./types.js').Summary} Summary */
@@ -74,6 +75,14 @@ export function queueScreen(root) {
     void load();
   }
 
+  /** @param {typeof STATES[number]} tab */
+  function show(tab) {
+    // Cases that are ruled have other tasks than those that are not.
+    const task = (tab === 'closed') === (view.tab === 'closed') ? (filters.chosen.task ?? '') : '';
+    view.tab = tab;
+    choose({ task });
+  }
+
   function query() {
     const q = new URLSearchParams({ limit: '30', order: filters.chosen.order || 'due' });
     if (view.tab === 'open') for (const state of ['open', 'held', 'second']) q.append('state', state);
@@ -81,7 +90,7 @@ export function queueScreen(root) {
       q.append('state', 'held');
       q.set('mine', 'true');
     } else q.append('state', view.tab);
-    for (const key of ['reason', 'kind', 'min', 'max', 'q']) if (filters.chosen[key]) q.set(key, filters.chosen[key]);
+    for (const key of ['task', 'reason', 'kind', 'min', 'max', 'q']) if (filters.chosen[key]) q.set(key, filters.chosen[key]);
     return q;
   }
 
@@ -159,7 +168,7 @@ export function queueScreen(root) {
   }
 
   function emptiness() {
-    const filtered = ['reason', 'kind', 'min', 'max', 'q'].some((key) => filters.chosen[key]);
+    const filtered = ['task', 'reason', 'kind', 'min', 'max', 'q'].some((key) => filters.chosen[key]);
     if (filtered) {
       return h(
         'div',
@@ -167,7 +176,7 @@ export function queueScreen(root) {
         h('h2', {}, t('queue.none_filtered')),
         button(t('queue.clear'), () => {
           search.value = '';
-          choose({ reason: '', kind: '', min: '', max: '', q: '' });
+          choose({ task: '', reason: '', kind: '', min: '', max: '', q: '' });
         }),
       );
     }
@@ -233,8 +242,7 @@ export function queueScreen(root) {
               'aria-pressed': String(view.tab === state),
               on: {
                 click: () => {
-                  view.tab = state;
-                  choose({});
+                  show(state);
                 },
               },
             },
@@ -248,6 +256,16 @@ export function queueScreen(root) {
         'order',
         ORDERS.map((one) => [one, t(`order.${one}`)]),
         filters.chosen.order || 'due',
+      ),
+      select(
+        'task',
+        [
+          ['', t('queue.any_task')],
+          ...(view.tab === 'closed' ? TASKS_AFTER : TASKS).map(
+            (one) => /** @type {[string, string]} */ ([one, name('task', one)]),
+          ),
+        ],
+        filters.chosen.task ?? '',
       ),
       select(
         'kind',
@@ -339,6 +357,9 @@ export function queueScreen(root) {
         'div',
         { class: 'chips' },
         one.escalated && h('span', { class: 'chip bad' }, icon('flag'), t('case.escalated')),
+        one.nudged_at &&
+          h('span', { class: 'chip warn', title: moment(one.nudged_at) }, icon('person'), t('case.nudged')),
+        overdueChips(one.tasks),
         one.appeal && h('span', { class: 'chip accent' }, t('case.appeal')),
         one.second && h('span', { class: 'chip accent' }, t('state.second')),
         one.verdict && h('span', { class: 'chip' }, name('verdict', one.verdict)),
@@ -480,8 +501,7 @@ export function queueScreen(root) {
         keys: ['m'],
         what: 'key.mine',
         act: () => {
-          view.tab = view.tab === 'mine' ? 'open' : 'mine';
-          choose({});
+          show(view.tab === 'mine' ? 'open' : 'mine');
         },
       },
       { keys: ['/'], what: 'queue.search', act: () => search.focus() },
@@ -489,8 +509,7 @@ export function queueScreen(root) {
         keys: [String(index + 1)],
         what: /** @type {const} */ (`tab.${state}`),
         act: () => {
-          view.tab = state;
-          choose({});
+          show(state);
         },
       })),
     ],

@@ -2,11 +2,12 @@
 import { h, icon } from './dom.js';
 import { ago, moment, shownMoney } from './format.js';
 import { name, say, t } from './i18n.js';
+import { promise, taskList } from './tasks.js';
 
 /** @typedef {import('./types.js').Case} Case */
 /** @typedef {import('./types.js').Step} Step */
 
-const MARKS = /** @type {Record<string, 'check'|'cross'|'photo'|'flag'|'note'|'person'|'dash'|'turn'>} */ ({
+const MARKS = /** @type {Record<string, 'check'|'clock'|'cross'|'photo'|'flag'|'note'|'person'|'dash'|'turn'>} */ ({
   approve: 'check',
   reject: 'cross',
   request_photos: 'photo',
@@ -16,8 +17,14 @@ const MARKS = /** @type {Record<string, 'check'|'cross'|'photo'|'flag'|'note'|'p
   noted: 'note',
   appealed: 'flag',
   withdrawn: 'cross',
+  nudged: 'clock',
+  task_done: 'check',
+  overdue: 'clock',
   undone: 'turn',
 });
+
+/** Steps whose reason is the task that they are about. */
+const OF_TASKS = new Set(['task_done', 'overdue']);
 
 /** @param {Step} step */
 function sentence(step) {
@@ -42,7 +49,9 @@ function line(step) {
         'div',
         { class: 'row' },
         h('span', {}, sentence(step)),
-        step.reason && step.kind !== 'opened' && h('span', { class: 'chip' }, name('why', step.reason)),
+        step.reason &&
+          step.kind !== 'opened' &&
+          h('span', { class: 'chip' }, name(OF_TASKS.has(step.kind) ? 'task' : 'why', step.reason)),
       ),
       step.note && h('blockquote', { class: 'wrap' }, step.note),
       step.corrections?.map((one) =>
@@ -78,8 +87,9 @@ export function timeline(item) {
 /**
  * What somebody who takes the case over has to know, in a few lines.
  * @param {Case} item
+ * @param {((task: import('./types.js').Task) => void)|null} finish says that a task is done, where whoever looks may
  */
-export function brief(item) {
+export function brief(item, finish) {
   const steps = item.timeline;
   const asked = steps.findLast(
     (step) => step.kind === 'photos_asked' || (step.kind === 'decided' && step.verdict === 'request_photos'),
@@ -88,6 +98,7 @@ export function brief(item) {
   const first = steps.findLast((step) => step.kind === 'decided' && step.verdict === 'approve');
   const notes = steps.filter((step) => step.kind === 'noted' || step.kind === 'escalated');
   const claim = item.claim;
+  const promised = promise(item.tasks);
   const needs = item.result.completeness?.needs ?? [];
   return h(
     'dl',
@@ -127,8 +138,11 @@ export function brief(item) {
       ),
     ],
     item.appeal && [h('dt', {}, t('case.appeal')), h('dd', {}, t('brief.appeal'))],
+    item.tasks.length > 0 && [h('dt', {}, t('brief.tasks')), h('dd', {}, taskList(item.tasks, finish))],
+    item.nudged_at && [h('dt', {}, t('brief.nudge')), h('dd', {}, t('brief.nudged', { at: moment(item.nudged_at) }))],
+    (promised || asked) && h('dt', {}, t('brief.promised')),
+    promised && h('dd', {}, promised),
     asked && [
-      h('dt', {}, t('brief.promised')),
       h(
         'dd',
         {},

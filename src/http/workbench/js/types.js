@@ -35,11 +35,13 @@
 /** @typedef {{ id: string, state: CaseState, opened_at: string, due_at: string, paused: boolean, holder: string|null,
  *   held_until: string|null, reasons: string[], kind: string, amount: string|null, currency: string|null,
  *   documents: number, wrong_approval_ppm: number|null, second?: boolean, appeal: boolean, escalated: boolean,
- * external_id: string|null,
+ * external_id: string|null, nudged_at: string|null, tasks: Task[],
  *   verdict: string|null, steps: number, submitted_at: string }} Summary */
 /** @typedef {Summary & { result: Result, claim?: Claim, timeline: Step[], may: string[],
  *   may_not?: Record<string, string>, reading?: boolean,   needs_second_above: string, undo_until: string|null }} Case
  * */
+/** @typedef {{ kind: string, state: 'open'|'paused'|'overdue'|'done', since: string, due_at: string|null, late: boolean,
+ *   who: string|null, done_at: string|null, by_hand: boolean }} Task */
 /** @typedef {{ cases: Summary[], next: string|null, counts: Record<string, number> }} QueuePage */
 
 export {};
