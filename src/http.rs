@@ -5,6 +5,7 @@
 pub mod access;
 mod actor;
 mod audit;
+mod cards;
 mod check;
 mod claims;
 mod codes;
@@ -53,6 +54,8 @@ use utoipa::OpenApi;
         gate::reopen,
         policy::get,
         policy::backtest,
+        cards::get,
+        cards::put,
         claims::related,
         reviews::queue,
         reviews::case,
@@ -136,6 +139,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/v1/policy").get(policy::get))
         .service(resource("/v1/policy/backtest").post(policy::backtest))
+        .service(resource("/v1/cards").get(cards::get).put(cards::put))
         .service(resource("/v1/reasons").get(codes::reasons))
         .service(resource("/v1/webhooks").get(webhooks::list).post(webhooks::add))
         .service(resource("/v1/webhooks/{id}").delete(webhooks::forget))
@@ -197,6 +201,15 @@ impl Resource {
         F::Output: actix_web::Responder + 'static,
     {
         self.on(Method::POST, handler)
+    }
+
+    fn put<F, Args>(self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.on(Method::PUT, handler)
     }
 
     fn delete<F, Args>(self, handler: F) -> Self

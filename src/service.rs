@@ -12,6 +12,7 @@ pub mod access;
 pub mod actor;
 mod audit;
 mod backtest;
+mod cards;
 pub mod check;
 mod decode;
 mod entries;
@@ -46,6 +47,7 @@ pub use access::{Holder, KeyLimits, KeyRefusal, KeyView, LimitReached, NewKey, S
 pub use actor::Actor;
 pub use audit::{AuditReport, Noted};
 pub use backtest::{BacktestReport, Change};
+pub use cards::{CardsRefusal, CardsView};
 pub use decode::{DecodePhotos, Undecoded};
 pub use entries::{EntryList, EntryView};
 pub use erase::{EraseRefusal, ErasedView};
@@ -113,6 +115,9 @@ pub enum ServiceError {
     /// The webhook cannot be kept.
     #[error(transparent)]
     Webhook(#[from] WebhookRefusal),
+    /// The cards that a queue shows cannot be changed so.
+    #[error(transparent)]
+    Cards(#[from] CardsRefusal),
     /// The API key cannot be taken back or replaced.
     #[error(transparent)]
     ApiKey(#[from] KeyRefusal),

@@ -13,6 +13,7 @@
 
 pub mod access;
 pub mod blobs;
+pub mod cards;
 pub mod gate;
 mod log;
 pub mod policy;

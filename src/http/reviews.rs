@@ -126,7 +126,7 @@ fn answer(view: &CaseView) -> HttpResponse {
 }
 
 /// The number of things that whoever asks has seen happen, by `If-Match`. A tag that is none of ours matches nothing.
-fn seen(request: &HttpRequest) -> Option<i64> {
+pub(super) fn seen(request: &HttpRequest) -> Option<i64> {
     let tag = request.headers().get(header::IF_MATCH)?;
     let tag = tag.to_str().unwrap_or_default().trim();
     (tag != "*").then(|| tag.trim_start_matches("W/").trim_matches('"').parse().unwrap_or(-1))

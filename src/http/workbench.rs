@@ -28,6 +28,7 @@ macro_rules! files {
 const FILES: &[(&str, &[u8])] = files!(
     "css/audit.css"
     "css/base.css"
+    "css/cards.css"
     "css/case.css"
     "css/operation.css"
     "css/parts.css"
@@ -40,6 +41,8 @@ const FILES: &[(&str, &[u8])] = files!(
     "js/api.js"
     "js/audit.js"
     "js/auditparts.js"
+    "js/cardedit.js"
+    "js/cards.js"
     "js/case.js"
     "js/cases.js"
     "js/crop.js"

@@ -52,6 +52,8 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("POST /v1/policy/backtest", "au ad", "installation"),
     ("GET /v1/stats", "re au ad", "installation"),
     ("GET /docs", "-", "nobody"),
+    ("GET /v1/cards", "re au ad", "nobody"),
+    ("PUT /v1/cards", "ad", "installation"),
     ("GET /v1/reasons", "su re au ad", "nobody"),
     ("GET /v1/webhooks", "ad", "installation"),
     ("POST /v1/webhooks", "ad", "installation"),
@@ -89,7 +91,7 @@ fn new_key(name: &str, role: Role, tenant: Option<&str>) -> NewKey {
 }
 
 /// Does something with the records beside the service, as the command line does.
-fn beside<T>(data: &Path, work: impl AsyncFnOnce(&Records) -> T) -> T {
+pub fn beside<T>(data: &Path, work: impl AsyncFnOnce(&Records) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let records = Records::open_existing(data).await.unwrap();

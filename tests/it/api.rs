@@ -342,6 +342,7 @@ fn the_interface_describes_itself() {
             "/v1/audit/keys",
             "/v1/audit/replay",
             "/v1/audit/tile/{tile}",
+            "/v1/cards",
             "/v1/claims",
             "/v1/claims/{id}",
             "/v1/claims/{id}/appeal",

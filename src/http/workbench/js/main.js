@@ -7,14 +7,21 @@ import { button, failure, help, kbd, waiting } from './ui.js';
 import { queueScreen } from './queue.js';
 import { caseScreen } from './case.js';
 import { auditScreen } from './audit.js';
+import { cardsScreen } from './cardedit.js';
 import { operationScreen } from './operation.js';
 
 /** A screen is put into `root` and gives back what takes it down.
  * @typedef {(root: HTMLElement, parts: string[]) => (() => void)} Screen */
 
 /** @type {Record<string, Screen>} */
-const SCREENS = { queue: queueScreen, case: caseScreen, audit: auditScreen, operation: operationScreen };
-const TABS = /** @type {const} */ (['queue', 'audit', 'operation']);
+const SCREENS = {
+  queue: queueScreen,
+  case: caseScreen,
+  audit: auditScreen,
+  operation: operationScreen,
+  cards: cardsScreen,
+};
+const TABS = /** @type {const} */ (['queue', 'audit', 'operation', 'cards']);
 /** What each role has a use for; a service that runs open shows all. @type {Record<string, readonly string[]>} */
 const OF_ROLE = { submitter: [], reviewer: ['queue', 'operation'], auditor: ['audit', 'operation'], admin: TABS };
 const THEME = 'claimlens.theme';
@@ -137,6 +144,13 @@ bind({
       what: 'nav.operation',
       act: () => {
         location.hash = '#/operation';
+      },
+    },
+    {
+      keys: ['Alt+4'],
+      what: 'nav.cards',
+      act: () => {
+        location.hash = '#/cards';
       },
     },
     { keys: ['Shift+l'], what: 'key.language', act: nextLanguage },

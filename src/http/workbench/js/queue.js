@@ -1,9 +1,10 @@
 // The queue: what is due first stands first.
 import { poll } from './api.js';
+import { cards } from './cards.js';
 import { act, filters, nextCase, openCase, prefetch } from './cases.js';
 import { h, icon, put } from './dom.js';
 import { ago, clock, count, moment, percent, shownMoney } from './format.js';
-import { name, t } from './i18n.js';
+import { lang, name, t } from './i18n.js';
 import { bind } from './keys.js';
 import { who } from './session.js';
 import { button, dialog, failure, kbd, toast, wrong } from './ui.js';
@@ -40,6 +41,8 @@ export function queueScreen(root) {
   let gone = false;
   /** @type {Set<string>} */
   const reasons = new Set();
+  /** @type {import('./cards.js').Queue[]} */
+  let queues = [];
 
   const head = h('div', { class: 'queue-head' });
   const bar = h('div', { class: 'queue-bar' });
@@ -244,6 +247,7 @@ export function queueScreen(root) {
         ),
       ),
       h('span', { class: 'grow' }),
+      queues.length > 0 && queueSelect(),
       select(
         'order',
         ORDERS.map((one) => [one, t(`order.${one}`)]),
@@ -276,6 +280,23 @@ export function queueScreen(root) {
       options.map(([code, text]) => h('option', { value: code, selected: code === value }, text)),
     );
     element.addEventListener('change', () => choose({ [key]: element.value }));
+    return element;
+  }
+
+  /** The queues that an admin named: each is a kind and a reason to filter by. */
+  function queueSelect() {
+    const { kind = '', reason = '' } = filters.chosen;
+    const at = queues.findIndex((one) => (one.kind ?? '') === kind && (one.reason ?? '') === reason);
+    const element = h(
+      'select',
+      { class: 'select', id: 'queue-named', 'aria-label': t('queue.by_queue') },
+      h('option', { value: '', selected: at < 0 }, t('queue.any_queue')),
+      queues.map((one, n) => h('option', { value: n, selected: n === at }, one.name[lang()])),
+    );
+    element.addEventListener('change', () => {
+      const chosen = element.value === '' ? null : queues[Number(element.value)];
+      choose({ kind: chosen?.kind ?? '', reason: chosen?.reason ?? '' });
+    });
     return element;
   }
 
@@ -498,6 +519,10 @@ export function queueScreen(root) {
   drawHead();
   drawBar();
   void load();
+  void cards().then((all) => {
+    queues = all.queues;
+    if (!gone) drawBar();
+  });
   return () => {
     gone = true;
     clearTimeout(timer);
