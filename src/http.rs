@@ -15,6 +15,7 @@ mod documents;
 mod erase;
 mod error;
 mod fhir;
+mod forecast;
 mod form;
 mod gate;
 mod number;
@@ -93,6 +94,7 @@ use utoipa::OpenApi;
         ops::healthz,
         ops::readyz,
         ops::stats,
+        forecast::get,
         ops::metrics,
         ops::openapi,
         docs::docs
@@ -149,6 +151,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/metrics").get(ops::metrics))
         .service(resource("/v1/stats").get(ops::stats))
+        .service(resource("/v1/forecast").get(forecast::get))
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/docs").get(docs::docs))
         .service(resource("/docs/{file:.*}").get(docs::file))

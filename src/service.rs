@@ -18,6 +18,7 @@ mod decode;
 mod entries;
 mod erase;
 pub mod evaluate;
+pub mod forecast;
 mod gate;
 mod guidance;
 pub mod intake;
@@ -473,6 +474,11 @@ pub struct ClaimView {
 }
 
 impl Service {
+    /// Whether photos are not read, and decisions made up.
+    pub fn is_made_up(&self) -> bool {
+        self.0.made_up
+    }
+
     /// Opens the records, sees to it that a policy is in force and, if there is work to be done here, loads the first
     /// reader; further readers load when first needed.
     ///

@@ -12,6 +12,7 @@
 //! What the rows hold of people is sealed under a key of each claim, which erasing destroys: see [`vault`].
 
 pub mod access;
+pub mod arrivals;
 pub mod blobs;
 pub mod cards;
 pub mod gate;

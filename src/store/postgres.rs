@@ -6,6 +6,7 @@
 //! never both miss each other, and the log grows entry by entry, without retries.
 
 mod access;
+mod arrivals;
 mod cards;
 mod policy;
 mod reads;

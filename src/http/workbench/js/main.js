@@ -27,6 +27,7 @@ const OF_ROLE = { submitter: [], reviewer: ['queue', 'operation'], auditor: ['au
 const THEME = 'claimlens.theme';
 
 const top = h('header', { class: 'top' });
+const demo = h('aside', { class: 'demo' });
 const root = h('main', { class: 'screen', id: 'screen', tabindex: '-1' });
 let down = () => {};
 
@@ -54,7 +55,21 @@ function nextLanguage() {
   show();
 }
 
+/** Says that nothing here is real, where that is so, and how to leave it. */
+function drawDemo() {
+  demo.setAttribute('aria-label', t('demo.label'));
+  put(
+    demo,
+    who().made_up && [
+      h('strong', {}, t('demo.label')),
+      h('span', {}, t('demo.what')),
+      h('span', {}, t('demo.leave'), ' ', h('code', { class: 'mono' }, 'claimlens serve')),
+    ],
+  );
+}
+
 function drawTop() {
+  drawDemo();
   const here = location.hash.split('/')[1];
   const theme = currentTheme();
   const drawn = theme === 'dark' ? 'moon' : theme === 'light' ? 'sun' : 'auto';
@@ -159,7 +174,7 @@ bind({
 });
 
 async function start() {
-  document.body.prepend(top, root);
+  document.body.prepend(top, demo, root);
   drawTop();
   put(root, waiting(6));
   try {

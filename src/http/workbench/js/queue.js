@@ -1,5 +1,5 @@
 // The queue: what is due first stands first.
-import { poll } from './api.js';
+import { get, poll } from './api.js';
 import { cards } from './cards.js';
 import { act, filters, nextCase, openCase, prefetch } from './cases.js';
 import { h, icon, put } from './dom.js';
@@ -43,6 +43,8 @@ export function queueScreen(root) {
   const reasons = new Set();
   /** @type {import('./cards.js').Queue[]} */
   let queues = [];
+  /** Whether no claim was ever sent; null until that is known. @type {boolean|null} */
+  let first = null;
 
   const head = h('div', { class: 'queue-head' });
   const bar = h('div', { class: 'queue-bar' });
@@ -174,15 +176,39 @@ export function queueScreen(root) {
         }),
       );
     }
-    const text = view.tab === 'open' ? t('queue.none_open') : t('queue.none_here');
+    if (view.tab !== 'open') return h('div', { class: 'empty' }, h('h2', {}, t('queue.none_here')));
+    if (first === null) void lookForClaims();
+    if (!first)
+      return h('div', { class: 'empty' }, h('h2', {}, t('queue.none_open')), h('p', {}, t('queue.how_to_fill')));
     return h(
       'div',
-      { class: 'empty' },
-      h('h2', {}, text),
-      view.tab === 'open' && h('p', {}, t('queue.how_to_fill')),
-      view.tab === 'open' && h('p', {}, h('code', { class: 'mono' }, 'make demo')),
+      { class: 'empty first' },
+      h('h2', {}, t('queue.none_open')),
+      h('p', {}, t('queue.how_to_fill')),
+      h('h3', {}, t('queue.first_send')),
+      h('pre', { class: 'payload mono', tabindex: '0' }, send()),
+      h('p', { class: 'small' }, h('a', { href: '/docs' }, t('queue.first_docs'))),
+      h('h3', {}, t('queue.first_demo')),
+      h('pre', { class: 'payload mono', tabindex: '0' }, 'claimlens serve --demo --listen 127.0.0.1:8090'),
     );
   }
+
+  /** Looks whether any claim was ever sent: whoever has none is told how to begin. */
+  async function lookForClaims() {
+    first = false;
+    try {
+      first = (await get('/v1/claims?limit=1')).claims.length === 0;
+    } catch {
+      // The queue tells by itself when the service does not answer.
+      return;
+    }
+    if (first && !gone) draw();
+  }
+
+  /** A line that sends a claim to this very service. */
+  const send = () =>
+    `curl ${who().open ? '' : "-H 'Authorization: Bearer clk_…' "}-F 'claim={"id":"A-1","amount":"120.00"};type=application/json' \\\n` +
+    `  -F photo=@bill.jpg ${location.origin}/v1/claims`;
 
   function drawHead() {
     const all = cases().filter((one) => one.state !== 'closed');
