@@ -49,8 +49,10 @@ export function caseScreen(root, parts) {
   const scroll = h('div', { class: 'case-scroll', tabindex: '0', role: 'region', 'aria-label': t('case.read') });
   const sheetPlace = h('div', { class: 'sheet-place' });
   const bar = h('footer', { class: 'case-bar', role: 'toolbar', 'aria-label': t('case.decide') });
+  const box = (/** @type {CardKind} */ kind) =>
+    h('section', { class: `part ${kind === 'brief' ? 'opening' : kind}`, id: `part-${kind}` });
   const boxes = /** @type {Record<CardKind, HTMLElement>} */ (
-    Object.fromEntries(CARDS.map((card) => [card, h('section', { class: `part ${card === 'brief' ? 'opening' : card}`, id: `part-${card}` })]))
+    Object.fromEntries(CARDS.map((kind) => [kind, box(kind)]))
   );
   /** @type {import('./cards.js').Card[]} */
   let shown = [];

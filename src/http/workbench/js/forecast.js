@@ -183,9 +183,11 @@ function last({ mape, n, chance, of_all: all, half_hours: points }) {
         { tone: 'accent', values: points.map((point) => point.expected) },
       ],
       told: points.map((point) =>
-        [hour(point.at), t('forecast.came_n', { n: count(point.came) }), t('forecast.expected', { n: cases(point.expected) })].join(
-          ' · ',
-        ),
+        [
+          hour(point.at),
+          t('forecast.came_n', { n: count(point.came) }),
+          t('forecast.expected', { n: cases(point.expected) }),
+        ].join(' · '),
       ),
       label: t('forecast.cases'),
     }),

@@ -129,7 +129,8 @@ function round(least) {
 /**
  * What runs over days, half-hour by half-hour; whoever points at it is told the figures of that half-hour.
  * @param {{ title: string, label: string, at: string[], told: string[], tall?: number,
- *   lines: { tone: string, values: number[] }[], band?: { low: number[], high: number[] }|null, steps?: number[] }} plot
+ *   lines: { tone: string, values: number[] }[], band?: { low: number[], high: number[] }|null,
+ *   steps?: number[] }} plot
  */
 export function course({ title, label, at, told, lines, band = null, steps, tall = 200 }) {
   const [width, left, top, foot] = [1200, 46, 18, 26];

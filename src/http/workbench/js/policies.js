@@ -38,7 +38,8 @@ export function policiesPanel(inForce) {
       const [a, b] = reports;
       if (a && b) put(answer, lines(areas.map((area) => area.value)), table(a, b));
     } catch (error) {
-      put(answer, h('div', { class: 'notice bad', role: 'alert' }, icon('warn'), h('span', { class: 'wrap' }, said(error))));
+      const why = h('span', { class: 'wrap' }, said(error));
+      put(answer, h('div', { class: 'notice bad', role: 'alert' }, icon('warn'), why));
     } finally {
       go.removeAttribute('disabled');
     }

@@ -207,8 +207,11 @@ export function queueScreen(root) {
 
   /** A line that sends a claim to this very service. */
   const send = () =>
-    `curl ${who().open ? '' : "-H 'Authorization: Bearer clk_…' "}-F 'claim={"id":"A-1","amount":"120.00"};type=application/json' \\\n` +
-    `  -F photo=@bill.jpg ${location.origin}/v1/claims`;
+    [
+      who().open ? 'curl \\' : "curl -H 'Authorization: Bearer clk_…' \\",
+      '  -F \'claim={"id":"A-1","amount":"120.00"};type=application/json\' \\',
+      `  -F photo=@bill.jpg ${location.origin}/v1/claims`,
+    ].join('\n');
 
   function drawHead() {
     const all = cases().filter((one) => one.state !== 'closed');

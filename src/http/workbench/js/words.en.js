@@ -430,7 +430,9 @@ export const en = {
   'forecast.last': 'The last seven days, each forecast the day before',
   'forecast.mape': 'off by {error} (MAPE, n = {n})',
   'forecast.unmeasured': 'not measured yet',
-  'forecast.measured': 'Off by {error} in the mean (MAPE over {n} half-hours in which something came). A forecast that knew the true mean would have been off by {chance}, by chance alone. All errors together are {all} of what came.',
+  'forecast.measured':
+    'Off by {error} in the mean (MAPE over {n} half-hours in which something came). A forecast that knew the ' +
+    'true mean would have been off by {chance}, by chance alone. All errors together are {all} of what came.',
   'forecast.nothing_came': 'Nothing came in these days, so there is no error to measure.',
   'forecast.cases': 'cases a half-hour',
   'forecast.expected': '{n} expected',
@@ -440,16 +442,22 @@ export const en = {
   'forecast.came_n': '{n} came',
   'forecast.expected_before': 'expected the day before',
   'forecast.staffing': 'people needed',
-  'forecast.rule': 'At most {most} people in the next 24 hours, at {seconds} s a case (measured on {n}): as few as take up {share} of cases within {minutes} minutes (Erlang C) and are busy {busy} of the time at most.',
+  'forecast.rule':
+    'At most {most} people in the next 24 hours, at {seconds} s a case (measured on {n}): as few as take up ' +
+    '{share} of cases within {minutes} minutes (Erlang C) and are busy {busy} of the time at most.',
   'forecast.no_handling': 'How many people it takes is told once 20 cases were taken and ruled on here.',
   'forecast.figures': 'Figures',
   'forecast.too_little': 'Too little is known: cases came for {days} days, and a forecast takes {needed}.',
-  'forecast.how': 'How it is made: the cases of last week, spread over the week as the last weeks were (8 at most). It knows no holidays.',
+  'forecast.how':
+    'How it is made: the cases of last week, spread over the week as the last weeks were (8 at most). It knows ' +
+    'no holidays.',
   'forecast.steady': 'The weeks differ by no more than chance, so no growth is assumed.',
   'forecast.grows': 'It grows by {by} a week.',
   'forecast.shrinks': 'It shrinks by {by} a week.',
   'policies.title': 'Compare two policies',
-  'policies.why': 'Both begin with the policy in force. Either decides everything recorded again; nothing is decided anew, and that they were tried is logged.',
+  'policies.why':
+    'Both begin with the policy in force. Either decides everything recorded again; nothing is decided anew, and ' +
+    'that they were tried is logged.',
   'policies.a': 'Policy A',
   'policies.b': 'Policy B',
   'policies.go': 'Compare',
@@ -464,7 +472,9 @@ export const en = {
   'policies.kinds': 'Approved, by kind of the first paper',
   'policies.of': 'Of {n} decisions.',
   'cards.title': 'Cards of a case',
-  'cards.why': 'Which cards a case shows, in which order and under which names. A case is shown as the first queue says that it is in; in force from the next case opened. Every change stands in the audit log.',
+  'cards.why':
+    'Which cards a case shows, in which order and under which names. A case is shown as the first queue says ' +
+    'that it is in; in force from the next case opened. Every change stands in the audit log.',
   'cards.queues': 'Queues',
   'cards.rest': 'All other cases',
   'cards.add': 'Add a queue',

@@ -396,7 +396,8 @@ export const zh = {
   'forecast.last': '过去七天：每天由前一天的数据预测',
   'forecast.mape': '误差{error}（MAPE，n = {n}）',
   'forecast.unmeasured': '误差尚未测得',
-  'forecast.measured': '平均误差{error}（MAPE，取有案件到来的{n}个半小时）。即使预先知道真实均值，仅随机波动也会有{chance}的误差。误差之和占到来案件的{all}。',
+  'forecast.measured':
+    '平均误差{error}（MAPE，取有案件到来的{n}个半小时）。即使预先知道真实均值，仅随机波动也会有{chance}的误差。误差之和占到来案件的{all}。',
   'forecast.nothing_came': '这几天没有案件到来，无误差可测。',
   'forecast.cases': '件／半小时',
   'forecast.expected': '预计{n}件',
@@ -406,7 +407,9 @@ export const zh = {
   'forecast.came_n': '实际{n}件',
   'forecast.expected_before': '前一天的预测',
   'forecast.staffing': '所需人数',
-  'forecast.rule': '未来24小时最多需{most}人，按每件{seconds}秒计（实测{n}件）：在{minutes}分钟内受理{share}的案件（Erlang C），且忙碌时间不超过{busy}。',
+  'forecast.rule':
+    '未来24小时最多需{most}人，按每件{seconds}秒计（实测{n}件）：在{minutes}分钟内受理{share}的案件（Erlang C），' +
+    '且忙碌时间不超过{busy}。',
   'forecast.no_handling': '在此领取并作出决定的案件满20件后，将显示所需人数。',
   'forecast.figures': '数据',
   'forecast.too_little': '数据不足：已有{days}天的案件，预测至少需要{needed}天。',
