@@ -137,7 +137,8 @@ fn ask(server: &TestServer, method: &str, path: &str, headers: &[&Header<'_>], b
     for (name, value) in headers {
         request = request.header(*name, value.as_str());
     }
-    answer(if method == "POST" { agent.run(request.body(body).unwrap()) } else { agent.run(request.body(()).unwrap()) })
+    let has_body = ["POST", "PUT"].contains(&method);
+    answer(if has_body { agent.run(request.body(body).unwrap()) } else { agent.run(request.body(()).unwrap()) })
 }
 
 fn json_post(server: &TestServer, path: &str, headers: &[&Header<'_>], body: &Value) -> Answer {
