@@ -56,6 +56,7 @@ const FILES: &[(&str, &[u8])] = files!(
     "js/geometry.js"
     "js/i18n.js"
     "js/keys.js"
+    "js/layout.js"
     "js/ledger.js"
     "js/main.js"
     "js/metrics.js"

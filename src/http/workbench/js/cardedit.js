@@ -1,17 +1,18 @@
 // Where an admin says which cards a case shows: by queue, in order, under which names.
 import { get, request } from './api.js';
-import { CARDS, forget, usual } from './cards.js';
+import { forget, usual } from './cards.js';
 import { h, icon, put } from './dom.js';
 import { moment } from './format.js';
 import { lang, name, t } from './i18n.js';
 import { bind } from './keys.js';
+import { CARDS } from './layout.js';
 import { who } from './session.js';
 import { button, failure, kbd, toast, wrong } from './ui.js';
 
-/** @typedef {import('./cards.js').Card} Card */
-/** @typedef {import('./cards.js').CardKind} CardKind */
-/** @typedef {import('./cards.js').Cards} Cards */
-/** @typedef {import('./cards.js').CardsView} CardsView */
+/** @typedef {import('./layout.js').Card} Card */
+/** @typedef {import('./layout.js').CardKind} CardKind */
+/** @typedef {import('./layout.js').Cards} Cards */
+/** @typedef {import('./layout.js').CardsView} CardsView */
 
 const KINDS = [
   'medical_outpatient_bill',
@@ -168,7 +169,7 @@ export function cardsScreen(root) {
     );
   }
 
-  /** @param {import('./cards.js').Queue} one */
+  /** @param {import('./layout.js').Queue} one */
   function queueFields(one) {
     /** @param {'en'|'zh'} language */
     const input = (language) => {

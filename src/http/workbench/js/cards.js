@@ -1,17 +1,14 @@
-// Which cards a case shows, as an admin said it for the queue that the case is in; and a card that fails by itself.
+// The cards of a case as an admin said them, by name, and a card that fails by itself.
 import { get } from './api.js';
 import { h, icon, put } from './dom.js';
 import { lang, name, t } from './i18n.js';
+import { CARDS } from './layout.js';
 import { button } from './ui.js';
 
-/** @typedef {'brief'|'problems'|'amounts'|'fields'|'pixels'|'related'|'history'} CardKind */
-/** @typedef {{ card: CardKind, label?: import('./types.js').Message|null }} Card */
-/** @typedef {{ name: import('./types.js').Message, kind?: string|null, reason?: string|null, cards: Card[] }} Queue */
-/** @typedef {{ queues: Queue[], rest: Card[] }} Cards */
-/** @typedef {{ cards: Cards, entry: number, at: string|null, by: string|null }} CardsView */
+/** @typedef {import('./layout.js').Card} Card */
+/** @typedef {import('./layout.js').CardKind} CardKind */
+/** @typedef {import('./layout.js').Cards} Cards */
 
-/** @type {readonly CardKind[]} */
-export const CARDS = ['brief', 'problems', 'amounts', 'fields', 'pixels', 'related', 'history'];
 /** @type {Cards} */
 const ALL = { queues: [], rest: CARDS.map((card) => ({ card })) };
 const KEPT_MS = 30_000;
@@ -36,19 +33,6 @@ export function cards() {
 /** Makes the next case ask anew. */
 export function forget() {
   kept = { ...kept, at: -Infinity };
-}
-
-/**
- * The cards of a case: those of the first queue that it is in.
- * @param {Cards} all
- * @param {{ kind: string, reasons: string[] }} item
- * @returns {Card[]}
- */
-export function cardsOf(all, item) {
-  const found = all.queues.find(
-    (queue) => (!queue.kind || queue.kind === item.kind) && (!queue.reason || item.reasons.includes(queue.reason)),
-  );
-  return (found?.cards ?? all.rest).filter(({ card }) => CARDS.includes(card));
 }
 
 /** What a card is called where nobody said otherwise. @param {CardKind} card */

@@ -2,7 +2,7 @@
 import { Problem } from './api.js';
 import { act, keep, likelyNext, nextCase, openCase, picture, prefetch } from './cases.js';
 import { balance } from './amounts.js';
-import { CARDS, cards, cardsOf, guarded, title } from './cards.js';
+import { cards, guarded, title } from './cards.js';
 import { crop } from './crop.js';
 import { h, icon, put } from './dom.js';
 import { Draft } from './draft.js';
@@ -11,6 +11,7 @@ import { fieldTable, itemTable, problemCard } from './fields.js';
 import { clock, moment, percent, shownMoney } from './format.js';
 import { name, say, t } from './i18n.js';
 import { bind } from './keys.js';
+import { CARDS, cardsOf } from './layout.js';
 import { ledger } from './ledger.js';
 import { foremost, gather, troubled } from './problems.js';
 import { compare, relatedList } from './related.js';
@@ -23,7 +24,7 @@ import { Viewer } from './viewer.js';
 /** @typedef {import('./types.js').Case} Case */
 /** @typedef {import('./types.js').Doc} Doc */
 /** @typedef {import('./decide.js').Act} Act */
-/** @typedef {import('./cards.js').CardKind} CardKind */
+/** @typedef {import('./layout.js').CardKind} CardKind */
 
 /** @param {HTMLElement} root @param {string[]} parts */
 export function caseScreen(root, parts) {
@@ -54,7 +55,7 @@ export function caseScreen(root, parts) {
   const boxes = /** @type {Record<CardKind, HTMLElement>} */ (
     Object.fromEntries(CARDS.map((kind) => [kind, box(kind)]))
   );
-  /** @type {import('./cards.js').Card[]} */
+  /** @type {import('./layout.js').Card[]} */
   let shown = [];
   put(
     root,

@@ -41,7 +41,7 @@ export function queueScreen(root) {
   let gone = false;
   /** @type {Set<string>} */
   const reasons = new Set();
-  /** @type {import('./cards.js').Queue[]} */
+  /** @type {import('./layout.js').Queue[]} */
   let queues = [];
   /** Whether no claim was ever sent; null until that is known. @type {boolean|null} */
   let first = null;
