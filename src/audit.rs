@@ -29,6 +29,7 @@
 
 pub mod access;
 pub mod acts;
+pub mod cards;
 pub mod keys;
 pub mod merkle;
 pub mod note;
@@ -80,6 +81,8 @@ pub mod kind {
     pub const API_KEY_ROTATED: &str = "api_key_rotated";
     /// An API key was taken back.
     pub const API_KEY_REVOKED: &str = "api_key_revoked";
+    /// Which cards of a case a queue shows was changed.
+    pub const CARDS_CHANGED: &str = "cards_changed";
 }
 
 /// The subject of entries that speak of no claim but of the approval gate.
@@ -94,8 +97,11 @@ pub const KEY: &str = "key";
 /// The subject of entries that speak of no claim but of who may come in.
 pub const ACCESS: &str = "access";
 
+/// The subject of entries that speak of no claim but of the cards that a queue shows.
+pub const CARDS: &str = "cards";
+
 /// Subjects that are no claims.
-pub const OTHERS: &[&str] = &[GATE, POLICY, KEY, ACCESS];
+pub const OTHERS: &[&str] = &[GATE, POLICY, KEY, ACCESS, CARDS];
 
 /// Where the names of claims begin, in the order of bytes, and the first beyond them.
 pub const CLAIMS: [&str; 2] = ["clm_", "clm`"];
@@ -406,6 +412,9 @@ pub enum FaultKind {
     /// A giving or taking of an API key is missing, added, or not what was logged.
     #[error("what is stored about API keys is not what was logged")]
     AccessAltered,
+    /// A change of the cards that a queue shows is missing, added, or not what was logged.
+    #[error("what is stored of the cards that a queue shows is not what was logged")]
+    CardsAltered,
     /// The log's key was changed without the old key's word, or another key signs than the last change names.
     #[error("the log's key was changed without the word of the one before")]
     KeyChainBroken,

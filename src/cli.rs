@@ -6,6 +6,7 @@
 mod audit;
 mod check;
 mod config;
+mod demo;
 mod doctor;
 mod erase;
 mod eval;

@@ -4,6 +4,7 @@
 //! points ([`Bp`]), coordinates 1/16 pixel ([`Quad`]), money whole fen ([`Fen`]).
 
 pub mod access;
+pub mod cards;
 pub mod completeness;
 pub mod date;
 pub mod document;

@@ -5,6 +5,7 @@
 pub mod access;
 mod actor;
 mod audit;
+mod cards;
 mod check;
 mod claims;
 mod codes;
@@ -14,6 +15,7 @@ mod documents;
 mod erase;
 mod error;
 mod fhir;
+mod forecast;
 mod form;
 mod gate;
 mod number;
@@ -55,6 +57,8 @@ use utoipa::OpenApi;
         gate::reopen,
         policy::get,
         policy::backtest,
+        cards::get,
+        cards::put,
         claims::related,
         reviews::queue,
         reviews::case,
@@ -98,6 +102,7 @@ use utoipa::OpenApi;
         ops::healthz,
         ops::readyz,
         ops::stats,
+        forecast::get,
         ops::metrics,
         ops::openapi,
         docs::docs
@@ -147,6 +152,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/gate/reopen").post(gate::reopen))
         .service(resource("/v1/policy").get(policy::get))
         .service(resource("/v1/policy/backtest").post(policy::backtest))
+        .service(resource("/v1/cards").get(cards::get).put(cards::put))
         .service(resource("/v1/reasons").get(codes::reasons))
         .service(resource("/v1/webhooks").get(webhooks::list).post(webhooks::add))
         .service(resource("/v1/webhooks/{id}").delete(webhooks::forget))
@@ -159,6 +165,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/readyz").get(ops::readyz))
         .service(resource("/metrics").get(ops::metrics))
         .service(resource("/v1/stats").get(ops::stats))
+        .service(resource("/v1/forecast").get(forecast::get))
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/docs").get(docs::docs))
         .service(resource("/docs/{file:.*}").get(docs::file))
@@ -211,6 +218,15 @@ impl Resource {
         F::Output: actix_web::Responder + 'static,
     {
         self.on(Method::POST, handler)
+    }
+
+    fn put<F, Args>(self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.on(Method::PUT, handler)
     }
 
     fn delete<F, Args>(self, handler: F) -> Self

@@ -12,11 +12,13 @@ pub mod access;
 pub mod actor;
 mod audit;
 mod backtest;
+mod cards;
 pub mod check;
 mod decode;
 mod entries;
 mod erase;
 pub mod evaluate;
+pub mod forecast;
 mod gate;
 mod guidance;
 pub mod intake;
@@ -50,6 +52,7 @@ pub use access::{Holder, KeyLimits, KeyRefusal, KeyView, LimitReached, NewKey, S
 pub use actor::Actor;
 pub use audit::{AuditReport, Noted};
 pub use backtest::{BacktestReport, Change};
+pub use cards::{CardsRefusal, CardsView};
 pub use decode::{DecodePhotos, Undecoded};
 pub use entries::{EntryList, EntryView};
 pub use erase::{EraseRefusal, ErasedView};
@@ -120,6 +123,9 @@ pub enum ServiceError {
     /// The webhook cannot be kept.
     #[error(transparent)]
     Webhook(#[from] WebhookRefusal),
+    /// The cards that a queue shows cannot be changed so.
+    #[error(transparent)]
+    Cards(#[from] CardsRefusal),
     /// The API key cannot be taken back or replaced.
     #[error(transparent)]
     ApiKey(#[from] KeyRefusal),
@@ -489,6 +495,11 @@ pub struct ClaimView {
 }
 
 impl Service {
+    /// Whether photos are not read, and decisions made up.
+    pub fn is_made_up(&self) -> bool {
+        self.0.made_up
+    }
+
     /// Opens the records, sees to it that a policy is in force and, if there is work to be done here, loads the first
     /// reader; further readers load when first needed.
     ///

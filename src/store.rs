@@ -12,7 +12,9 @@
 //! What the rows hold of people is sealed under a key of each claim, which erasing destroys: see [`vault`].
 
 pub mod access;
+pub mod arrivals;
 pub mod blobs;
+pub mod cards;
 pub mod gate;
 mod log;
 pub mod policy;

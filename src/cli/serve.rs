@@ -3,7 +3,7 @@
 use super::oidc::OidcArgs;
 use super::places::{photo_bytes, read_policy};
 use super::workers::{Case, Shop, Worked, failed, progress};
-use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, reader, usage};
+use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, demo, reader, usage};
 use crate::domain::Fen;
 use crate::domain::tasks::Clocks;
 use crate::http::server::bind;
@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 
 Examples:
   claimlens serve
+  claimlens serve --demo
   claimlens serve --listen 127.0.0.1:9000 --data /var/lib/claimlens
   claimlens serve --role worker --listen 127.0.0.1:0 --database postgres://claimlens@db/claims
   curl -F claim='{\"id\":\"A-1\"};type=application/json' -F photo=@bill.jpg http://127.0.0.1:8080/v1/claims")]
@@ -103,6 +104,10 @@ pub struct ServeArgs {
     /// old, 09 slow). Needs records of its own
     #[arg(long)]
     sandbox_claims: bool,
+    /// Show a working operation to look around in: made-up claims, one of each finding, decided as with --sandbox-claims,
+    /// in records of their own beside --data, with `-demo` behind its name. Delete that folder to be rid of them
+    #[arg(long)]
+    demo: bool,
     /// Decode and read photos in this process, where a photo that breaks a decoder has the records before it. Without this
     /// they are decoded and read in processes of their own that can reach nothing
     #[arg(long, env = "CLAIMLENS_NO_SANDBOX", help_heading = "Limits")]
@@ -177,7 +182,9 @@ const DRAIN: Duration = Duration::from_secs(60);
 pub fn run(args: &ServeArgs) -> Result<Ending> {
     let policy = args.policy.as_deref().map(read_policy).transpose()?.map(|policy| policy.text().to_owned());
     let load = load_reader(args.engines.reader());
-    let mut config = ServiceConfig::new(args.place.place()?, policy, load);
+    let place = args.place.place()?;
+    let place = if args.demo { demo::place(&place) } else { place };
+    let mut config = ServiceConfig::new(place, policy, load);
     let place = config.place.clone();
     config.role = match args.role {
         RoleArg::Api => Role::Api,
@@ -189,7 +196,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
     config.intake.queue = args.queue;
     config.open_to_all = args.open;
-    config.made_up = args.sandbox_claims;
+    config.made_up = args.sandbox_claims || args.demo;
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
@@ -225,6 +232,12 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         let waiting = service.start().await?;
         if waiting > 0 {
             complain(&format!("{waiting} claims wait that were not decided before"));
+        }
+        if args.demo {
+            let sent = demo::fill(&service).await?;
+            complain(&format!(
+                "demo: {sent} made-up claims are sent; to leave it, stop and start again without --demo"
+            ));
         }
         let scheme = if tls.is_some() { "https" } else { "http" };
         let server = bind(args.listen, service, tls)

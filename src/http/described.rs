@@ -24,7 +24,12 @@ impl utoipa::Modify for Described {
         components.add_security_scheme("key", SecurityScheme::Http(key));
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         for (path, item) in &mut document.paths.paths {
-            let operations = [("GET", &mut item.get), ("POST", &mut item.post), ("DELETE", &mut item.delete)];
+            let operations = [
+                ("GET", &mut item.get),
+                ("POST", &mut item.post),
+                ("PUT", &mut item.put),
+                ("DELETE", &mut item.delete),
+            ];
             for (method, operation) in operations {
                 let found = TABLE.iter().find(|rule| rule.method == method && plain(rule.path) == *path);
                 if let (Some(operation), Some(rule)) = (operation, found) {

@@ -8,7 +8,8 @@ use crate::domain::review::StepRefusal;
 use crate::domain::{RetakeAdvice, result};
 use crate::service::review::time;
 use crate::service::{
-    EraseRefusal, GateRefusal, KeyRefusal, LimitReached, Refusal, ReviewRefusal, ServiceError, WebhookRefusal,
+    CardsRefusal, EraseRefusal, GateRefusal, KeyRefusal, LimitReached, Refusal, ReviewRefusal, ServiceError,
+    WebhookRefusal,
 };
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
@@ -109,6 +110,7 @@ fn told(error: &ServiceError) -> String {
         ServiceError::Erase(refusal) => return refusal.to_string(),
         ServiceError::Webhook(refusal) => return refusal.to_string(),
         ServiceError::ApiKey(refusal) => return refusal.to_string(),
+        ServiceError::Cards(refusal) => return refusal.to_string(),
         ServiceError::Review(refusal) => return refusal.to_string(),
         ServiceError::SignIn(refusal) => return refusal.to_string(),
         ServiceError::Erased => "the claim's content was erased",
@@ -221,6 +223,10 @@ impl ApiError {
             Self::Service(ServiceError::ApiKey(KeyRefusal::NameTaken | KeyRefusal::NameReserved)) => {
                 (409, "api_key_name_taken")
             }
+            Self::Service(ServiceError::Cards(refusal)) => match refusal {
+                CardsRefusal::Invalid(_) => (422, "cards_invalid"),
+                CardsRefusal::Changed => (412, "cards_changed"),
+            },
             Self::Service(ServiceError::Erased) => (410, "claim_erased"),
             Self::Service(ServiceError::Erase(EraseRefusal::Undecided)) => (409, "claim_undecided"),
             Self::Service(ServiceError::Webhook(refusal)) => match refusal {

@@ -37,14 +37,21 @@ pub struct SessionView {
     role: Option<Role>,
     /// The one tenant whose claims are seen; `null` if those of all are.
     tenant: Option<String>,
+    /// `true` where claims are made up to try the service out, as with `serve --demo`; else left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    made_up: bool,
 }
 
 impl SessionView {
-    fn of(who: &Who) -> Self {
-        let Who::Known(holder) = who else { return Self { open: true, name: None, role: None, tenant: None } };
+    fn of(who: &Who, service: &Service) -> Self {
+        let made_up = service.is_made_up();
+        let Who::Known(holder) = who else {
+            return Self { open: true, name: None, role: None, tenant: None, made_up };
+        };
         let Holder { name, role, scope, .. } = holder;
         let tenant = scope.tenant().map(ToString::to_string);
-        Self { open: false, name: Some(name.as_str().to_owned()), role: Some(*role), tenant }
+        Self { open: false, name: Some(name.as_str().to_owned()), role: Some(*role), tenant, made_up }
     }
 }
 
@@ -93,7 +100,7 @@ pub(super) fn set(request: &HttpRequest, secret: &Secret) -> Cookie<'static> {
 pub async fn sign_in(request: HttpRequest, body: web::Json<SignIn>, service: Shared) -> Result<HttpResponse, ApiError> {
     count(&request, &service)?;
     let (holder, secret) = service.sign_in(body.key.trim()).await?.ok_or(ApiError::Unauthenticated)?;
-    let view = SessionView::of(&Who::Known(holder));
+    let view = SessionView::of(&Who::Known(holder), &service);
     Ok(HttpResponse::Ok().cookie(set(&request, &secret)).json(view))
 }
 
@@ -101,8 +108,8 @@ pub async fn sign_in(request: HttpRequest, body: web::Json<SignIn>, service: Sha
 #[utoipa::path(get, path = "/v1/session", tag = "session", responses(
     (status = 200, description = "who the key or the cookie is of", body = SessionView),
 ))]
-pub async fn get(who: Who) -> HttpResponse {
-    HttpResponse::Ok().json(SessionView::of(&who))
+pub async fn get(who: Who, service: Shared) -> HttpResponse {
+    HttpResponse::Ok().json(SessionView::of(&who, &service))
 }
 
 /// Sign out

@@ -11,6 +11,7 @@
 //! checked on all cores: memory does not grow with the log.
 
 mod access;
+mod cards;
 mod policy;
 pub(super) mod review;
 
@@ -129,6 +130,7 @@ impl Records {
             }
         }
         report.faults.extend(access::against_acts(&snapshot.key_acts().await?, &history.access));
+        report.faults.extend(cards::against_acts(&snapshot.card_acts().await?, &history.cards));
         report.faults.extend(policy::against_acts(&snapshot.policy_acts().await?, &history.acts, &policies));
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let are_cases_made = snapshot.are_cases_made().await?;
@@ -311,6 +313,8 @@ struct History {
     gate: GateHistory,
     /// Acts about API keys.
     access: Vec<Entry>,
+    /// Changes of the cards that a queue shows.
+    cards: Vec<Entry>,
     /// Acts about policies.
     acts: Vec<Entry>,
     adoptions: Adoptions,
@@ -321,6 +325,7 @@ impl History {
     fn follow(&mut self, entries: &[Entry]) {
         self.gate.follow(entries);
         self.access.extend(entries.iter().filter(|entry| entry.subject == audit::ACCESS).cloned());
+        self.cards.extend(entries.iter().filter(|entry| entry.subject == audit::CARDS).cloned());
         for entry in entries.iter().filter(|entry| entry.subject == audit::POLICY) {
             self.adoptions.note(entry);
             self.acts.push(entry.clone());

@@ -155,7 +155,7 @@ impl Scene {
             price_confidence: None,
             amount: Some(total.clone()),
             confidence: Bp(9_900),
-            polygon: Quad::rect(100.0, 500.0, 900.0, 540.0),
+            polygon: Quad::rect(100.0, 900.0, 900.0, 940.0),
             repairs: Vec::new(),
         });
         let compact: String = day.chars().filter(char::is_ascii_digit).collect();

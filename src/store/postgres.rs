@@ -6,6 +6,8 @@
 //! never both miss each other, and the log grows entry by entry, without retries.
 
 mod access;
+mod arrivals;
+mod cards;
 mod policy;
 mod reads;
 mod reviews;

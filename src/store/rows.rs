@@ -2,6 +2,8 @@
 //! order they are written and what follows from them is told once, above this, for all backends.
 
 use super::access::AccessRows;
+use super::arrivals::ArrivalRows;
+use super::cards::CardRows;
 use super::gate::{RawMove, RawOutcome};
 use super::policy::PolicyRows;
 use super::reads::ReadRows;
@@ -247,7 +249,9 @@ pub(super) struct AuditableRow {
 
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
 #[async_trait]
-pub(super) trait Rows: AccessRows + PolicyRows + ReadRows + ReviewRows + WebhookRows + Walk {
+pub(super) trait Rows:
+    AccessRows + ArrivalRows + CardRows + PolicyRows + ReadRows + ReviewRows + WebhookRows + Walk
+{
     /// Ends the transaction; what it wrote then survives a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 

@@ -4,6 +4,8 @@
 //! verification is read as bytes, so that a damaged byte is seen and not refused.
 
 mod access;
+mod arrivals;
+mod cards;
 mod policy;
 mod reads;
 mod reviews;

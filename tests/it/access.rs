@@ -52,6 +52,9 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("POST /v1/policy/backtest", "au ad", "installation"),
     ("GET /v1/stats", "re au ad", "installation"),
     ("GET /docs", "-", "nobody"),
+    ("GET /v1/cards", "re au ad", "nobody"),
+    ("PUT /v1/cards", "ad", "installation"),
+    ("GET /v1/forecast", "re au ad", "installation"),
     ("GET /v1/reasons", "su re au ad", "nobody"),
     ("GET /v1/webhooks", "ad", "installation"),
     ("POST /v1/webhooks", "ad", "installation"),
@@ -140,7 +143,8 @@ pub fn ask(server: &TestServer, method: &str, path: &str, headers: &[&Header<'_>
     for (name, value) in headers {
         request = request.header(*name, value.as_str());
     }
-    answer(if method == "POST" { agent.run(request.body(body).unwrap()) } else { agent.run(request.body(()).unwrap()) })
+    let has_body = ["POST", "PUT"].contains(&method);
+    answer(if has_body { agent.run(request.body(body).unwrap()) } else { agent.run(request.body(()).unwrap()) })
 }
 
 fn json_post(server: &TestServer, path: &str, headers: &[&Header<'_>], body: &Value) -> Answer {

@@ -342,6 +342,7 @@ fn the_interface_describes_itself() {
             "/v1/audit/keys",
             "/v1/audit/replay",
             "/v1/audit/tile/{tile}",
+            "/v1/cards",
             "/v1/claims",
             "/v1/claims/{id}",
             "/v1/claims/{id}/appeal",
@@ -353,6 +354,7 @@ fn the_interface_describes_itself() {
             "/v1/claims/{id}/photos/{n}/{picture}",
             "/v1/claims/{id}/related",
             "/v1/claims/{id}/withdraw",
+            "/v1/forecast",
             "/v1/gate",
             "/v1/gate/reopen",
             "/v1/photos:check",
@@ -725,6 +727,10 @@ fn answers_have_the_shape_that_the_document_says() {
     holds("ClaimAnswer", &png(&server, 2, "slow.png", &[("Prefer", "wait=0")]).json());
     holds("ClaimList", &server.get("/v1/claims").json());
     holds("GateView", &server.get("/v1/gate").json());
+    holds("CardsView", &server.get("/v1/cards").json());
+    let forecast = server.get("/v1/forecast").json();
+    holds("ForecastView", &forecast);
+    assert_eq!((&forecast["half_hours"], &forecast["measured"]), (&json!([]), &Value::Null), "too little is known");
     holds("Problem", &server.get("/v1/claims/none").json());
     // The check can fail.
     let mut other = decided.clone();

@@ -6,6 +6,7 @@ mod audit;
 mod backtest;
 mod blobs;
 mod bucket;
+mod cards;
 mod cli;
 mod clients;
 mod fhir;

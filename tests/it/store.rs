@@ -8,15 +8,17 @@ use claimlens::audit::note::LogKey;
 use claimlens::audit::{self, FaultKind, keys, merkle};
 use claimlens::decision::Policy;
 use claimlens::domain::access::{Scope, Tenant};
+use claimlens::domain::cards::Cards;
 use claimlens::domain::gate::{AuditSource, Audited, Gate, Reviewer, Why};
 use claimlens::domain::pixels::{Device, History, PixelEvidence, Stratum};
 use claimlens::domain::{
     ClaimId, ContentHash, Decision, DocumentKind, Evidence, Facts, FieldName, Reading, Record, RepeatKind, Verdict,
     Versions,
 };
+use claimlens::service::review::Ask;
 use claimlens::service::{
-    Actor, ClaimState, Noted, Place, PolicyRefusal, ReadOf, ReplayFrom, ReplayOf, Role, Service, ServiceConfig,
-    ServiceError, SharedTrait, Submission, Upload,
+    Actor, CardsRefusal, ClaimState, Noted, Place, PolicyRefusal, ReadOf, ReplayFrom, ReplayOf, Role, Service,
+    ServiceConfig, ServiceError, SharedTrait, Submission, Upload,
 };
 use claimlens::store::walk::{LogBlock, Names};
 use claimlens::store::{
@@ -124,6 +126,8 @@ on_each_backend! {
     a_changed_key_is_followed_from_any_before_it
     a_change_of_the_key_that_was_interrupted_is_finished
     readings_are_logged_together_and_held_against_the_log
+    cards_are_changed_only_by_who_saw_them_as_they_are
+    arrivals_are_counted_by_their_half_hour
 }
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -975,6 +979,55 @@ async fn a_shadow_is_counted_and_changes_nothing(bed: Bed) {
     service.submit_and_wait(submission(4)).await.unwrap();
     assert_eq!(records.policy_view().await.unwrap().shadow, None);
     assert_eq!(records.audit_verify(&Noted::default()).await.unwrap().faults, []);
+}
+
+async fn cards_are_changed_only_by_who_saw_them_as_they_are(bed: Bed) {
+    let service = Service::open(bed.config(Role::Api)).await.unwrap();
+    let records = service.records();
+    let mut cards = Cards::default();
+    cards.rest.truncate(2);
+    let by = Actor::named(Reviewer::try_from("rv-1".to_owned()).unwrap());
+    let first = records.change_cards(&cards, &by, Some(0)).await.unwrap();
+    let refused = records.change_cards(&Cards::default(), &by, Some(0)).await;
+    assert!(matches!(refused, Err(ServiceError::Cards(CardsRefusal::Changed))), "{refused:?}");
+    assert_eq!(records.cards().await.unwrap(), first);
+    let second = records.change_cards(&Cards::default(), &Actor::default(), None).await.unwrap();
+    assert_eq!((second.by.clone(), second.entry > first.entry), (None, true));
+    assert_eq!(records.cards().await.unwrap(), second);
+    assert_eq!(records.audit_verify(&Noted::default()).await.unwrap().faults, []);
+    bed.tamper("UPDATE card_acts SET reviewer = 'rv-2' WHERE reviewer = 'rv-1'").await;
+    let faults = records.audit_verify(&Noted::default()).await.unwrap().faults;
+    assert!(faults.iter().any(|f| f.kind == FaultKind::CardsAltered && f.entry == Some(first.entry)), "{faults:?}");
+}
+
+async fn arrivals_are_counted_by_their_half_hour(bed: Bed) {
+    const HALF_HOUR: i64 = 1_800_000;
+    let store = bed.open().await;
+    assert_eq!((store.first_arrival().await.unwrap(), store.arrivals(0, HALF_HOUR).await.unwrap()), (None, Vec::new()));
+    for n in 1..=3 {
+        decide(&store, n, vec![reading(&n.to_le_bytes(), None, None)], Decision::HumanReview).await;
+    }
+    let opened = |n: u64, at: i64| format!("UPDATE cases SET opened = {at} WHERE claim = '{}'", id(n));
+    for (n, at) in [(1, 10 * HALF_HOUR), (2, 11 * HALF_HOUR - 1), (3, 12 * HALF_HOUR + 5)] {
+        bed.tamper(&opened(n, at)).await;
+    }
+    assert_eq!(store.first_arrival().await.unwrap(), Some(10 * HALF_HOUR));
+    assert_eq!(store.arrivals(0, HALF_HOUR).await.unwrap(), [(10, 2), (12, 1)]);
+    assert_eq!(store.arrivals(11 * HALF_HOUR, HALF_HOUR).await.unwrap(), [(12, 1)]);
+
+    let service = Service::open(bed.config(Role::Api)).await.unwrap();
+    let by = Actor::named(Reviewer::try_from("rv-1".to_owned()).unwrap());
+    let ask = Ask { actor: &by, seen: None };
+    service.claim_case(&id(1), ask, false).await.unwrap();
+    service.release_case(&id(1), ask).await.unwrap();
+    let steps = store.hold_steps(10).await.unwrap();
+    let kinds: Vec<_> = steps.iter().map(|step| (step.claim.as_str(), step.kind.as_str())).collect();
+    assert_eq!(kinds, [(id(1).as_str(), "review_released"), (id(1).as_str(), "review_claimed")]);
+    assert_eq!(store.hold_steps(1).await.unwrap(), steps[..1]);
+    let view = service.forecast().await.unwrap();
+    assert!(view.half_hours_known > view.half_hours_to_measure && view.handling.is_none());
+    let measured = view.measured.unwrap();
+    assert_eq!((measured.n, measured.mape, measured.half_hours.len()), (0, None, 336));
 }
 
 async fn a_changed_key_is_followed_from_any_before_it(bed: Bed) {

@@ -11,6 +11,7 @@ use crate::support::{Running, canned, config, pdf, photo, policy, printed};
 use claimlens::audit::note::{LogKey, PublicKey};
 use claimlens::audit::{Checkpoint, Entry, Fault, FaultKind, merkle};
 use claimlens::decision::Policy;
+use claimlens::domain::cards::Cards;
 use claimlens::domain::gate::{AuditSource, Audited, Reviewer, Why};
 use claimlens::domain::review::CaseVerdict;
 use claimlens::domain::{Claim, ClaimId, ContentHash, DocumentKind, FieldName, Tenant};
@@ -102,6 +103,7 @@ const TABLES: &[Table] = &[
             "salt",
         ],
     ),
+    table("card_acts", "entry", "entry", &["entry", "at", "cards", "reviewer", "salt"]),
     table("reads", "entry", "claim", &["entry", "claim", "at", "what", "reader", "salt"]),
     table(
         "review_steps",
@@ -424,13 +426,14 @@ impl Steps<'_> {
         self.noted().await;
     }
 
-    /// A policy tried, and claims read.
+    /// A policy tried, cards changed, and claims read.
     async fn tried_and_read(&mut self) {
         let records = self.running.service.records();
         let other = Policy::parse(&policy().replace("max_documents = 10", "max_documents = 9")).unwrap();
         let actor = Actor::named(Reviewer::try_from("rv-019".to_owned()).unwrap());
         records.backtest_logged(other.clone(), &actor).await.unwrap().1.unwrap();
         records.shadow(&other, &actor).await.unwrap();
+        records.change_cards(&Cards::default(), &actor, Some(0)).await.unwrap();
         records.log_read(&actor, ReadOf::Page, &self.decided).await.unwrap();
         records.log_read(&Actor::default(), ReadOf::Evidence, &self.decided[..1]).await.unwrap();
         self.noted().await;
@@ -654,7 +657,7 @@ impl Change {
     fn place(&mut self, table: &str, place: Option<String>) {
         match (place, table) {
             (None, _) => self.anywhere = true,
-            (Some(seq), "log" | "log_nodes" | "gate" | "policy_acts" | "api_keys") => {
+            (Some(seq), "log" | "log_nodes" | "gate" | "policy_acts" | "api_keys" | "card_acts") => {
                 // A gap is told where the log goes on, a lost end where it ends.
                 let seq = seq.parse::<i64>().unwrap() as u64;
                 self.entries.extend([seq.wrapping_sub(1), seq, seq.wrapping_add(1)]);

@@ -23,7 +23,7 @@ export async function until(what, found, ms = 60_000) {
 
 /** Gives somebody a key to records that nobody serves yet. */
 async function key(data, role, name) {
-  const { stdout } = await run(PROGRAM, ['keys', 'add', name, '--role', role, '--data', data], { cwd: HOME });
+  const { stdout } = await run(PROGRAM, ['keys', 'add', name, '--role', role, '--data', data, ...more], { cwd: HOME });
   const found = /\bclk_\S+/.exec(stdout);
   if (!found) throw new Error(`no key in: ${stdout}`);
   return found[0];
@@ -67,7 +67,8 @@ export async function start(holders = [], { port: wanted = 0, options = [] } = {
     async stop() {
       child.kill('SIGTERM');
       await ended;
-      await rm(data, { recursive: true, force: true });
+      // The demo keeps its records beside those of the folder.
+      for (const folder of [data, `${data}-demo`]) await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -32,6 +32,7 @@ export const MARKS = /** @type {Record<string, Parameters<typeof icon>[0]>} */ (
   photos_added: 'photo',
   policy_adopted: 'flag',
   policy_backtested: 'turn',
+  cards_changed: 'pen',
   outcome: 'check',
   key_rotated: 'shield',
   gate_closed: 'warn',

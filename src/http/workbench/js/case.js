@@ -2,6 +2,7 @@
 import { Problem } from './api.js';
 import { act, keep, likelyNext, nextCase, openCase, picture, prefetch } from './cases.js';
 import { balance } from './amounts.js';
+import { cards, guarded, title } from './cards.js';
 import { crop } from './crop.js';
 import { h, icon, put } from './dom.js';
 import { Draft } from './draft.js';
@@ -10,6 +11,7 @@ import { fieldTable, itemTable, problemCard } from './fields.js';
 import { clock, moment, percent, shownMoney } from './format.js';
 import { name, say, t } from './i18n.js';
 import { bind } from './keys.js';
+import { CARDS, cardsOf } from './layout.js';
 import { ledger } from './ledger.js';
 import { foremost, gather, troubled } from './problems.js';
 import { compare, relatedList } from './related.js';
@@ -23,8 +25,7 @@ import { Viewer } from './viewer.js';
 /** @typedef {import('./types.js').Case} Case */
 /** @typedef {import('./types.js').Doc} Doc */
 /** @typedef {import('./decide.js').Act} Act */
-
-const SECTIONS = /** @type {const} */ (['problems', 'amounts', 'fields', 'pixels', 'related', 'history']);
+/** @typedef {import('./layout.js').CardKind} CardKind */
 
 /** @param {HTMLElement} root @param {string[]} parts */
 export function caseScreen(root, parts) {
@@ -50,10 +51,13 @@ export function caseScreen(root, parts) {
   const scroll = h('div', { class: 'case-scroll', tabindex: '0', role: 'region', 'aria-label': t('case.read') });
   const sheetPlace = h('div', { class: 'sheet-place' });
   const bar = h('footer', { class: 'case-bar', role: 'toolbar', 'aria-label': t('case.decide') });
-  const briefBox = h('div');
-  const boxes = Object.fromEntries(
-    SECTIONS.map((section) => [section, h('section', { class: `part ${section}`, id: `part-${section}` })]),
+  const box = (/** @type {CardKind} */ kind) =>
+    h('section', { class: `part ${kind === 'brief' ? 'opening' : kind}`, id: `part-${kind}` });
+  const boxes = /** @type {Record<CardKind, HTMLElement>} */ (
+    Object.fromEntries(CARDS.map((kind) => [kind, box(kind)]))
   );
+  /** @type {import('./layout.js').Card[]} */
+  let shown = [];
   put(
     root,
     h('div', { class: 'case' }, strip, left, h('div', { class: 'case-right' }, index_nav, scroll, sheetPlace, bar)),
@@ -72,7 +76,9 @@ export function caseScreen(root, parts) {
 
   async function load() {
     try {
-      item = await openCase(id);
+      let all;
+      [item, all] = await Promise.all([openCase(id), cards()]);
+      shown = cardsOf(all, item);
     } catch (error) {
       if (gone) return;
       put(
@@ -96,22 +102,19 @@ export function caseScreen(root, parts) {
     document.title = `${item.external_id ?? item.id} · claimlens`;
     viewer = new Viewer({ claim: id, onPick: (field) => focus(keyOf(field), false), onHover: (field) => mark(field) });
     put(left, docs().length ? viewer.element : h('div', { class: 'empty' }, h('h2', {}, t('case.no_documents'))));
-    drawBrief();
     put(
       scroll,
-      briefBox,
-      SECTIONS.map((section) => boxes[section]),
+      shown.map(({ card }) => boxes[card]),
     );
     if (docs().length) showDocument(foremost(item.result));
     else draw();
-    put(
-      boxes.related ?? scroll,
+    card('related', () => [
       heading('related'),
       relatedList(id, openCompare, (count) => {
         relatedCount = count;
         drawNav();
       }),
-    );
+    ]);
     const both = [
       bind({ title: 'keys.photo', bindings: viewer.bindings() }),
       bind({ title: 'case.title', bindings: bindings() }),
@@ -128,6 +131,9 @@ export function caseScreen(root, parts) {
 
   let relatedCount = 0;
 
+  /** The cards that can be gone to; the brief stands where one begins. */
+  const sections = () => shown.map((one) => one.card).filter((kind) => kind !== 'brief');
+
   /**
    * The picture that pieces are cut out of: the photo, or the page where browsers do not draw it.
    * @param {number} of
@@ -141,12 +147,12 @@ export function caseScreen(root, parts) {
 
   /** @param {number} to */
   function showDocument(to) {
-    const shown = docs()[to];
-    if (!shown) return;
+    const wanted = docs()[to];
+    if (!wanted) return;
     index = to;
     cut = null;
     const asked = to;
-    void viewer.show(shown, index, troubled(reasons(), index));
+    void viewer.show(wanted, index, troubled(reasons(), index));
     void cuttable(asked).then(
       (found) => {
         if (!found || gone || asked !== index) return;
@@ -160,24 +166,37 @@ export function caseScreen(root, parts) {
 
   function draw() {
     drawStrip();
+    drawBrief();
     drawProblems();
     drawAmounts();
     drawFields();
     const one = doc();
-    put(
-      part('pixels'),
+    card('pixels', () => [
       heading('pixels'),
       one ? signals(one, (fields, regions) => viewer.light(fields, regions, true)) : null,
-    );
-    put(part('history'), heading('history'), timeline(item));
+    ]);
+    card('history', () => [heading('history'), timeline(item)]);
     drawNav();
     drawBar();
   }
 
-  /** @param {typeof SECTIONS[number]} section */
-  const part = (section) => /** @type {HTMLElement} */ (boxes[section]);
-  /** @param {typeof SECTIONS[number]} section */
-  const heading = (section) => h('h2', {}, t(`part.${section}`));
+  /** @param {CardKind} kind */
+  const part = (kind) => boxes[kind];
+  /** @param {CardKind} kind */
+  const named = (kind) => shown.find((one) => one.card === kind);
+  /** @param {CardKind} kind */
+  const called = (kind) => title(named(kind) ?? { card: kind });
+  /** @param {CardKind} kind */
+  const heading = (kind) => h('h2', {}, called(kind));
+
+  /**
+   * Draws a card, if this case shows it.
+   * @param {CardKind} kind
+   * @param {() => import('./dom.js').Child[]} content
+   */
+  function card(kind, content) {
+    if (named(kind)) guarded(part(kind), called(kind), () => put(part(kind), content()));
+  }
 
   function drawBrief() {
     const finish = (/** @type {import('./types.js').Task} */ task) =>
@@ -185,7 +204,8 @@ export function caseScreen(root, parts) {
         changed(await act(item, `tasks/${task.kind}/done`, { note }));
         toast(t('task.finished', { task: name('task', task.kind) }));
       });
-    put(briefBox, brief(item, who().role === 'admin' || !who().name ? null : finish));
+    const mayFinish = who().role !== 'admin' && who().name;
+    card('brief', () => [named('brief')?.label && heading('brief'), brief(item, mayFinish ? finish : null)]);
   }
 
   function drawStrip() {
@@ -307,11 +327,15 @@ export function caseScreen(root, parts) {
   const problems = () => gather(reasons()).filter((one) => one.document === null || one.document === index);
 
   function drawProblems() {
+    card('problems', problemsContent);
+    mark(null);
+  }
+
+  function problemsContent() {
     const all = problems();
     const elsewhere = gather(reasons()).length - all.length;
     const failed = item.result.status === 'failed';
-    put(
-      part('problems'),
+    return [
       heading('problems'),
       item.reading && h('p', { class: 'notice warn' }, icon('clock'), t('case.reading')),
       failed && h('p', { class: 'notice bad' }, icon('warn'), t('case.failed')),
@@ -320,14 +344,12 @@ export function caseScreen(root, parts) {
         ? all.map((one) => problemCard(one, context()))
         : all.map((one) => h('p', {}, one.reasons.map((reason) => say(reason.message)).join(' '))),
       elsewhere > 0 && h('p', { class: 'small quiet' }, t('problems.elsewhere', { n: elsewhere })),
-    );
-    mark(null);
+    ];
   }
 
   function drawAmounts() {
     const one = doc();
-    put(
-      part('amounts'),
+    card('amounts', () => [
       heading('amounts'),
       one &&
         ledger(one, item.claim?.amount, corrected(), {
@@ -337,35 +359,37 @@ export function caseScreen(root, parts) {
           },
           use: mayCorrect() ? (amount) => void useAmount(amount) : undefined,
         }),
-    );
+    ]);
   }
 
   function drawFields() {
-    put(part('fields'), heading('fields'), doc() && [fieldTable(context()), itemTable(context())]);
+    card('fields', () => [heading('fields'), doc() && [fieldTable(context()), itemTable(context())]]);
   }
 
   function drawNav() {
-    const counts = /** @type {Record<string, number>} */ ({
-      problems: problems().length,
-      related: relatedCount,
-      pixels: doc()?.authenticity.signals.filter((one) => one.alarm).length ?? 0,
-      amounts: doc()
-        ? balance(/** @type {Doc} */ (doc()), item.claim?.amount, corrected()).lines.filter(
-            (one) => one.outcome === 'differs',
-          ).length
-        : 0,
-    });
     put(
       index_nav,
-      SECTIONS.map((section) =>
-        h(
+      sections().map((kind) => {
+        // Where a card fails, so may what is counted of it; it says so itself.
+        const n = part(kind).querySelector('.card-failed') ? 0 : counted(kind);
+        return h(
           'button',
-          { type: 'button', on: { click: () => part(section).scrollIntoView({ block: 'start' }) } },
-          t(`part.${section}`),
-          counts[section] ? h('span', { class: `count ${section === 'related' ? '' : 'bad'}` }, counts[section]) : null,
-        ),
-      ),
+          { type: 'button', on: { click: () => part(kind).scrollIntoView({ block: 'start' }) } },
+          called(kind),
+          n ? h('span', { class: `count ${kind === 'related' ? '' : 'bad'}` }, n) : null,
+        );
+      }),
     );
+  }
+
+  /** What there is to see on a card. @param {CardKind} kind */
+  function counted(kind) {
+    const one = doc();
+    if (kind === 'problems') return problems().length;
+    if (kind === 'related') return relatedCount;
+    if (kind === 'pixels') return one?.authenticity.signals.filter((signal) => signal.alarm).length ?? 0;
+    if (kind !== 'amounts' || !one) return 0;
+    return balance(one, item.claim?.amount, corrected()).lines.filter((line) => line.outcome === 'differs').length;
   }
 
   function drawBar() {
@@ -546,7 +570,6 @@ export function caseScreen(root, parts) {
   function changed(now) {
     item = now;
     if (gone) return;
-    drawBrief();
     draw();
   }
 
@@ -643,10 +666,9 @@ export function caseScreen(root, parts) {
   /** @param {number} by */
   function section(by) {
     const top = scroll.getBoundingClientRect().top + 60;
-    const at = SECTIONS.findLastIndex((one) => part(one).getBoundingClientRect().top <= top);
-    part(SECTIONS[Math.max(0, Math.min(SECTIONS.length - 1, at + by))] ?? 'problems').scrollIntoView({
-      block: 'start',
-    });
+    const all = sections();
+    const at = all.findLastIndex((one) => part(one).getBoundingClientRect().top <= top);
+    part(all[Math.max(0, Math.min(all.length - 1, at + by))] ?? 'problems').scrollIntoView({ block: 'start' });
   }
 
   /** @returns {import('./keys.js').Binding[]} */

@@ -7,19 +7,27 @@ import { button, failure, help, kbd, waiting } from './ui.js';
 import { queueScreen } from './queue.js';
 import { caseScreen } from './case.js';
 import { auditScreen } from './audit.js';
+import { cardsScreen } from './cardedit.js';
 import { operationScreen } from './operation.js';
 
 /** A screen is put into `root` and gives back what takes it down.
  * @typedef {(root: HTMLElement, parts: string[]) => (() => void)} Screen */
 
 /** @type {Record<string, Screen>} */
-const SCREENS = { queue: queueScreen, case: caseScreen, audit: auditScreen, operation: operationScreen };
-const TABS = /** @type {const} */ (['queue', 'audit', 'operation']);
+const SCREENS = {
+  queue: queueScreen,
+  case: caseScreen,
+  audit: auditScreen,
+  operation: operationScreen,
+  cards: cardsScreen,
+};
+const TABS = /** @type {const} */ (['queue', 'audit', 'operation', 'cards']);
 /** What each role has a use for; a service that runs open shows all. @type {Record<string, readonly string[]>} */
 const OF_ROLE = { submitter: [], reviewer: ['queue', 'operation'], auditor: ['audit', 'operation'], admin: TABS };
 const THEME = 'claimlens.theme';
 
 const top = h('header', { class: 'top' });
+const demo = h('aside', { class: 'demo' });
 const root = h('main', { class: 'screen', id: 'screen', tabindex: '-1' });
 let down = () => {};
 
@@ -47,7 +55,21 @@ function nextLanguage() {
   show();
 }
 
+/** Says that nothing here is real, where that is so, and how to leave it. */
+function drawDemo() {
+  demo.setAttribute('aria-label', t('demo.label'));
+  put(
+    demo,
+    who().made_up && [
+      h('strong', {}, t('demo.label')),
+      h('span', {}, t('demo.what')),
+      h('span', {}, t('demo.leave'), ' ', h('code', { class: 'mono' }, 'claimlens serve')),
+    ],
+  );
+}
+
 function drawTop() {
+  drawDemo();
   const here = location.hash.split('/')[1];
   const theme = currentTheme();
   const drawn = theme === 'dark' ? 'moon' : theme === 'light' ? 'sun' : 'auto';
@@ -139,13 +161,20 @@ bind({
         location.hash = '#/operation';
       },
     },
+    {
+      keys: ['Alt+4'],
+      what: 'nav.cards',
+      act: () => {
+        location.hash = '#/cards';
+      },
+    },
     { keys: ['Shift+l'], what: 'key.language', act: nextLanguage },
     { keys: ['Shift+d'], what: 'key.theme', act: nextTheme },
   ],
 });
 
 async function start() {
-  document.body.prepend(top, root);
+  document.body.prepend(top, demo, root);
   drawTop();
   put(root, waiting(6));
   try {

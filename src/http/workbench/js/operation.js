@@ -1,6 +1,8 @@
 // The figures of the operation, and what is not measured.
 import { Problem, get, request, text } from './api.js';
+import { policiesPanel } from './policies.js';
 import { h, icon, put } from './dom.js';
+import { forecastPanel } from './forecast.js';
 import { count, moment, percent, money } from './format.js';
 import { name, t } from './i18n.js';
 import { buckets, named, parse, quantile } from './metrics.js';
@@ -19,9 +21,12 @@ const TOLD = 10;
 export function operationScreen(root) {
   let gone = false;
   let timer = 0;
+  const alive = () => !gone;
   const figures = h('div', { class: 'op-grid' });
   const stamp = h('span', { class: 'small quiet' });
-  const policyBox = h('div', { class: 'op-grid' });
+  const forecastBox = h('div', {}, h('div', { class: 'panel op-wait skeleton' }));
+  const policyBox = h('div', { class: 'op-grid two' });
+  const policiesBox = h('div');
   put(
     root,
     h(
@@ -29,7 +34,9 @@ export function operationScreen(root) {
       { class: 'page operation' },
       h('header', { class: 'row op-head' }, h('h1', { class: 'grow' }, t('op.title')), stamp),
       figures,
+      forecastBox,
       policyBox,
+      policiesBox,
       unmeasured(),
     ),
   );
@@ -76,7 +83,9 @@ export function operationScreen(root) {
     if (!overseer()) return;
     try {
       const policy = await get('/v1/policy');
-      if (!gone) put(policyBox, policyPanel(policy), backtestPanel(policy));
+      if (gone) return;
+      put(policyBox, policyPanel(policy), backtestPanel(policy));
+      put(policiesBox, policiesPanel(policy.text ?? ''));
     } catch (error) {
       if (!gone)
         put(
@@ -97,12 +106,14 @@ export function operationScreen(root) {
         what: 'again',
         act: () => {
           void load();
+          void forecastPanel(forecastBox, alive);
           void loadPolicy();
         },
       },
     ],
   });
   void load();
+  void forecastPanel(forecastBox, alive);
   void loadPolicy();
   return () => {
     gone = true;
@@ -464,7 +475,7 @@ const unmeasured = () =>
     h(
       'ul',
       { class: 'body' },
-      [t('op.unmeasured_1'), t('op.unmeasured_2'), t('op.unmeasured_3')].map((text) =>
+      [t('op.unmeasured_1'), t('op.unmeasured_2')].map((text) =>
         h('li', { class: 'row' }, icon('dash'), h('span', { class: 'grow' }, text)),
       ),
     ),

@@ -1,5 +1,6 @@
 // Plots, drawn small and plain. Each carries its figures as text too.
-import { h, s } from './dom.js';
+import { h, put, s } from './dom.js';
+import { lang } from './i18n.js';
 
 /**
  * Bars one under the other.
@@ -115,4 +116,91 @@ export function gauge({ value, limit, max, shown, limitShown }) {
     s('text', { x: at(value), y: y - 12, class: 'figure', 'text-anchor': anchor(at(value)) }, shown),
     s('text', { x: at(limit), y: y + 34, class: 'tick', 'text-anchor': anchor(at(limit)) }, limitShown),
   );
+}
+
+const HALF_HOUR = 1_800_000;
+
+/** The least round number from here on. @param {number} least */
+function round(least) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
+  return ([1, 2, 2.5, 5, 10].find((step) => step * power >= least) ?? 10) * power;
+}
+
+/**
+ * What runs over days, half-hour by half-hour; whoever points at it is told the figures of that half-hour.
+ * @param {{ title: string, label: string, at: string[], told: string[], tall?: number,
+ *   lines: { tone: string, values: number[] }[], band?: { low: number[], high: number[] }|null,
+ *   steps?: number[] }} plot
+ */
+export function course({ title, label, at, told, lines, band = null, steps, tall = 200 }) {
+  const [width, left, top, foot] = [1200, 46, 18, 26];
+  const most = Math.max(1, ...lines.flatMap((line) => line.values), ...(band?.high ?? []), ...(steps ?? []));
+  // Nobody is a fraction of a person, and half a case is none.
+  const apart = Math.ceil(round(most / 4));
+  const marks = [0, 1, 2, 3, 4].map((n) => n * apart).filter((value) => value < most + apart / 2);
+  const scale = Math.max(...marks, most);
+  const step = (width - left) / at.length;
+  const x = (/** @type {number} */ n) => left + n * step;
+  const y = (/** @type {number} */ value) => top + (tall - top) * (1 - value / scale);
+  const middle = (/** @type {number} */ n) => x(n + 0.5).toFixed(1);
+  const path = (/** @type {number[]} */ values) =>
+    values.map((value, n) => `${n ? 'L' : 'M'}${middle(n)} ${y(value).toFixed(1)}`).join('');
+  const around = band
+    ? `${path(band.high)}${band.low
+        .map((value, n) => `L${middle(n)} ${y(value).toFixed(1)}`)
+        .toReversed()
+        .join('')}Z`
+    : '';
+  const stairs = (/** @type {number[]} */ values) =>
+    values
+      .map((value, n) => `${n ? 'L' : 'M'}${x(n).toFixed(1)} ${y(value).toFixed(1)}H${x(n + 1).toFixed(1)}`)
+      .join('');
+  const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', hour12: false });
+  const day = new Intl.DateTimeFormat(lang() === 'zh' ? 'zh-CN' : 'en-GB', {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+  });
+  const days = at.length * HALF_HOUR > 3 * 86_400_000;
+  const ticks = at.flatMap((one, n) => {
+    const date = new Date(one);
+    const hours = date.getHours();
+    if (date.getMinutes() !== 0 || (days ? hours !== 0 : hours % 6 !== 0)) return [];
+    return [{ n, text: hours === 0 ? day.format(date) : clock.format(date), midnight: hours === 0 }];
+  });
+  const rule = s('line', { y1: top, y2: tall, class: 'pointed', visibility: 'hidden' });
+  const said = h('p', { class: 'course-told small num' }, '\u00a0');
+  const svg = s(
+    'svg',
+    { class: 'plot course', viewBox: `0 0 ${width} ${tall + foot}`, role: 'img', 'aria-label': title },
+    marks.map((value) => [
+      s('line', { x1: left, x2: width, y1: y(value), y2: y(value), class: value ? 'mesh' : 'axis' }),
+      s('text', { x: left - 8, y: y(value) + 4, class: 'tick', 'text-anchor': 'end' }, value),
+    ]),
+    s('text', { x: left, y: 10, class: 'tick', 'text-anchor': 'start' }, label),
+    ticks.map(({ n, text, midnight }) => [
+      s('line', { x1: x(n), x2: x(n), y1: midnight ? top : tall, y2: tall + 5, class: midnight ? 'mesh' : 'axis' }),
+      s('text', { x: x(n) + 4, y: tall + 18, class: 'tick', 'text-anchor': 'start' }, text),
+    ]),
+    band && s('path', { d: around, class: 'around' }),
+    steps && s('path', { d: `${stairs(steps)}V${y(0)}H${left}Z`, class: 'filled' }),
+    steps && s('path', { d: stairs(steps), class: 'line warn' }),
+    lines.map((line) => s('path', { d: path(line.values), class: `line ${line.tone}` })),
+    rule,
+  );
+  svg.addEventListener('pointermove', (event) => {
+    const box = svg.getBoundingClientRect();
+    const n = Math.floor((((event.clientX - box.left) / box.width) * width - left) / step);
+    const words = told[n];
+    if (words === undefined) return;
+    rule.setAttribute('x1', middle(n));
+    rule.setAttribute('x2', middle(n));
+    rule.setAttribute('visibility', 'visible');
+    put(said, words);
+  });
+  svg.addEventListener('pointerleave', () => {
+    rule.setAttribute('visibility', 'hidden');
+    put(said, '\u00a0');
+  });
+  return h('div', {}, svg, said);
 }

@@ -1,9 +1,10 @@
 // The queue: what is due first stands first.
-import { poll } from './api.js';
+import { get, poll } from './api.js';
+import { cards } from './cards.js';
 import { act, filters, nextCase, openCase, prefetch } from './cases.js';
 import { h, icon, put } from './dom.js';
 import { ago, clock, count, moment, percent, shownMoney } from './format.js';
-import { name, t } from './i18n.js';
+import { lang, name, t } from './i18n.js';
 import { bind } from './keys.js';
 import { who } from './session.js';
 import { TASKS, TASKS_AFTER, overdueChips } from './tasks.js';
@@ -41,6 +42,10 @@ export function queueScreen(root) {
   let gone = false;
   /** @type {Set<string>} */
   const reasons = new Set();
+  /** @type {import('./layout.js').Queue[]} */
+  let queues = [];
+  /** Whether no claim was ever sent; null until that is known. @type {boolean|null} */
+  let first = null;
 
   const head = h('div', { class: 'queue-head' });
   const bar = h('div', { class: 'queue-bar' });
@@ -180,15 +185,42 @@ export function queueScreen(root) {
         }),
       );
     }
-    const text = view.tab === 'open' ? t('queue.none_open') : t('queue.none_here');
+    if (view.tab !== 'open') return h('div', { class: 'empty' }, h('h2', {}, t('queue.none_here')));
+    if (first === null) void lookForClaims();
+    if (!first)
+      return h('div', { class: 'empty' }, h('h2', {}, t('queue.none_open')), h('p', {}, t('queue.how_to_fill')));
     return h(
       'div',
-      { class: 'empty' },
-      h('h2', {}, text),
-      view.tab === 'open' && h('p', {}, t('queue.how_to_fill')),
-      view.tab === 'open' && h('p', {}, h('code', { class: 'mono' }, 'make demo')),
+      { class: 'empty first' },
+      h('h2', {}, t('queue.none_open')),
+      h('p', {}, t('queue.how_to_fill')),
+      h('h3', {}, t('queue.first_send')),
+      h('pre', { class: 'payload mono', tabindex: '0' }, send()),
+      h('p', { class: 'small' }, h('a', { href: '/docs' }, t('queue.first_docs'))),
+      h('h3', {}, t('queue.first_demo')),
+      h('pre', { class: 'payload mono', tabindex: '0' }, 'claimlens serve --demo --listen 127.0.0.1:8090'),
     );
   }
+
+  /** Looks whether any claim was ever sent: whoever has none is told how to begin. */
+  async function lookForClaims() {
+    first = false;
+    try {
+      first = (await get('/v1/claims?limit=1')).claims.length === 0;
+    } catch {
+      // The queue tells by itself when the service does not answer.
+      return;
+    }
+    if (first && !gone) draw();
+  }
+
+  /** A line that sends a claim to this very service. */
+  const send = () =>
+    [
+      who().open ? 'curl \\' : "curl -H 'Authorization: Bearer clk_…' \\",
+      '  -F \'claim={"id":"A-1","amount":"120.00"};type=application/json\' \\',
+      `  -F photo=@bill.jpg ${location.origin}/v1/claims`,
+    ].join('\n');
 
   function drawHead() {
     const all = cases().filter((one) => one.state !== 'closed');
@@ -252,6 +284,7 @@ export function queueScreen(root) {
         ),
       ),
       h('span', { class: 'grow' }),
+      queues.length > 0 && queueSelect(),
       select(
         'order',
         ORDERS.map((one) => [one, t(`order.${one}`)]),
@@ -294,6 +327,23 @@ export function queueScreen(root) {
       options.map(([code, text]) => h('option', { value: code, selected: code === value }, text)),
     );
     element.addEventListener('change', () => choose({ [key]: element.value }));
+    return element;
+  }
+
+  /** The queues that an admin named: each is a kind and a reason to filter by. */
+  function queueSelect() {
+    const { kind = '', reason = '' } = filters.chosen;
+    const at = queues.findIndex((one) => (one.kind ?? '') === kind && (one.reason ?? '') === reason);
+    const element = h(
+      'select',
+      { class: 'select', id: 'queue-named', 'aria-label': t('queue.by_queue') },
+      h('option', { value: '', selected: at < 0 }, t('queue.any_queue')),
+      queues.map((one, n) => h('option', { value: n, selected: n === at }, one.name[lang()])),
+    );
+    element.addEventListener('change', () => {
+      const chosen = element.value === '' ? null : queues[Number(element.value)];
+      choose({ kind: chosen?.kind ?? '', reason: chosen?.reason ?? '' });
+    });
     return element;
   }
 
@@ -517,6 +567,10 @@ export function queueScreen(root) {
   drawHead();
   drawBar();
   void load();
+  void cards().then((all) => {
+    queues = all.queues;
+    if (!gone) drawBar();
+  });
   return () => {
     gone = true;
     clearTimeout(timer);

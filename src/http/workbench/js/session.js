@@ -4,7 +4,8 @@ import { h, put } from './dom.js';
 import { t } from './i18n.js';
 import { button, dialog, wrong } from './ui.js';
 
-/** @typedef {{ name: string|null, role: string|null, tenant?: string|null, open: boolean }} Session */
+/** @typedef {{ name: string|null, role: string|null, tenant?: string|null, open: boolean,
+ *   made_up?: boolean }} Session */
 
 const NAME = 'claimlens.name';
 /** Where somebody was who went off to sign in at the issuer. */
