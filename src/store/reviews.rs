@@ -613,6 +613,10 @@ impl TaskQuery {
         if self.not_raised {
             query.push(" AND q.rank > 0");
         }
+        // Told first of all of them together, so that the rest is asked only of those that are over something.
+        if let Some(over) = self.over.as_ref().filter(|_| self.kinds.iter().all(|kind| kind.after().is_none())) {
+            Self::push_over(query, Some(over.decide.max(over.task)));
+        }
         query.push(" AND (1 = 0");
         for kind in &self.kinds {
             query.push(" OR (");

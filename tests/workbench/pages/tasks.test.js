@@ -54,7 +54,7 @@ async function looked(name, hash, ready, act) {
   }
 }
 
-test('a claimant asks when it goes on, and whoever looks at the queue sees it', { timeout: 300_000 }, async () => {
+test('a claimant asks when it goes on, and whoever looks at the queue sees it', { timeout: 900_000 }, async () => {
   const answer = await nudge(receipt);
   assert.equal(answer.status, 200);
   const told = await answer.json();
@@ -80,7 +80,7 @@ test('a claimant asks when it goes on, and whoever looks at the queue sees it', 
   await looked('tasks-queue', '#/queue', '.case-row .case-link');
 });
 
-test('what is to be done is told with its clock, and done by hand or by a verdict', { timeout: 600_000 }, async () => {
+test('what is to be done is told with its clock, and done by hand or by a verdict', { timeout: 900_000 }, async () => {
   await looked('tasks-case', `#/case/${stay.id}`, '.task[data-task=missing_papers]');
   const { page, faults, go, close } = await person(browser, { url: service.url, name: 'rv-1' });
   await go(`#/case/${stay.id}`, '.task[data-task=missing_papers]');
@@ -105,6 +105,7 @@ test('what is to be done is told with its clock, and done by hand or by a verdic
   await page.waitForFunction(() => document.querySelector('.task[data-task=decide]')?.textContent?.includes('rv-1'));
   await page.keyboard.press('x');
   await page.waitForSelector('.sheet.reject');
+  await page.focus('#why');
   await page.keyboard.type('Not of this policy.');
   await page.focus('.whys input[value=not_covered]');
   await page.keyboard.press('Space');

@@ -125,7 +125,8 @@ export const filters = {
 /** Takes the most urgent case that nobody holds. @returns {Promise<Case|null>} */
 export async function nextCase() {
   const { order, kind, task, reason, min, max } = filters.chosen;
-  const wanted = Object.fromEntries(Object.entries({ order, kind, task, reason, min, max }).filter(([, value]) => value));
+  const all = { order, kind, task, reason, min, max };
+  const wanted = Object.fromEntries(Object.entries(all).filter(([, value]) => value));
   const answer = await post('/v1/reviews/next', wanted);
   if (!answer) return null;
   const found = whole(answer);

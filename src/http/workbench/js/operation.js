@@ -151,7 +151,7 @@ function automation(stats) {
   );
 }
 
-/** @param {{ decide_days: number, over_days: number, kept: number, broken: number, overdue: number, nudged: number }} of */
+/** @param {Record<'decide_days'|'over_days'|'kept'|'broken'|'overdue'|'nudged', number>} of */
 function promisesPanel({ decide_days, over_days, kept, broken, overdue, nudged }) {
   const all = kept + broken;
   return panel(

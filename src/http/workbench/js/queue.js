@@ -25,6 +25,7 @@ const KINDS = [
   'discharge_record',
   'unknown',
 ];
+const FILTERS = ['task', 'reason', 'kind', 'min', 'max', 'q'];
 const CHIPS = 3;
 
 /** What somebody chose lasts as long as the page. */
@@ -95,7 +96,7 @@ export function queueScreen(root) {
       q.append('state', 'held');
       q.set('mine', 'true');
     } else q.append('state', view.tab);
-    for (const key of ['task', 'reason', 'kind', 'min', 'max', 'q']) if (filters.chosen[key]) q.set(key, filters.chosen[key]);
+    for (const key of FILTERS) if (filters.chosen[key]) q.set(key, filters.chosen[key]);
     return q;
   }
 
@@ -173,7 +174,7 @@ export function queueScreen(root) {
   }
 
   function emptiness() {
-    const filtered = ['task', 'reason', 'kind', 'min', 'max', 'q'].some((key) => filters.chosen[key]);
+    const filtered = FILTERS.some((key) => filters.chosen[key]);
     if (filtered) {
       return h(
         'div',

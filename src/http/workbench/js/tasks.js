@@ -105,7 +105,12 @@ export function finishDialog(task, send) {
       h('label', { class: 'small', for: 'task-note' }, t('task.note')),
       note,
       trouble,
-      h('div', { class: 'foot' }, button(t('cancel'), close), button(t('task.finish'), () => void go(close), { class: 'primary' })),
+      h(
+        'div',
+        { class: 'foot' },
+        button(t('cancel'), close),
+        button(t('task.finish'), () => void go(close), { class: 'primary' }),
+      ),
     ];
   });
 }

@@ -40,8 +40,8 @@
 /** @typedef {Summary & { result: Result, claim?: Claim, timeline: Step[], may: string[],
  *   may_not?: Record<string, string>, reading?: boolean,   needs_second_above: string, undo_until: string|null }} Case
  * */
-/** @typedef {{ kind: string, state: 'open'|'paused'|'overdue'|'done', since: string, due_at: string|null, late: boolean,
- *   who: string|null, done_at: string|null, by_hand: boolean }} Task */
+/** @typedef {{ kind: string, state: 'open'|'paused'|'overdue'|'done', since: string, due_at: string|null,
+ *   late: boolean, who: string|null, done_at: string|null, by_hand: boolean }} Task */
 /** @typedef {{ cases: Summary[], next: string|null, counts: Record<string, number> }} QueuePage */
 
 export {};

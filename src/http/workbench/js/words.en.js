@@ -564,7 +564,8 @@ export const en = {
   'op.kept': 'in time',
   'op.broken': 'later',
   'op.promises_now': 'Past their day and still open: {overdue}. Open, and the claimant asks when it goes on: {nudged}.',
-  'op.promises_why': 'Claimants are told a day {n} days after the case opens; days on which papers are awaited do not count.',
+  'op.promises_why':
+    'Claimants are told a day {n} days after the case opens; days on which papers are awaited do not count.',
   'problem.page': 'The page stumbled: {what}',
   'problem.unreachable': 'The service does not answer.',
   'problem.reviewer_unknown': 'A name is needed to do this.',
