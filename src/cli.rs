@@ -334,7 +334,7 @@ mod tests {
         for good in ["http://127.0.0.1:4318", "https://collector.example/otlp", ""] {
             assert!(given(good).is_ok(), "{good}");
         }
-        for bad in ["127.0.0.1:4318", "grpc://a:4317", "http://u:p@a", "http://a?b=c"] {
+        for bad in ["127.0.0.1:4318", "grpc://a:4317", "http://a:", "http://u:p@a", "http://a?b=c"] {
             assert!(given(bad).is_err(), "{bad}");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::usage;
 use crate::domain::access::Role;
-use crate::service::oidc::{Oidc, OidcConfig};
+use crate::service::oidc::{Oidc, OidcConfig, is_address};
 use anyhow::Result;
 use clap::Args;
 use std::fs;
@@ -20,6 +20,7 @@ pub struct OidcArgs {
         long,
         value_name = "URL",
         env = "CLAIMLENS_OIDC_ISSUER",
+        value_parser = web_address,
         requires_all = ["oidc_client_id", "public_url", "oidc_role"],
         help_heading = "Sign-in"
     )]
@@ -44,7 +45,13 @@ pub struct OidcArgs {
     )]
     oidc_client_secret_file: Option<PathBuf>,
     /// Where browsers reach this service; the issuer sends them back to /v1/session/oidc/callback below it
-    #[arg(long, value_name = "URL", env = "CLAIMLENS_PUBLIC_URL", help_heading = "Sign-in")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CLAIMLENS_PUBLIC_URL",
+        value_parser = web_address,
+        help_heading = "Sign-in"
+    )]
     public_url: Option<String>,
     /// Ask the issuer for these scopes besides `openid`
     #[arg(
@@ -77,6 +84,11 @@ pub struct OidcArgs {
         help_heading = "Sign-in"
     )]
     oidc_role: Vec<(String, Role)>,
+}
+
+fn web_address(text: &str) -> Result<String, &'static str> {
+    let fits = is_address(text).then(|| text.to_owned());
+    fits.ok_or("it must be an https address without query; http is taken for this machine alone")
 }
 
 fn stands_for(text: &str) -> Result<(String, Role), &'static str> {
@@ -152,9 +164,9 @@ mod tests {
             assert!(given(&some).is_err(), "without {}", all[left_out]);
         }
         for (wrong, told) in [
-            ("--oidc-issuer=http://login.example", "--oidc-issuer must be an https address"),
-            ("--oidc-issuer=login.example", "--oidc-issuer must be an https address"),
-            ("--public-url=https://claims.example/?a=b", "--public-url must be an https address"),
+            ("--oidc-issuer=http://login.example", "must be an https address"),
+            ("--oidc-issuer=login.example", "must be an https address"),
+            ("--public-url=https://claims.example/?a=b", "must be an https address"),
             ("--oidc-role=app=submitter", "VALUE=reviewer"),
             ("--oidc-role==admin", "VALUE=reviewer"),
             ("--oidc-client-secret-file=no/such", "no/such: "),

@@ -149,7 +149,7 @@ fn collector(text: &str) -> Result<String, &'static str> {
     let address: Option<Uri> = text.parse().ok();
     let fits = address.is_some_and(|address| {
         matches!(address.scheme_str(), Some("http" | "https"))
-            && address.authority().is_some_and(|host| !host.as_str().contains('@'))
+            && address.authority().is_some_and(|host| !host.as_str().contains('@') && !host.as_str().ends_with(':'))
             && address.query().is_none()
     });
     if fits || text.is_empty() {

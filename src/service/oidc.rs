@@ -388,6 +388,11 @@ fn endpoint(text: &str) -> Option<Url> {
     (fits && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()).then_some(url)
 }
 
+/// Whether an issuer, or this service to its browsers, can have this address.
+pub fn is_address(text: &str) -> bool {
+    address(text).is_some()
+}
+
 /// The same without a query.
 fn address(text: &str) -> Option<Url> {
     endpoint(text).filter(|url| url.query().is_none())
