@@ -73,6 +73,15 @@ export async function start(holders = [], more = []) {
   };
 }
 
+/** What came of the claims of `serve --demo`, by the sender's names; nothing is read, so that it is there at once. */
+export async function decided(url) {
+  const { claims } = await until('the decisions of the demo', async () => {
+    const list = await (await fetch(`${url}/v1/claims?limit=50`)).json();
+    return list.claims.length === 13 && list.claims.every((claim) => claim.status !== 'processing') && list;
+  });
+  return Object.fromEntries(claims.map((claim) => [claim.claim.id, claim]));
+}
+
 /** A photo among the samples, as a part of a form. */
 async function part(path) {
   return [new Blob([await readFile(join(HOME, 'samples', path))], { type: 'image/jpeg' }), path.split('/').pop()];
