@@ -23,7 +23,7 @@ export async function until(what, found, ms = 60_000) {
 
 /** Gives somebody a key to records that nobody serves yet. */
 async function key(data, role, name) {
-  const { stdout } = await run(PROGRAM, ['keys', 'add', name, '--role', role, '--data', data, ...more], { cwd: HOME });
+  const { stdout } = await run(PROGRAM, ['keys', 'add', name, '--role', role, '--data', data], { cwd: HOME });
   const found = /\bclk_\S+/.exec(stdout);
   if (!found) throw new Error(`no key in: ${stdout}`);
   return found[0];
@@ -37,7 +37,7 @@ export async function start(holders = [], more = []) {
   const data = await mkdtemp(join(tmpdir(), 'claimlens-workbench-'));
   const keys = {};
   for (const { role, name } of holders) keys[name] = await key(data, role, name);
-  const child = spawn(PROGRAM, ['serve', '--listen', '127.0.0.1:0', '--data', data], {
+  const child = spawn(PROGRAM, ['serve', '--listen', '127.0.0.1:0', '--data', data, ...more], {
     cwd: HOME,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
