@@ -1002,6 +1002,7 @@ async fn cards_are_changed_only_by_who_saw_them_as_they_are(bed: Bed) {
 
 async fn arrivals_are_counted_by_their_half_hour(bed: Bed) {
     const HALF_HOUR: i64 = 1_800_000;
+    let service = Service::open(bed.config(Role::Api)).await.unwrap();
     let store = bed.open().await;
     assert_eq!((store.first_arrival().await.unwrap(), store.arrivals(0, HALF_HOUR).await.unwrap()), (None, Vec::new()));
     for n in 1..=3 {
@@ -1015,7 +1016,6 @@ async fn arrivals_are_counted_by_their_half_hour(bed: Bed) {
     assert_eq!(store.arrivals(0, HALF_HOUR).await.unwrap(), [(10, 2), (12, 1)]);
     assert_eq!(store.arrivals(11 * HALF_HOUR, HALF_HOUR).await.unwrap(), [(12, 1)]);
 
-    let service = Service::open(bed.config(Role::Api)).await.unwrap();
     let by = Actor::named(Reviewer::try_from("rv-1".to_owned()).unwrap());
     let ask = Ask { actor: &by, seen: None };
     service.claim_case(&id(1), ask, false).await.unwrap();

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, person, unfit } from './browser.js';
-import { start, submit, until } from './service.js';
+import { decided, start, until } from './service.js';
 
 const OUT = fileURLToPath(new URL('../../../target/workbench/', import.meta.url));
 let service;
@@ -14,11 +14,8 @@ let claim;
 before(
   async () => {
     await mkdir(OUT, { recursive: true });
-    service = await start();
-    [browser, claim] = await Promise.all([
-      launch(),
-      submit(service.url, 'C-1', 'outpatient_bill', ['outpatient_bill/altered.jpg']),
-    ]);
+    [service, browser] = await Promise.all([start([], { options: ['--demo'] }), launch()]);
+    claim = (await decided(service.url))['DEMO-altered'];
   },
   { timeout: 900_000 },
 );

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, person, unfit } from './browser.js';
-import { start, until } from './service.js';
+import { decided, start } from './service.js';
 
 const OUT = fileURLToPath(new URL('../../../target/workbench/', import.meta.url));
 let demo;
@@ -26,10 +26,7 @@ after(async () => {
 });
 
 test('the demo has one claim of each finding, and each of them can be opened', async () => {
-  const { claims } = await until('the decisions of the demo', async () => {
-    const list = await (await fetch(`${demo.url}/v1/claims?limit=50`)).json();
-    return list.claims.length === 13 && list.claims.every((claim) => claim.status !== 'processing') && list;
-  });
+  const claims = Object.values(await decided(demo.url));
   const { page, faults, go, close } = await person(browser, { url: demo.url, name: 'rv-1' });
   await go('#/queue', '.case-row .case-link');
   assert.match(await page.textContent('.demo'), /made up.*To leave it.*claimlens serve$/s);

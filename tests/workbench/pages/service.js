@@ -23,7 +23,7 @@ export async function until(what, found, ms = 60_000) {
 
 /** Gives somebody a key to records that nobody serves yet. */
 async function key(data, role, name) {
-  const { stdout } = await run(PROGRAM, ['keys', 'add', name, '--role', role, '--data', data, ...more], { cwd: HOME });
+  const { stdout } = await run(PROGRAM, ['keys', 'add', name, '--role', role, '--data', data], { cwd: HOME });
   const found = /\bclk_\S+/.exec(stdout);
   if (!found) throw new Error(`no key in: ${stdout}`);
   return found[0];
@@ -71,6 +71,15 @@ export async function start(holders = [], { port: wanted = 0, options = [] } = {
       for (const folder of [data, `${data}-demo`]) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What came of the claims of `serve --demo`, by the sender's names; nothing is read, so that it is there at once. */
+export async function decided(url) {
+  const { claims } = await until('the decisions of the demo', async () => {
+    const list = await (await fetch(`${url}/v1/claims?limit=50`)).json();
+    return list.claims.length === 13 && list.claims.every((claim) => claim.status !== 'processing') && list;
+  });
+  return Object.fromEntries(claims.map((claim) => [claim.claim.id, claim]));
 }
 
 /** A photo among the samples, as a part of a form. */
