@@ -156,6 +156,7 @@ struct Advised {
 struct Read {
     value: Option<String>,
     confidence: Bp,
+    readers: BTreeMap<String, String>,
 }
 
 impl From<Paper> for Reading {
@@ -182,7 +183,7 @@ impl From<Advised> for RetakeAdvice {
 }
 
 impl From<Read> for Field {
-    fn from(Read { value, confidence }: Read) -> Self {
+    fn from(Read { value, confidence, readers }: Read) -> Self {
         Self {
             value,
             text: String::new(),
@@ -190,7 +191,7 @@ impl From<Read> for Field {
             score: confidence,
             polygon: Quad::from_px([[0.0; 2]; 4]),
             page_polygon: Quad::from_px([[0.0; 2]; 4]),
-            readers: BTreeMap::new(),
+            readers,
             repairs: Vec::new(),
         }
     }
