@@ -252,12 +252,19 @@ fn data(place: &Place) -> Finding {
     let probe = home.join(format!(".claimlens-doctor-{}", std::process::id()));
     let written = std::fs::write(&probe, b"probe");
     let _ = std::fs::remove_file(&probe);
-    if let Err(e) = on_runtime(async { Ok(Records::inspect(place.clone()).await?) }) {
-        let mend = match &place.database {
-            Some(_) => "start the database, or name another with --database or CLAIMLENS_DATABASE",
-            None => "stop the service and put the folder's last backup in its place, or choose another with --data",
-        };
-        return Finding::missing("records", format!("{place}: {e}"), mend);
+    match on_runtime(async { Ok(Records::inspect(place.clone()).await?) }) {
+        Err(e) => {
+            let mend = match &place.database {
+                Some(_) => "start the database, or name another with --database or CLAIMLENS_DATABASE",
+                None => "stop the service and put the folder's last backup in its place, or choose another with --data",
+            };
+            return Finding::missing("records", format!("{place}: {e}"), mend);
+        }
+        Ok(true) if !dir.join("log.key").is_file() => {
+            let mend = "put the key back: without it nothing is taken in or decided, and no reading is logged";
+            return Finding::missing("records", format!("{}: the log's signing key is missing", dir.display()), mend);
+        }
+        Ok(_) => {}
     }
     match written {
         Ok(()) if dir.exists() && place.database.is_some() => Finding::ok("records", format!("{place} can be written")),
@@ -389,6 +396,9 @@ mod tests {
         assert_eq!(data(&place).state, State::Ok);
         let kept = photos(&place);
         assert!(kept.state == State::Ok && kept.detail.ends_with("a write and a read work"), "{}", kept.detail);
+        std::fs::rename(dir.path().join("log.key"), dir.path().join("elsewhere")).unwrap();
+        let found = data(&place);
+        assert!(found.state == State::Missing && found.detail.contains("signing key"), "{}", found.detail);
         std::fs::write(dir.path().join("claimlens.sqlite"), "junk\n").unwrap();
         let found = data(&Place::from(dir.path()));
         assert!(found.state == State::Missing && found.detail.contains("damaged"), "{}", found.detail);

@@ -411,7 +411,9 @@ impl Records {
     /// # Errors
     /// A [`KeyRefusal`], or the store's; then there is no key.
     pub async fn add_api_key(&self, new: &NewKey, actor: &Actor) -> Result<(KeyView, Secret), ServiceError> {
-        if new.name.as_str().strip_prefix(SIGNED_IN_BY_ISSUER).is_some_and(|rest| rest.starts_with('-')) {
+        // Names that differ in case alone are one person's.
+        let name = new.name.as_str().to_ascii_lowercase();
+        if name.strip_prefix(SIGNED_IN_BY_ISSUER).is_some_and(|rest| rest.starts_with('-')) {
             return Err(KeyRefusal::NameReserved.into());
         }
         let mut tx = self.store.begin_keys().await?;

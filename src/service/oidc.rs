@@ -262,7 +262,7 @@ impl Oidc {
         // Also that the issuer stands there as one name, and not among others.
         let holds = text("iss") == Some(&self.config.issuer)
             && text("nonce") == Some(&part(secret, "nonce"))
-            && text("azp").is_none_or(|party| party == self.config.client);
+            && claims.get("azp").is_none_or(|party| party.as_str() == Some(&self.config.client));
         let subject = text("sub").filter(|subject| holds && !subject.is_empty()).ok_or(OidcRefusal::Invalid)?;
         Ok(Vouched { subject: subject.to_owned(), role: self.role(&claims).ok_or(OidcRefusal::NoRole)? })
     }

@@ -274,6 +274,9 @@ impl Records {
     /// Puts the first policy in force if none is: the one given, else the built-in one. If one is, it must be the one
     /// given, if any is.
     pub(super) async fn take_up(&self, given: Option<&Policy>) -> Result<(), ServiceError> {
+        if !self.store.can_record() {
+            tracing::warn!("without the log's signing key nothing is taken in or decided, and no reading is logged");
+        }
         let mut tx = self.store.begin_policies().await?;
         let at = stamp(Timestamp::now());
         let mut acts = tx.policies();
@@ -288,7 +291,7 @@ impl Records {
                 return Ok(());
             }
             (None, _) if !self.store.can_record() => {
-                tracing::warn!("no policy is in force, and none can be put in force without the log's signing key");
+                tracing::warn!("no policy is in force, and none can be put in force");
                 return Ok(());
             }
             (None, _) => {}
