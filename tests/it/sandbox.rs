@@ -4,7 +4,7 @@
 
 use crate::support::{Answer, CLAIM, TestServer, encode, pdf, photo};
 use claimlens::domain::{Bp, ContentHash, Reading};
-use claimlens::service::sandbox::escapes::{ESCAPES, is_denied};
+use claimlens::service::sandbox::escapes::{ESCAPES, Escape, is_denied};
 use claimlens::service::sandbox::{ChildDecoder, ChildReader, Keeper, Program};
 use image::{ImageFormat, RgbImage};
 use nix::sys::signal::{Signal, kill};
@@ -59,7 +59,12 @@ fn runs(process: u32) -> bool {
 /// The ways out that are denied under these locks.
 fn denied_under(layers: &str) -> BTreeSet<&'static str> {
     let program = program(&["--layers", layers]);
-    ESCAPES.iter().filter(|escape| is_denied(escape, &program).unwrap()).map(|escape| escape.name).collect()
+    // On a machine that has no thread to spare just now an escape may not even be tried.
+    let denied = |escape: &&Escape| {
+        let tried = (0..3).find_map(|_| is_denied(escape, &program).ok());
+        tried.unwrap_or_else(|| panic!("{} could not be tried", escape.name))
+    };
+    ESCAPES.iter().filter(denied).map(|escape| escape.name).collect()
 }
 
 #[test]
