@@ -3,20 +3,17 @@
 //! People follow these by their browsers, so whatever goes wrong ends at the sign-in page, which says it in a sentence.
 
 use super::Shared;
-use super::access::is_to_loopback;
 use super::error::{ApiError, Problem};
-use super::session;
-use crate::service::ServiceError;
+use super::session::{self, Kept};
 use crate::service::oidc::{ATTEMPT_LASTS, OidcRefusal, Returned};
-use actix_web::cookie::{Cookie, SameSite, time};
+use crate::service::{Service, ServiceError};
+use actix_web::cookie::{SameSite, time};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-/// The name of the cookie that a sign-in under way keeps.
-const HOST_COOKIE: &str = "__Host-claimlens-oidc";
-/// Its name on this machine.
-const LOOPBACK_COOKIE: &str = "claimlens-oidc";
+/// The cookie that a sign-in under way keeps. The way back comes from the issuer's site; a strict one would stay behind.
+const ATTEMPT: Kept = Kept { host: "__Host-claimlens-oidc", loopback: "claimlens-oidc", same_site: SameSite::Lax };
 
 /// In which ways people may sign in.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -41,18 +38,6 @@ pub struct Back {
     iss: Option<String>,
 }
 
-fn cookie(request: &HttpRequest, value: &str, lasts: time::Duration) -> Cookie<'static> {
-    let is_local = is_to_loopback(request);
-    Cookie::build(if is_local { LOOPBACK_COOKIE } else { HOST_COOKIE }, value.to_owned())
-        .path("/")
-        .http_only(true)
-        .secure(!is_local)
-        // The way back comes from the issuer's site; a strict cookie would stay behind.
-        .same_site(SameSite::Lax)
-        .max_age(lasts)
-        .finish()
-}
-
 fn sent_to(address: &str) -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::SeeOther();
     response.insert_header((header::LOCATION, address));
@@ -68,6 +53,11 @@ fn told(error: ServiceError) -> Result<actix_web::HttpResponseBuilder, ApiError>
         }
         other => Err(other.into()),
     }
+}
+
+/// Counts an attempt to sign in at the issuer; where there is none nothing is tried.
+fn is_one_too_many(request: &HttpRequest, service: &Service) -> bool {
+    service.has_issuer() && session::count(request, service).is_err()
 }
 
 /// Where the sign-in page says that there were too many attempts.
@@ -93,14 +83,13 @@ pub async fn ways(service: Shared) -> HttpResponse {
         content_type = "application/problem+json"),
 ))]
 pub async fn begin(request: HttpRequest, service: Shared) -> Result<HttpResponse, ApiError> {
-    // Where there is no issuer nothing is tried.
-    if service.has_issuer() && session::count(&request, &service).is_err() {
+    if is_one_too_many(&request, &service) {
         return Ok(too_many());
     }
     match service.begin_sign_in().await {
         Ok((secret, address)) => {
             let lasts = time::Duration::seconds(ATTEMPT_LASTS.as_secs() as i64);
-            Ok(sent_to(&address).cookie(cookie(&request, secret.expose(), lasts)).finish())
+            Ok(sent_to(&address).cookie(ATTEMPT.cookie(&request, secret.expose(), lasts)).finish())
         }
         Err(error) => Ok(told(error)?.finish()),
     }
@@ -118,14 +107,12 @@ pub async fn begin(request: HttpRequest, service: Shared) -> Result<HttpResponse
         content_type = "application/problem+json"),
 ))]
 pub async fn callback(request: HttpRequest, back: web::Query<Back>, service: Shared) -> Result<HttpResponse, ApiError> {
-    // Where there is no issuer nothing is tried.
-    if service.has_issuer() && session::count(&request, &service).is_err() {
+    if is_one_too_many(&request, &service) {
         return Ok(too_many());
     }
     let Back { state, code, error, iss } = back.into_inner();
-    let name = if is_to_loopback(&request) { LOOPBACK_COOKIE } else { HOST_COOKIE };
-    let secret = request.cookie(name).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
-    let done = cookie(&request, "", time::Duration::ZERO);
+    let secret = ATTEMPT.of(&request).unwrap_or_default();
+    let done = ATTEMPT.cookie(&request, "", time::Duration::ZERO);
     match service.end_sign_in(&secret, Returned { state, code, error, iss }).await {
         Ok((_, session)) => Ok(sent_to("/").cookie(done).cookie(session::set(&request, &session)).finish()),
         // A sign-in that another one overtook keeps that one's cookie.

@@ -10,10 +10,10 @@ use crate::domain::review::{CaseState, CaseVerdict};
 use crate::domain::tasks::TaskKind;
 use crate::domain::{ClaimId, Fen};
 use crate::service::review::{Ask, CaseView, QueueAsk, QueueOrder, QueuePage, ReviewRefusal, Ruling};
-use crate::service::{ReadOf, ServiceError};
+use crate::service::{ReadOf, Service, ServiceError};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Nothing more to say.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -216,14 +216,30 @@ pub async fn queue(
 ) -> Result<HttpResponse, ApiError> {
     let (mut ask, cursor) = queue_ask(&query)?;
     ask.tenant = caller.1.scope().tenant().cloned();
-    let page = service.queue(&ask, cursor.as_deref(), &caller.0).await.map_err(|error| match error {
+    let page = service.queue(&ask, cursor.as_deref(), &caller.0).await.map_err(of_cursor)?;
+    list(&request, &page, page.cases.iter().map(|case| &case.id), &caller, &service)
+}
+
+/// Why there is no page: what follows nothing that there is was no cursor.
+pub(super) fn of_cursor(error: ServiceError) -> ApiError {
+    match error {
         ServiceError::NotFound => ApiError::BadCursor,
         other => other.into(),
-    })?;
-    let body = serde_json::to_vec(&page).map_err(|_| ServiceError::Internal("a page of the queue"))?;
-    let answer = tagged(&request, "application/json", body);
+    }
+}
+
+/// A page with its ETag. What it tells of cases is noted as read, unless the client has it already.
+pub(super) fn list<'a>(
+    request: &HttpRequest,
+    page: &impl Serialize,
+    told: impl IntoIterator<Item = &'a ClaimId>,
+    caller: &Caller,
+    service: &Service,
+) -> Result<HttpResponse, ApiError> {
+    let body = serde_json::to_vec(page).map_err(|_| ServiceError::Internal("a page of cases"))?;
+    let answer = tagged(request, "application/json", body);
     if answer.status() != StatusCode::NOT_MODIFIED {
-        service.note_read(&caller.0, ReadOf::List, page.cases.iter().map(|case| &case.id))?;
+        service.note_read(&caller.0, ReadOf::List, told)?;
     }
     Ok(answer)
 }

@@ -13,10 +13,40 @@ use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-/// The cookie's name.
-const HOST_COOKIE: &str = "__Host-claimlens";
-/// Its name on this machine.
-const LOOPBACK_COOKIE: &str = "claimlens";
+/// What browsers keep for this service under a name, out of reach of scripts.
+pub(super) struct Kept {
+    /// Over TLS.
+    pub(super) host: &'static str,
+    /// On this machine.
+    pub(super) loopback: &'static str,
+    /// From which sites they send it.
+    pub(super) same_site: SameSite,
+}
+
+impl Kept {
+    fn name(&self, request: &HttpRequest) -> &'static str {
+        if is_to_loopback(request) { self.loopback } else { self.host }
+    }
+
+    /// What the request's cookie holds, if it has one.
+    pub(super) fn of(&self, request: &HttpRequest) -> Option<String> {
+        request.cookie(self.name(request)).map(|cookie| cookie.value().to_owned())
+    }
+
+    /// The cookie that holds this from now on.
+    pub(super) fn cookie(&self, request: &HttpRequest, value: &str, lasts: time::Duration) -> Cookie<'static> {
+        Cookie::build(self.name(request), value.to_owned())
+            .path("/")
+            .http_only(true)
+            .secure(!is_to_loopback(request))
+            .same_site(self.same_site)
+            .max_age(lasts)
+            .finish()
+    }
+}
+
+/// The cookie that stands for a key.
+const SESSION: Kept = Kept { host: "__Host-claimlens", loopback: "claimlens", same_site: SameSite::Strict };
 
 /// A key to sign in with.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -57,8 +87,7 @@ impl SessionView {
 
 /// What the request's cookie holds, if it has one.
 pub(super) fn cookie_of(request: &HttpRequest) -> Option<String> {
-    let name = if is_to_loopback(request) { LOOPBACK_COOKIE } else { HOST_COOKIE };
-    request.cookie(name).map(|cookie| cookie.value().to_owned())
+    SESSION.of(request)
 }
 
 /// Counts an attempt to sign in. One without an address comes over no network.
@@ -66,19 +95,8 @@ pub(super) fn count(request: &HttpRequest, service: &Service) -> Result<(), Limi
     request.peer_addr().map_or(Ok(()), |from| service.count_sign_in(from.ip()))
 }
 
-fn cookie(request: &HttpRequest, value: &str, lasts: time::Duration) -> Cookie<'static> {
-    let is_local = is_to_loopback(request);
-    Cookie::build(if is_local { LOOPBACK_COOKIE } else { HOST_COOKIE }, value.to_owned())
-        .path("/")
-        .http_only(true)
-        .secure(!is_local)
-        .same_site(SameSite::Strict)
-        .max_age(lasts)
-        .finish()
-}
-
 pub(super) fn set(request: &HttpRequest, secret: &Secret) -> Cookie<'static> {
-    cookie(request, secret.expose(), time::Duration::seconds(SESSION_LASTS.as_secs()))
+    SESSION.cookie(request, secret.expose(), time::Duration::seconds(SESSION_LASTS.as_secs()))
 }
 
 /// Sign in
@@ -120,5 +138,5 @@ pub async fn sign_out(request: HttpRequest, who: Who, service: Shared) -> Result
     if let Who::Known(Holder { session: Some(session), .. }) = &who {
         service.sign_out(session).await?;
     }
-    Ok(HttpResponse::NoContent().cookie(cookie(&request, "", time::Duration::ZERO)).finish())
+    Ok(HttpResponse::NoContent().cookie(SESSION.cookie(&request, "", time::Duration::ZERO)).finish())
 }

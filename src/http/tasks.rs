@@ -2,15 +2,13 @@
 
 use super::Shared;
 use super::actor::Caller;
-use super::claims::{parse_id, tagged};
+use super::claims::parse_id;
 use super::error::{ApiError, Problem};
-use super::reviews::{NoteBody, NothingBody, answer, seen, wrong};
+use super::reviews::{self, NoteBody, NothingBody, answer, of_cursor, seen, wrong};
 use crate::domain::ClaimId;
 use crate::domain::tasks::TaskKind;
 use crate::service::review::{Ask, CaseView};
 use crate::service::tasks::{NudgeView, TaskAsk, TaskPage};
-use crate::service::{ReadOf, ServiceError};
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
@@ -62,18 +60,10 @@ pub async fn list(
     }
     let tenant = caller.1.scope().tenant().cloned();
     let ask = TaskAsk { kind, mine: mine.unwrap_or_default(), overdue: overdue.unwrap_or_default(), tenant, limit };
-    let page = service.tasks(&ask, cursor.as_deref(), &caller.0).await.map_err(|error| match error {
-        ServiceError::NotFound => ApiError::BadCursor,
-        other => other.into(),
-    })?;
-    let body = serde_json::to_vec(&page).map_err(|_| ServiceError::Internal("a page of tasks"))?;
-    let answer = tagged(&request, "application/json", body);
-    if answer.status() != StatusCode::NOT_MODIFIED {
-        let mut told: Vec<&ClaimId> = page.tasks.iter().map(|task| &task.case).collect();
-        told.dedup();
-        service.note_read(&caller.0, ReadOf::List, told)?;
-    }
-    Ok(answer)
+    let page = service.tasks(&ask, cursor.as_deref(), &caller.0).await.map_err(of_cursor)?;
+    let mut told: Vec<&ClaimId> = page.tasks.iter().map(|task| &task.case).collect();
+    told.dedup();
+    reviews::list(&request, &page, told, &caller, &service)
 }
 
 /// Say that a task is done

@@ -5,7 +5,7 @@ import { h, icon, put } from './dom.js';
 import { moment } from './format.js';
 import { lang, name, t } from './i18n.js';
 import { bind } from './keys.js';
-import { CARDS } from './layout.js';
+import { CARDS, KINDS } from './layout.js';
 import { who } from './session.js';
 import { button, failure, kbd, toast, wrong } from './ui.js';
 
@@ -14,15 +14,6 @@ import { button, failure, kbd, toast, wrong } from './ui.js';
 /** @typedef {import('./layout.js').Cards} Cards */
 /** @typedef {import('./layout.js').CardsView} CardsView */
 
-const KINDS = [
-  'medical_outpatient_bill',
-  'medical_inpatient_bill',
-  'vat_invoice',
-  'till_receipt',
-  'expense_list',
-  'discharge_record',
-  'unknown',
-];
 const NAME_MOST = 40;
 const QUEUES_MOST = 32;
 

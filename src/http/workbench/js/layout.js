@@ -1,4 +1,4 @@
-// Which cards there are, and which of them a case shows.
+// Which kinds of papers and which cards there are, and which of the cards a case shows.
 
 /** @typedef {'brief'|'problems'|'amounts'|'fields'|'pixels'|'related'|'history'} CardKind */
 /** @typedef {{ card: CardKind, label?: import('./types.js').Message|null }} Card */
@@ -8,6 +8,16 @@
 
 /** @type {readonly CardKind[]} */
 export const CARDS = ['brief', 'problems', 'amounts', 'fields', 'pixels', 'related', 'history'];
+
+export const KINDS = [
+  'medical_outpatient_bill',
+  'medical_inpatient_bill',
+  'vat_invoice',
+  'till_receipt',
+  'expense_list',
+  'discharge_record',
+  'unknown',
+];
 
 /**
  * The cards of a case: those of the first queue that it is in.

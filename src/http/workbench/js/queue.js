@@ -6,6 +6,7 @@ import { h, icon, put } from './dom.js';
 import { ago, clock, count, moment, percent, shownMoney } from './format.js';
 import { lang, name, t } from './i18n.js';
 import { bind } from './keys.js';
+import { KINDS } from './layout.js';
 import { who } from './session.js';
 import { TASKS, TASKS_AFTER, overdueChips } from './tasks.js';
 import { button, dialog, failure, kbd, toast, wrong } from './ui.js';
@@ -16,15 +17,6 @@ const EVERY = 5000;
 const REST = 250;
 const STATES = /** @type {const} */ (['open', 'mine', 'second', 'waiting', 'closed']);
 const ORDERS = /** @type {const} */ (['due', 'risk', 'amount', 'oldest']);
-const KINDS = [
-  'medical_outpatient_bill',
-  'medical_inpatient_bill',
-  'vat_invoice',
-  'till_receipt',
-  'expense_list',
-  'discharge_record',
-  'unknown',
-];
 const FILTERS = ['task', 'reason', 'kind', 'min', 'max', 'q'];
 const CHIPS = 3;
 
