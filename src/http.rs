@@ -8,6 +8,7 @@ mod audit;
 mod cards;
 mod check;
 mod claims;
+pub mod client;
 mod codes;
 mod described;
 mod docs;

@@ -6,6 +6,7 @@ use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, demo, reader, usage};
 use crate::domain::Fen;
 use crate::domain::tasks::Clocks;
+use crate::http::client::Proxies;
 use crate::http::server::bind;
 use crate::http::tls;
 use crate::pipeline::{Reader, ReaderConfig};
@@ -19,9 +20,10 @@ use crate::service::{
 use actix_web::http::Uri;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,6 +127,17 @@ pub struct ServeArgs {
     /// Claims that may wait for their decision, in this process; more are told to come again
     #[arg(long, value_name = "N", default_value_t = IntakeLimits::default().queue, env = "CLAIMLENS_QUEUE", help_heading = "Limits")]
     queue: usize,
+    /// Believe `X-Forwarded-For` of proxies in these networks: attempts to sign in are limited by the address it then
+    /// names [default: of none]
+    #[arg(
+        long,
+        value_name = "ADDRESS[/BITS]",
+        value_delimiter = ',',
+        value_parser = network,
+        env = "CLAIMLENS_TRUSTED_PROXIES",
+        help_heading = "Limits"
+    )]
+    trusted_proxies: Vec<IpNet>,
     /// Send traces of requests and of the work on claims to this OpenTelemetry collector, by OTLP over HTTP at
     /// /v1/traces below the address [default: none are made]
     #[arg(
@@ -157,6 +170,12 @@ fn collector(text: &str) -> Result<String, &'static str> {
     } else {
         Err("a collector's address is such as http://127.0.0.1:4318")
     }
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let one = text.parse::<IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse()).map_err(|_| "a network is such as 10.0.0.0/8 or 192.0.2.7")
 }
 
 fn amount(text: &str) -> Result<Fen, &'static str> {
@@ -240,7 +259,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
             ));
         }
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let server = bind(args.listen, service, tls)
+        let server = bind(args.listen, service, tls, Proxies::new(args.trusted_proxies.clone()))
             .with_context(|| format!("{} cannot be listened on; --listen takes another address", args.listen))?;
         let address = SocketAddr::new(args.listen.ip(), server.port);
         complain(&format!("claimlens listens on {scheme}://{address}, records in {place}"));

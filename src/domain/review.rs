@@ -260,7 +260,7 @@ pub struct Case {
     pub escalated: bool,
     /// Whether it was put before the others since the time for something was over.
     pub overdue: bool,
-    /// When the insured person asked last when it goes on, since it was opened and as long as it is not ruled.
+    /// When the insured person asked last when it goes on, since it was opened and since they were last waited for.
     pub nudged: Option<i64>,
     /// What was ruled, once that closed it or photos were asked for.
     pub verdict: Option<CaseVerdict>,
@@ -441,7 +441,6 @@ impl Case {
         match self.phase {
             Phase::Waiting if by_itself => {
                 (self.phase, self.verdict, self.settles) = (Phase::Closed, Some(CaseVerdict::Approve), at);
-                self.nudged = None;
             }
             // What was approved first was approved of other photos.
             Phase::Waiting | Phase::Second => {
@@ -486,10 +485,17 @@ impl Case {
             }
             StepKind::Appealed => return Self::appealed(at, Some(self)),
             StepKind::Withdrawn => return self.withdrawn(at),
-            StepKind::Nudged => self.nudged = Some(at).filter(|_| self.phase != Phase::Closed),
+            StepKind::Nudged => {
+                self.nudged = Some(at);
+                // It stays asked if the verdict is taken back.
+                if let Some(Undoable { before, .. }) = &mut self.undoable {
+                    before.nudged = Some(at);
+                }
+            }
             StepKind::Overdue => self.overdue = true,
             StepKind::PhotosAdded => {
                 self.watched |= step.replaces || !self.is_settled(at);
+                self.nudged = self.nudged.filter(|_| self.phase != Phase::Waiting);
                 self.resume(at);
                 (self.reading, self.undoable) = (true, None);
             }
@@ -500,7 +506,7 @@ impl Case {
     fn rule(&mut self, at: i64, by: String, step: &Step) {
         let before = Box::new(Self { undoable: None, ..self.clone() });
         self.undoable = Some(Undoable { by: by.clone(), until: at + UNDO, before });
-        (self.holder, self.settles, self.nudged) = (None, at + UNDO, None);
+        (self.holder, self.settles) = (None, at + UNDO);
         let verdict = step.verdict.unwrap_or(CaseVerdict::Reject);
         match (step.kind, verdict) {
             (StepKind::PhotosAsked, _) => {
@@ -537,6 +543,11 @@ impl Case {
     /// Whether claimants are told now what was ruled: a verdict can be taken back at first.
     pub fn is_settled(&self, now: i64) -> bool {
         now >= self.settles && self.verdict.is_some()
+    }
+
+    /// When the insured person asked last when it goes on, as long as it is not ruled.
+    pub fn nudged_unruled(&self) -> Option<i64> {
+        self.nudged.filter(|_| matches!(self.phase, Phase::Open | Phase::Second))
     }
 
     /// Since when its clock would run if it had never been paused, nor were now.
@@ -641,20 +652,15 @@ pub fn asked(claim: Option<&Claim>, readings: &[Reading]) -> Option<Fen> {
     claimed(claim).or_else(|| sum(totals(readings, &[]).into_iter().flatten()))
 }
 
-/// What approving would pay at the most: what the papers come to, or what is asked for, whichever is more. Less than is
-/// asked for only where every paper's total is known and a person changed one. `None` if nobody knows: nothing is asked
-/// for, and a paper's total is not known.
+/// What approving would pay at the most: what is asked for, or what the papers come to as they were read or as a person
+/// put them right, whichever is most. So nobody escapes another person's look by correcting a total. `None` if nobody
+/// knows: nothing is asked for, and a paper's total is not known.
 pub fn at_stake(claim: Option<&Claim>, readings: &[Reading], corrections: &[Correction]) -> Option<Fen> {
-    let totals = totals(readings, corrections);
-    let all_known = !totals.is_empty() && totals.iter().all(Option::is_some);
-    let changed =
-        |c: &Correction| c.field == FieldName::Total && c.from.as_deref().and_then(Fen::parse) != Fen::parse(&c.to);
-    let papers = sum(totals.into_iter().flatten());
-    match claimed(claim) {
-        None => papers.filter(|_| all_known),
-        Some(_) if all_known && corrections.iter().any(changed) => papers,
-        claimed => papers.max(claimed),
-    }
+    let right = totals(readings, corrections);
+    let all_known = !right.is_empty() && right.iter().all(Option::is_some);
+    let asked = claimed(claim);
+    let papers = sum(totals(readings, &[]).into_iter().flatten()).max(sum(right.into_iter().flatten()));
+    papers.max(asked).filter(|_| all_known || asked.is_some())
 }
 
 fn claimed(claim: Option<&Claim>) -> Option<Fen> {
@@ -953,7 +959,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_at_stake_is_what_the_papers_come_to_once_a_person_put_them_right() {
+    fn what_is_at_stake_is_the_most_that_was_asked_for_read_or_put_right() {
         let paper = |kind: DocumentKind, total: &str| reading(kind, &[(FieldName::Total, total)]);
         let bills = [
             paper(DocumentKind::MedicalOutpatientBill, "100.00"),
@@ -978,17 +984,35 @@ mod tests {
             [Correction { document, field: FieldName::Total, from: from.map(str::to_owned), to: to.to_owned() }]
         };
         assert_eq!(at_stake(Some(&claim(Some("500.00"))), &bills, &right(1, Some("20.00"), "2000.00")), fen(2100));
-        assert_eq!(at_stake(Some(&claim(Some("500.00"))), &bills, &right(1, Some("20.00"), "30.00")), fen(130));
-        assert_eq!(
-            at_stake(Some(&claim(Some("500.00"))), &bills, &right(1, Some("20.00"), "20.00")),
-            fen(500),
-            "nothing was put right"
-        );
+        assert_eq!(at_stake(Some(&claim(Some("90.00"))), &bills, &right(1, Some("20.00"), "30.00")), fen(130));
+        let less = right(0, Some("100.00"), "0.01");
+        assert_eq!(at_stake(Some(&claim(Some("500.00"))), &bills, &less), fen(500), "it is still asked for");
+        assert_eq!(at_stake(Some(&claim(None)), &bills, &less), fen(120), "it was still read");
         let unread = [paper(DocumentKind::TillReceipt, "20.00"), reading(DocumentKind::Unknown, &[])];
         assert_eq!(at_stake(Some(&claim(None)), &unread, &[]), None, "a paper may ask for anything");
         assert_eq!(at_stake(Some(&claim(Some("500.00"))), &unread, &right(0, Some("20.00"), "30.00")), fen(500));
         assert_eq!(at_stake(Some(&claim(None)), &unread, &right(1, None, "0.00")), fen(20));
         assert_eq!(at_stake(None, &[], &[]), None);
+    }
+
+    #[test]
+    fn a_question_when_it_goes_on_outlasts_what_is_not_settled() {
+        let nudge = |at| Event { at, act: Act::Step(nobodys(StepKind::Nudged)) };
+        let held = Event { at: 0, act: Act::Held };
+        let claim = event(1, StepKind::Claimed, "a", None, false);
+        let approve = |second| event(3, StepKind::Decided, "a", Some(CaseVerdict::Approve), second);
+        let undo = event(5, StepKind::Undone, "a", None, false);
+        let of = |events: &[Event]| Case::of(events).map(|case| (case.nudged, case.nudged_unruled())).unwrap();
+        let (asked, both) = (held.clone(), (Some(2), Some(2)));
+        assert_eq!(of(&[asked.clone(), claim.clone(), nudge(2), approve(true)]), both, "a second person is to agree");
+        assert_eq!(of(&[asked.clone(), claim.clone(), nudge(2), approve(false)]), (Some(2), None));
+        assert_eq!(of(&[asked.clone(), claim.clone(), nudge(2), approve(false), undo.clone()]), both);
+        assert_eq!(of(&[asked, claim, approve(false), nudge(4), undo]), (Some(4), Some(4)), "asked meanwhile");
+        let photos = event(3, StepKind::PhotosAsked, "a", Some(CaseVerdict::RequestPhotos), false);
+        let came = Event { at: 3 + UNDO, act: Act::Step(nobodys(StepKind::PhotosAdded)) };
+        let waited = [held.clone(), nudge(2), photos];
+        assert_eq!(of(&waited), (Some(2), None));
+        assert_eq!(of(&[&waited[..], &[came, held]].concat()), (None, None), "the insured person was waited for");
     }
 
     #[test]

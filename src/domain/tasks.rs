@@ -2,7 +2,7 @@
 //! it, and are kept nowhere: what cannot be told from there, that something was done by hand, is a step like others. Times
 //! are milliseconds since 1970.
 
-use super::review::{CaseVerdict, Phase, StepKind};
+use super::review::{CaseVerdict, Phase, StepKind, UNDO};
 use serde::{Deserialize, Serialize};
 
 /// A day.
@@ -311,12 +311,15 @@ impl Basis<'_> {
         }
     }
 
-    /// What is to be done after a verdict.
+    /// What is to be done after a verdict, once that cannot be taken back.
     fn closing(&self, kind: TaskKind, clocks: &Clocks, now: i64) -> Option<Task> {
         if self.phase != Phase::Closed || self.verdict != kind.after() {
             return None;
         }
         let since = self.ruled()?.at;
+        if now < since + UNDO {
+            return None;
+        }
         let due = since + clocks.of(kind)?;
         let (state, (who, done)) = match self.by_hand(kind, since) {
             Some((who, at)) => (TaskState::Done, (who, Some(at))),
@@ -419,6 +422,7 @@ mod tests {
             [("decide", TaskState::Done, Some(30)), ("refusal_notice", TaskState::Open, Some(34))]
         );
         assert!(tasks(&rejected, &Clocks::default(), 32 * DAY)[0].is_late(32 * DAY), "a promise was broken");
+        assert_eq!(told(&rejected, 31 * DAY + UNDO - 1).len(), 1, "it can still be taken back");
         let approved = Basis { verdict: Some(CaseVerdict::Approve), steps: &yes, ..closed };
         assert_eq!(told(&approved, 42 * DAY)[1], ("payment", TaskState::Overdue, Some(41)));
         let mut paid = yes.to_vec();

@@ -1,5 +1,6 @@
 //! The server: bind, port, run. Binding apart from running lets tests start the real thing on port 0.
 
+use super::client::Proxies;
 use super::{access, operation_routes, request, routes};
 use crate::service::{Role, Service};
 use actix_web::dev::Server as ActixServer;
@@ -21,14 +22,14 @@ pub struct Server {
     service: Service,
 }
 
-/// Takes an address; port 0 takes a free one. Speaks TLS if it is told how.
+/// Takes an address; port 0 takes a free one. Speaks TLS if it is told how, and believes these proxies in front.
 ///
 /// # Errors
 /// If the address cannot be had.
-pub fn bind(listen: SocketAddr, service: Service, tls: Option<ServerConfig>) -> io::Result<Server> {
+pub fn bind(listen: SocketAddr, service: Service, tls: Option<ServerConfig>, proxies: Proxies) -> io::Result<Server> {
     let listener = TcpListener::bind(listen)?;
     let port = listener.local_addr()?.port();
-    let shared = web::Data::new(service.clone());
+    let (shared, proxies) = (web::Data::new(service.clone()), web::Data::new(proxies));
     let routes = if service.role() == Role::Worker { operation_routes } else { routes };
     let app = move || {
         let headers = DefaultHeaders::new()
@@ -41,6 +42,7 @@ pub fn bind(listen: SocketAddr, service: Service, tls: Option<ServerConfig>) -> 
             .add(("Cache-Control", "no-store"));
         App::new()
             .app_data(shared.clone())
+            .app_data(proxies.clone())
             .wrap(from_fn(access::guard))
             .wrap(headers)
             .wrap(from_fn(request::trace))

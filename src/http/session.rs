@@ -5,6 +5,7 @@
 
 use super::Shared;
 use super::access::{Who, is_to_loopback};
+use super::client;
 use super::error::{ApiError, Problem};
 use crate::domain::access::Role;
 use crate::service::access::SESSION_LASTS;
@@ -92,7 +93,7 @@ pub(super) fn cookie_of(request: &HttpRequest) -> Option<String> {
 
 /// Counts an attempt to sign in. One without an address comes over no network.
 pub(super) fn count(request: &HttpRequest, service: &Service) -> Result<(), LimitReached> {
-    request.peer_addr().map_or(Ok(()), |from| service.count_sign_in(from.ip()))
+    client::address_of(request).map_or(Ok(()), |from| service.count_sign_in(from))
 }
 
 pub(super) fn set(request: &HttpRequest, secret: &Secret) -> Cookie<'static> {

@@ -9,14 +9,14 @@ mod send;
 use super::work::stamp;
 use super::{Service, ServiceError, off_thread};
 use crate::audit::{Entry, kind};
-use crate::domain::review::{StepKind, UNDO};
+use crate::domain::review::{CaseVerdict, StepKind, UNDO};
 use crate::store::webhooks::{Attempt, Delivery, Told, Webhook};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use send::Sender;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -112,6 +112,7 @@ impl Event {
             kind::FAILED => Some(Self::Failed),
             kind::ERASED => Some(Self::Erased),
             other => match StepKind::of_logged(other)? {
+                StepKind::Decided | StepKind::Seconded if !closes(entry) => None,
                 StepKind::Decided | StepKind::Seconded | StepKind::Undone => Some(Self::Reviewed),
                 StepKind::PhotosAsked => Some(Self::PhotosWanted),
                 StepKind::Appealed => Some(Self::Appealed),
@@ -119,6 +120,17 @@ impl Event {
                 _ => None,
             },
         }
+    }
+}
+
+/// Whether a verdict in the log ends a review: not one that another person has to agree to, nor that other person's
+/// disagreement.
+fn closes(entry: &Entry) -> bool {
+    let Ok(payload) = serde_json::from_str::<Value>(&entry.payload) else { return true };
+    let verdict = payload["verdict"].as_str().and_then(CaseVerdict::parse);
+    match StepKind::of_logged(&entry.kind) {
+        Some(StepKind::Seconded) => verdict == Some(CaseVerdict::Approve),
+        _ => payload["second"] != true,
     }
 }
 

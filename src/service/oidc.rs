@@ -258,13 +258,24 @@ impl Oidc {
         let known = self.known()?;
         let token = self.exchange(&known.told, code, &part(secret, "verifier"))?;
         let claims = self.check(&known, &token)?;
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let (text, now) = (|name: &str| claims.get(name).and_then(Value::as_str), jiff::Timestamp::now().as_second());
         // Also that the issuer stands there as one name, and not among others.
         let holds = text("iss") == Some(&self.config.issuer)
             && text("nonce") == Some(&part(secret, "nonce"))
-            && claims.get("azp").is_none_or(|party| party.as_str() == Some(&self.config.client));
+            && self.is_party(&claims)
+            && claims.get("iat").and_then(Value::as_i64).is_some_and(|at| at <= now + LEEWAY as i64);
         let subject = text("sub").filter(|subject| holds && !subject.is_empty()).ok_or(OidcRefusal::Invalid)?;
         Ok(Vouched { subject: subject.to_owned(), role: self.role(&claims).ok_or(OidcRefusal::NoRole)? })
+    }
+
+    /// Whether an ID token is for this client: where it is for others too it must name who asked for it (OpenID Connect
+    /// Core 1.0, section 3.1.3.7).
+    fn is_party(&self, claims: &Value) -> bool {
+        let is_for_others = claims.get("aud").and_then(Value::as_array).is_some_and(|parties| parties.len() > 1);
+        match claims.get("azp") {
+            Some(party) => party.as_str() == Some(&self.config.client),
+            None => !is_for_others,
+        }
     }
 
     /// Changes a code for an ID token.
@@ -302,7 +313,8 @@ impl Oidc {
     fn check(&self, known: &Known, token: &str) -> Result<Value, OidcRefusal> {
         let invalid = |_| OidcRefusal::Invalid;
         let header = decode_header(token).map_err(invalid)?;
-        if !ALGORITHMS.contains(&header.alg) {
+        // What is critical must be understood (RFC 7515, section 4.1.11), and nothing of that kind is here.
+        if !ALGORITHMS.contains(&header.alg) || header.crit.is_some() {
             return Err(OidcRefusal::Invalid);
         }
         let find = |known: &Known| key_of(&known.keys, header.kid.as_deref(), header.alg);

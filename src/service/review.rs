@@ -585,7 +585,8 @@ impl Service {
             reason: ruled.as_ref().and_then(|ruled| ruled.reason.clone()),
             due_at: self.due(case.running_since(now)),
             late: state == ReviewState::WaitingForPerson && now > self.due_millis(case.running_since(now)),
-            nudged_at: case.nudged.map(time),
+            // What a person ruled must not show by it before it is told.
+            nudged_at: case.nudged.filter(|_| !is_told).map(time),
             corrections: ruled.map(|ruled| ruled.corrections).unwrap_or_default(),
         }))
     }

@@ -198,7 +198,7 @@ impl RawCase {
             currency: facts.currency.clone(),
             risk: facts.risk.map_or(NO_RISK, |ppm| -i64::from(ppm)),
             external,
-            nudged: case.nudged,
+            nudged: case.nudged_unruled(),
         }
     }
 
@@ -277,7 +277,7 @@ impl RawCase {
 
 /// What was put before the others comes first, then what the insured person asked about.
 fn rank(case: &Case) -> i64 {
-    match (case.escalated || case.overdue, case.nudged) {
+    match (case.escalated || case.overdue, case.nudged_unruled()) {
         (true, _) => 0,
         (false, Some(_)) => 1,
         (false, None) => 2,

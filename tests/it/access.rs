@@ -802,5 +802,11 @@ fn attempts_to_sign_in_are_counted_and_keys_go_on_opening() {
     let last = (0..2_000).map(|_| attempt()).find(|answer| answer.status != 401).unwrap();
     assert_eq!(last.problem(), (429, "rate_limited".to_owned()));
     assert!((1..=60).contains(&last.headers["retry-after"].parse::<u64>().unwrap()));
+    // Nobody escapes by naming another address: no proxy is believed unless it is named.
+    let named = |n: u8| {
+        let address = ("x-forwarded-for", format!("198.51.100.{n}"));
+        json_post(&server, "/v1/session", &[&address], &wrong).status
+    };
+    assert!((0..50).map(named).any(|status| status == 429));
     assert_eq!(ask(&server, "GET", "/v1/session", &[&bearer(&keys[0])], b"").status, 200);
 }

@@ -164,6 +164,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     ("vision/pdf.rs", &["hayro", "flate2", "std::thread", "std::sync::atomic"]),
     ("decision/policy.rs", &["toml"]),
     ("cli/config.rs", &["toml"]),
+    ("cli/serve.rs", &["ipnet"]),
     ("service/access.rs", &["governor"]),
     // The one place that speaks OpenID Connect.
     ("service/oidc.rs", &["base64", "jsonwebtoken", "ring", "ureq", "url"]),
@@ -186,6 +187,7 @@ const EXTRA: &[(&str, &[&str])] = &[
     // The TLS that the server speaks.
     ("http/tls.rs", &["rustls"]),
     ("http/server.rs", &["rustls"]),
+    ("http/client.rs", &["ipnet"]),
     // The log's own key, made once.
     ("store/log.rs", &["rand"]),
     // The one place where content is sealed.

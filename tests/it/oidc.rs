@@ -290,7 +290,7 @@ fn a_person_whom_the_issuer_vouches_for_works_under_a_name_that_tells_nobody_who
 fn what_does_not_hold_ends_at_the_sign_in_page_and_begins_no_session() {
     let issuer = Issuer::start(None);
     let server = issuer.server();
-    let changes: [(&str, &str, Change); 15] = [
+    let changes: [(&str, &str, Change); 19] = [
         ("another nonce", "invalid", |t| t.claims["nonce"] = json!("0".repeat(64))),
         ("no nonce", "invalid", |t| t.claims["nonce"] = Value::Null),
         ("run out", "invalid", |t| t.claims["exp"] = json!(now() - 120)),
@@ -299,6 +299,10 @@ fn what_does_not_hold_ends_at_the_sign_in_page_and_begins_no_session() {
         ("for another", "invalid", |t| t.claims["aud"] = json!("another")),
         ("for nobody", "invalid", |t| t.claims["aud"] = Value::Null),
         ("given to another", "invalid", |t| t.claims["azp"] = json!("another")),
+        ("for others too", "invalid", |t| t.claims["aud"] = json!([t.claims["aud"], "another"])),
+        ("made later", "invalid", |t| t.claims["iat"] = json!(now() + 120)),
+        ("made at no time", "invalid", |t| t.claims["iat"] = Value::Null),
+        ("of a new kind", "invalid", |t| t.header["crit"] = json!(["b64"])),
         ("from another", "invalid", |t| t.claims["iss"] = json!("https://evil.example")),
         ("of nobody", "invalid", |t| t.claims["sub"] = Value::Null),
         ("another's key", "invalid", |t| t.key = key().1),

@@ -4,6 +4,7 @@
 
 use claimlens::domain::result::Timing;
 use claimlens::domain::{Bp, ContentHash, Field, Quad, Reading};
+use claimlens::http::client::Proxies;
 use claimlens::http::server;
 use claimlens::pipeline::{Pictures, ReadError, ReadOutcome};
 use claimlens::service::{LoadReader, ReadPhotos, Service, ServiceConfig};
@@ -206,7 +207,7 @@ impl TestServer {
             runtime.block_on(async {
                 let service = Service::open(config).await.unwrap();
                 service.start().await.unwrap();
-                let server = server::bind("127.0.0.1:0".parse().unwrap(), service, None).unwrap();
+                let server = server::bind("127.0.0.1:0".parse().unwrap(), service, None, Proxies::default()).unwrap();
                 tell.send((server.port, server.handle())).unwrap();
                 server.run().await.unwrap();
             });

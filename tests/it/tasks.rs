@@ -8,6 +8,7 @@ use crate::support::{Part, config, photo};
 use claimlens::domain::tasks::Clocks;
 use claimlens::service::{Role, Service};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 on_each_database! {
     what_is_to_be_done_follows_from_the_case_and_is_done_by_hand_or_by_a_verdict
@@ -93,8 +94,13 @@ fn what_is_to_be_done_follows_from_the_case_and_is_done_by_hand_or_by_a_verdict(
     }
     assert_eq!(desk.refused(&stay, "tasks/rest/done", "rv-1", note.clone()).0, 404);
 
-    // A verdict ends the ruling, and brings up what follows it.
+    // A verdict ends the ruling, and brings up what follows it once it cannot be taken back.
     desk.step(&stay, "decide", "rv-1", json!({ "verdict": "reject", "note": "x", "reason": "altered" }));
+    assert_eq!(told(&desk.case(&stay)), pairs(&[("decide", "done")]));
+    assert_eq!(list("?kind=refusal_notice")["tasks"], json!([]));
+    let early = desk.refused(&stay, "tasks/refusal_notice/done", "rv-2", json!({ "note": "sent" }));
+    assert_eq!(early, (409, "task_not_open".to_owned()));
+    std::thread::sleep(Duration::from_millis(10_100));
     assert_eq!(told(&desk.case(&stay)), pairs(&[("decide", "done"), ("refusal_notice", "open")]));
     assert_eq!(cases(&list("")), std::slice::from_ref(&plain), "what follows a verdict is told if it is asked for");
     assert_eq!(cases(&list("?kind=refusal_notice")), std::slice::from_ref(&stay));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::support::config;
+use claimlens::http::client::Proxies;
 use claimlens::http::{server, tls};
 use claimlens::service::Service;
 use std::fs;
@@ -20,7 +21,7 @@ fn the_server_speaks_tls_with_the_certificate_it_is_given() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (port, handle, running) = runtime.block_on(async {
         let service = Service::open(config(&dir.path().join("data"))).await.unwrap();
-        let server = server::bind("127.0.0.1:0".parse().unwrap(), service, Some(speaks)).unwrap();
+        let server = server::bind("127.0.0.1:0".parse().unwrap(), service, Some(speaks), Proxies::default()).unwrap();
         (server.port, server.handle(), tokio::spawn(server.run()))
     });
     let trusting = |roots| {

@@ -630,6 +630,10 @@ export function caseScreen(root, parts) {
       label: t('decide.undo'),
       key: 'u',
       until: Date.parse(now.undo_until),
+      // What follows a verdict is to be done once that stands.
+      over: () => {
+        if (!gone) openCase(id).then(changed, (error) => toast(wrong(error), { bad: true }));
+      },
       act: () =>
         act(now, 'undo').then(
           (back) => {

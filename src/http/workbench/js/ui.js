@@ -66,7 +66,7 @@ export function toast(text, options = {}) {
 /**
  * A message with a countdown and one act that is possible until it ends.
  * @param {string} text
- * @param {{ label: string, key: string, until: number, act: () => void }} offer
+ * @param {{ label: string, key: string, until: number, act: () => void, over: () => void }} offer `over` once it is too late
  */
 export function countdown(text, offer) {
   const around = 2 * Math.PI * 9;
@@ -110,6 +110,7 @@ export function countdown(text, offer) {
     const rest = offer.until - Date.now();
     if (rest <= 0) {
       end();
+      offer.over();
       return;
     }
     left.setAttribute('stroke-dashoffset', String(around * (1 - rest / whole)));
