@@ -10,6 +10,7 @@ mod deskew;
 mod fingerprint;
 mod heic;
 pub mod ink;
+mod jpeg_stream;
 mod light;
 mod locate;
 mod pdf;
@@ -55,6 +56,8 @@ pub struct Photo {
     pub image: RgbImage,
     /// What the page of a PDF writes by text operators, seen or unseen: [`crate::domain::Reading::text_layer`].
     pub text_layer: Option<String>,
+    /// Whether the data of a JPEG goes on behind its picture: bytes were added on the way, or some exchanged for more.
+    pub surplus: bool,
 }
 
 /// A normalised page and how it was made.
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn a_photographed_sheet_becomes_an_upright_page() {
         let corners = [[150.0, 80.0], [480.0, 60.0], [560.0, 560.0], [90.0, 540.0]];
-        let photo = Photo { image: photographed(corners, 80, 640, 640), text_layer: None };
+        let photo = Photo { image: photographed(corners, 80, 640, 640), text_layer: None, surplus: false };
         // The caller says how the content is turned; the sheet's own top left follows.
         for turns in 0..4_u8 {
             let page = normalise(&photo, &|view| {
@@ -217,7 +220,7 @@ mod tests {
     #[test]
     fn a_scan_is_left_as_it_is() {
         let scan = painted_text(700, 900);
-        let page = normalise(&Photo { image: scan.clone(), text_layer: None }, &|_| 0);
+        let page = normalise(&Photo { image: scan.clone(), text_layer: None, surplus: false }, &|_| 0);
         assert_eq!(page.image, scan);
         assert_eq!((page.sheet, page.skew_degrees), (None, 0.0));
         assert_eq!(page.upload_to_page, Homography::identity());
@@ -229,7 +232,7 @@ mod tests {
     fn a_skewed_scan_is_straightened_without_losing_a_corner() {
         let tilted =
             rectify::Frame::plain(700.0, 900.0).straightened(-6.0).render(&painted_text(700, 900), [240, 240, 236]);
-        let page = normalise(&Photo { image: tilted.clone(), text_layer: None }, &|_| 0);
+        let page = normalise(&Photo { image: tilted.clone(), text_layer: None, surplus: false }, &|_| 0);
         assert!((page.skew_degrees - 6.0).abs() < 0.12, "{}", page.skew_degrees);
         let (w, h) = (f64::from(tilted.width()), f64::from(tilted.height()));
         for corner in [[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]] {
@@ -246,7 +249,7 @@ mod tests {
     #[test]
     fn the_smallest_pictures_pass_through() {
         for (w, h) in [(1, 1), (1, 400), (400, 1), (2, 3), (41, 41)] {
-            let page = normalise(&Photo { image: RgbImage::new(w, h), text_layer: None }, &|_| 3);
+            let page = normalise(&Photo { image: RgbImage::new(w, h), text_layer: None, surplus: false }, &|_| 3);
             assert!(page.image.width() >= 1 && page.image.height() >= 1);
             assert_eq!(page.picture_hash, None);
             assert!(page.retake.iter().any(|r| r.code == "too_small"));

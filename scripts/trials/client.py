@@ -143,10 +143,19 @@ def percentile(values, share):
     return values[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
 
 
+def family(pid):
+    """A process and those that it started, such as the one that reads."""
+    found = [pid]
+    for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            found += family(int(child))
+    return found
+
+
 def resident(process):
-    """Megabytes that a process holds at present."""
-    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+    """Megabytes that a process and those it started hold at present, what they share counted for each."""
+    status = "".join(pathlib.Path(f"/proc/{pid}/status").read_text() for pid in family(process.pid))
+    return sum(map(int, re.findall(r"VmRSS:\s+(\d+)", status))) / 1024
 
 
 def busy():

@@ -6,6 +6,7 @@ head and half their body, one byte a second each. One that is cut is opened anew
 Exit status: 0 the others are answered at most twice as slowly (99 in 100) and every slow one is cut in time, 1 not so.
 """
 
+import argparse
 import asyncio
 import collections
 import json

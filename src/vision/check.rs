@@ -4,10 +4,11 @@
 //! Looks at a copy of at most 1600 pixels a side, made by the JPEG decoder itself where it can: such a decoder skips the
 //! pixels that nobody looks at. Reading uses another decoder and every pixel, so nothing here touches a reading.
 
-use super::decode::jpeg_is_complete;
+use super::decode::coded;
+use super::jpeg_stream::Stream;
 use super::plane::Plane;
 use super::quality::{self, Advice, bp};
-use super::{DecodeError, LOCATE_SIDE, Limits, PAGE_SIDE, PdfPage, decode, locate, media_type, rectify};
+use super::{DecodeError, LOCATE_SIDE, Limits, PAGE_SIDE, PdfPage, Photo, decode, locate, media_type, rectify};
 use crate::domain::{Quad, Quality, RetakeAdvice, Upload};
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, imageops};
@@ -37,6 +38,8 @@ pub struct Reduced {
     image: RgbImage,
     /// Width and height of the whole photo after EXIF orientation, pixels.
     pub size: [u32; 2],
+    /// [`Photo::surplus`].
+    surplus: bool,
 }
 
 /// What a first look shows.
@@ -55,17 +58,18 @@ pub struct FirstLook {
 /// # Errors
 /// [`DecodeError`] if it is no picture we read, is damaged, or breaks a limit.
 pub fn decode_reduced(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Reduced, DecodeError> {
-    if bytes.len() <= limits.bytes
-        && media_type(bytes) == Ok("image/jpeg")
-        && jpeg_is_complete(bytes)
-        && let Some(reduced) = scaled_jpeg(bytes, limits)
-    {
-        return Ok(reduced);
+    if bytes.len() <= limits.bytes && media_type(bytes) == Ok("image/jpeg") {
+        let stream = coded(bytes, limits);
+        if stream != Stream::Broken
+            && let Some(reduced) = scaled_jpeg(bytes, limits)
+        {
+            return Ok(Reduced { surplus: stream == Stream::Surplus, ..reduced });
+        }
     }
     // Every other format, and whatever the scaling decoder does not take, with the refusals of the usual one.
-    let image = decode(bytes, page, limits)?.image;
+    let Photo { image, surplus, .. } = decode(bytes, page, limits)?;
     let size = [image.width(), image.height()];
-    Ok(Reduced { image: rectify::reduced(&image, SIDE), size })
+    Ok(Reduced { image: rectify::reduced(&image, SIDE), size, surplus })
 }
 
 /// A JPEG decoded at the smallest of 1, 1/2, 1/4 and 1/8 of its size that is not smaller than [`SIDE`].
@@ -104,7 +108,7 @@ fn scaled_jpeg(bytes: &[u8], limits: &Limits) -> Option<Reduced> {
     if (image.width() > image.height()) != (size[0] > size[1]) {
         size.swap(0, 1);
     }
-    Some(Reduced { image, size })
+    Some(Reduced { image, size, surplus: false })
 }
 
 /// Looks at a photo. Never fails; a picture of nothing draws [`Advice::NotADocument`].
@@ -155,6 +159,9 @@ pub fn first_look(photo: &Reduced) -> FirstLook {
     }
     if located == locate::Located::Several {
         retake.push(Advice::SeveralDocuments.at(None));
+    }
+    if photo.surplus {
+        retake.push(Advice::Damaged.at(None));
     }
     let seen = retake.is_empty();
     if seen && print.text_share() < TEXT_SHARE {
@@ -375,7 +382,7 @@ mod tests {
 
     fn codes(image: RgbImage) -> Vec<String> {
         let size = [image.width(), image.height()];
-        let look = first_look(&Reduced { image: rectify::reduced(&image, SIDE), size });
+        let look = first_look(&Reduced { image: rectify::reduced(&image, SIDE), size, surplus: false });
         look.retake.into_iter().map(|r| r.code).collect()
     }
 
@@ -413,7 +420,7 @@ mod tests {
     fn places_are_those_of_the_upload() {
         let corners = [[150.0, 80.0], [480.0, 60.0], [560.0, 560.0], [90.0, 540.0]];
         let small = photographed(corners, 80, 640, 640);
-        let upload = Reduced { image: small, size: [2560, 2560] };
+        let upload = Reduced { image: small, size: [2560, 2560], surplus: false };
         let sheet = first_look(&upload).sheet.unwrap().to_px();
         let off = (0..4).map(|i| (sheet[i][0] - 4.0 * corners[i][0]).hypot(sheet[i][1] - 4.0 * corners[i][1]));
         assert!(off.fold(0.0, f64::max) < 20.0, "{sheet:?}");

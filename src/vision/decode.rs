@@ -1,5 +1,6 @@
 //! Bytes → upright RGB pixels, or the reason why not. Everything in the bytes may be hostile.
 
+use super::jpeg_stream::{Stream, walk};
 use super::{Limits, Photo, heic, pdf};
 use crate::domain::{Message, RetakeAdvice};
 use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
@@ -188,8 +189,8 @@ pub type PdfPage = Option<u32>;
 /// Decodes a document within limits: upright after EXIF, transparency over white, 8-bit RGB.
 ///
 /// `page` is one that [`documents`] gave. Limits are compared with the header before pixels are allocated. A JPEG that
-/// ends before its end marker is damaged: the decoder would fill the rest with grey, and grey is not what was on the
-/// paper. Of a file with several pictures one would be read and the others passed over, so none is; previews and depth
+/// whose data ends before its picture does is damaged: the decoder would fill the rest with grey, and grey is not what was
+/// on the paper. Of a file with several pictures one would be read and the others passed over, so none is; previews and depth
 /// maps behind a JPEG do not count. An EXIF orientation that is missing or not 1..=8 leaves the picture as it is.
 ///
 /// # Errors
@@ -197,7 +198,8 @@ pub type PdfPage = Option<u32>;
 pub fn decode(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Photo, DecodeError> {
     let format = admitted(bytes, limits)?;
     let damaged = DecodeError::Damaged { format: format.name() };
-    if format == Format::Jpeg && !jpeg_is_complete(bytes) {
+    let stream = if format == Format::Jpeg { coded(bytes, limits) } else { Stream::Whole };
+    if stream == Stream::Broken {
         return Err(damaged);
     }
     // The decoders are safe code but may still panic on hostile bytes; nothing they touched outlives the panic.
@@ -218,7 +220,7 @@ pub fn decode(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Photo, Dec
             Format::Heic => heic::decode(bytes, limits),
             Format::Pdf => return pdf::decode(bytes, page.unwrap_or(0), limits),
         }?;
-        Ok(Photo { image, text_layer: None })
+        Ok(Photo { image, text_layer: None, surplus: stream == Stream::Surplus })
     })
     .unwrap_or_else(|_| Err(damaged.clone()))
 }
@@ -361,10 +363,15 @@ fn archive(bytes: &[u8]) -> &'static str {
     }
 }
 
+/// How the coded data of a JPEG and its picture fit together; without an end it is broken whatever its kind.
+pub(super) fn coded(bytes: &[u8], limits: &Limits) -> Stream {
+    if jpeg_is_complete(bytes) { walk(bytes, limits.pixels) } else { Stream::Broken }
+}
+
 /// Whether the end marker (EOI) is reached when walking from marker to marker. Bytes after it do not matter:
 /// phones append previews and depth maps there. Segments are skipped by length, so an EOI inside an EXIF preview
 /// does not count.
-pub(super) fn jpeg_is_complete(bytes: &[u8]) -> bool {
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
     let mut at = 2;
     loop {
         // To the next marker: 0xff, then neither 0x00 (stuffing) nor 0xff (fill).
@@ -501,6 +508,18 @@ mod tests {
         }
         let tail = [jpeg.as_slice(), b"trailing \xff\xd8 bytes"].concat();
         assert_eq!(read(&tail, &Limits::default()).unwrap().image.dimensions(), (32, 16));
+    }
+
+    #[test]
+    fn a_jpeg_that_lost_bytes_is_damaged_and_one_that_gained_some_is_told() {
+        let page = crate::vision::deskew::tests::painted_text(300, 200);
+        let jpeg = encoded(page, ImageFormat::Jpeg);
+        let middle = jpeg.len() * 2 / 3;
+        let lost = [&jpeg[..middle], &jpeg[middle + 50..]].concat();
+        assert_eq!(read(&lost, &Limits::default()).unwrap_err(), DecodeError::Damaged { format: "JPEG" });
+        let gained = [&jpeg[..jpeg.len() - 2], b"\x12\x34\x56", &jpeg[jpeg.len() - 2..]].concat();
+        assert!(read(&gained, &Limits::default()).unwrap().surplus);
+        assert!(!read(&jpeg, &Limits::default()).unwrap().surplus);
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! The parser repairs what it can, and leaves out the rest in silence. A bill with something left out is another bill:
 //! a file that ends too early, lacks a page or holds a stream that breaks off is damaged.
 
-use super::decode::{DecodeError, jpeg_is_complete, within};
+use super::decode::{DecodeError, coded, within};
+use super::jpeg_stream;
 use super::{Limits, Photo};
 use flate2::{Decompress, FlushDecompress, Status};
 use hayro::hayro_interpret::font::{FontQuery, Glyph, GlyphRun};
@@ -320,7 +321,7 @@ fn check_stream(stream: &Stream<'_>, limits: &Limits) -> Result<(), DecodeError>
         }
         if filters.as_slice() == [Filter::DctDecode] {
             // The decoder would fill the rest with grey, as in `decode`.
-            if !jpeg_is_complete(&raw) {
+            if coded(&raw, limits) != jpeg_stream::Stream::Whole {
                 return Err(DAMAGED);
             }
             let (width, height) = JpegDecoder::new(Cursor::new(&raw)).map_err(|_| DAMAGED)?.dimensions();
@@ -417,7 +418,7 @@ fn draw(page: &Page<'_>, limits: &Limits) -> Result<Photo, DecodeError> {
     target.render_with(&mut pixmap, &mut Resources::default(), on_white);
     let rgb = pixmap.data().iter().flat_map(|p| [p.r, p.g, p.b]).collect();
     let image = RgbImage::from_raw(w as u32, h as u32, rgb).ok_or(DAMAGED)?;
-    Ok(Photo { image, text_layer: survey.text.told() })
+    Ok(Photo { image, text_layer: survey.text.told(), surplus: false })
 }
 
 /// What the renderer would leave out without failing. A page with something missing is not what was sent.

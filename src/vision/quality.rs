@@ -130,6 +130,8 @@ pub enum Advice {
     NotADocument,
     /// Sheets that lie apart: what is read of one may be paid for the other.
     SeveralDocuments,
+    /// The file was changed on its way.
+    Damaged,
 }
 
 impl Advice {
@@ -144,6 +146,7 @@ impl Advice {
             Self::TextTooSmall => "text_too_small",
             Self::NotADocument => "not_a_document",
             Self::SeveralDocuments => "several_documents",
+            Self::Damaged => "file_damaged",
         }
     }
 
@@ -180,6 +183,10 @@ impl Advice {
             Self::SeveralDocuments => (
                 "Several documents lie in one photo. Photograph each of them on its own.",
                 "照片中有多张票据。请逐张单独拍摄。",
+            ),
+            Self::Damaged => (
+                "The file was damaged on its way. Upload the original photo again, or take a new one.",
+                "文件在传输中损坏。请重新上传原图，或重新拍摄。",
             ),
         };
         let message = Message { en: en.to_owned(), zh: zh.to_owned() };
