@@ -66,7 +66,7 @@ pub struct Queue {
     pub name: Label,
     /// Cases whose first document is of this kind; without, of any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "vat_invoice")]
+    #[schema(example = "vat_invoice")]
     pub kind: Option<DocumentKind>,
     /// Cases held for this reason among others; without, for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]

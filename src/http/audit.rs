@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::actor::Caller;
+use super::check::Bytes;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
 use super::number::Whole;
@@ -167,7 +168,7 @@ pub async fn replay(body: web::Json<ReplayBody>, caller: Caller, service: Shared
     get, path = "/v1/audit/tile/{tile}", tag = "audit",
     params(("tile" = String, Path, description = "the path below `tile/`, such as `0/x001/067` or `entries/000.p/12`")),
     responses(
-        (status = 200, description = "the tile", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "the tile", body = Bytes, content_type = "application/octet-stream"),
         (status = 404, description = "there is none, or the log does not reach so far", body = Problem,
             content_type = "application/problem+json"),
     )

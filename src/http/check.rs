@@ -16,6 +16,12 @@ pub struct PhotoForm {
     photo: Vec<u8>,
 }
 
+/// Bytes as they are.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "describes bodies to OpenAPI")]
+pub struct Bytes(Vec<u8>);
+
 /// What a first look at a photo shows.
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the answer to OpenAPI; `service::check` makes it")]
@@ -48,11 +54,11 @@ pub struct PhotoCheck {
     post, path = "/v1/photos:check", tag = "photos",
     request_body(content(
         (PhotoForm = "multipart/form-data"),
-        (Vec<u8> = "image/jpeg"),
-        (Vec<u8> = "image/png"),
-        (Vec<u8> = "image/webp"),
-        (Vec<u8> = "image/heic"),
-        (Vec<u8> = "application/pdf"),
+        (Bytes = "image/jpeg"),
+        (Bytes = "image/png"),
+        (Bytes = "image/webp"),
+        (Bytes = "image/heic"),
+        (Bytes = "application/pdf"),
     )),
     responses(
         (status = 200, description = "it was looked at; `ok` tells how it is", body = PhotoCheck),

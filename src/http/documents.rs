@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::actor::Caller;
+use super::check::Bytes;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
 use crate::service::{PictureKind, ReadOf};
@@ -21,7 +22,7 @@ use actix_web::{HttpResponse, web};
         ("picture" = String, Path, description = "`original`, `page`, `overlay` or `heatmap`"),
     ),
     responses(
-        (status = 200, description = "the picture", content_type = "image/jpeg", body = Vec<u8>),
+        (status = 200, description = "the picture", content_type = "image/jpeg", body = Bytes),
         (status = 404, description = "there is none", body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -14,7 +14,6 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct EraseBody {
     /// Who orders it; needed where there are no API keys, and else whom the key names.
-    #[schema(nullable = false)]
     by: Option<Reviewer>,
     /// Why, in 1 to 1000 characters on one line, without anything about the person. The audit log holds only its salted
     /// hash.

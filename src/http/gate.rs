@@ -24,7 +24,6 @@ pub struct OutcomeBody {
     /// How it came to be looked at.
     source: AuditSource,
     /// Who looked; needed where there are no API keys, and else whom the key names.
-    #[schema(nullable = false)]
     by: Option<Reviewer>,
 }
 
@@ -33,7 +32,6 @@ pub struct OutcomeBody {
 #[serde(deny_unknown_fields)]
 pub struct ReopenBody {
     /// Who orders it; needed where there are no API keys, and else whom the key names.
-    #[schema(nullable = false)]
     by: Option<Reviewer>,
     /// Why, in 1 to 1000 characters on one line. The audit log holds only its salted hash.
     why: Why,
