@@ -13,6 +13,7 @@ mod reads;
 mod reviews;
 mod walk;
 mod webhooks;
+mod windows;
 
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{

@@ -468,7 +468,11 @@ impl Store {
     /// If they cannot be read.
     pub async fn decided_sealed(&self, after: i64, limit: u32) -> Result<Vec<SealedDecision>, StoreError> {
         let rows = self.read().await?.decided(after, limit).await?;
-        Ok(rows.into_iter().map(|row| SealedDecision { row, vault: self.vault.clone() }).collect())
+        Ok(rows.into_iter().map(|row| self.sealed(row)).collect())
+    }
+
+    pub(super) fn sealed(&self, row: DecidedRow) -> SealedDecision {
+        SealedDecision { row, vault: self.vault.clone() }
     }
 
     /// The same of one claim.

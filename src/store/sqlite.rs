@@ -11,6 +11,7 @@ mod reads;
 mod reviews;
 mod walk;
 mod webhooks;
+mod windows;
 
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{
