@@ -2,6 +2,7 @@
 
 use super::oidc::OidcArgs;
 use super::places::{photo_bytes, read_policy};
+use super::show::many;
 use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, demo, reader, usage};
 use crate::domain::Fen;
@@ -18,6 +19,7 @@ use crate::service::{
 };
 use actix_web::http::Uri;
 use anyhow::{Context, Result};
+use clap::builder::RangedI64ValueParser;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use std::future::Future;
@@ -71,17 +73,17 @@ pub struct ServeArgs {
     #[arg(long, value_name = "KIND:DECISION=DAYS", value_delimiter = ',', env = "CLAIMLENS_RETAIN")]
     retain: Vec<Rule>,
     /// Days that people have to rule on a claim, while they wait for no photos
-    #[arg(long, value_name = "DAYS", default_value_t = 30, env = "CLAIMLENS_DECIDE_DAYS")]
+    #[arg(long, value_name = "DAYS", default_value_t = 30, env = "CLAIMLENS_DECIDE_DAYS", value_parser = days())]
     decide_days: u32,
     /// Days from a rejection to the notice of it with its reasons; 0: that is not followed here
-    #[arg(long, value_name = "DAYS", default_value_t = 3, env = "CLAIMLENS_REFUSE_DAYS")]
+    #[arg(long, value_name = "DAYS", default_value_t = 3, env = "CLAIMLENS_REFUSE_DAYS", value_parser = days())]
     refuse_days: u32,
     /// Days from a person's approval to the payment; 0: that is not followed here
-    #[arg(long, value_name = "DAYS", default_value_t = 10, env = "CLAIMLENS_PAY_DAYS")]
+    #[arg(long, value_name = "DAYS", default_value_t = 10, env = "CLAIMLENS_PAY_DAYS", value_parser = days())]
     pay_days: u32,
     /// Days for what is to be done with a claim besides ruling on it, such as asking for papers or asking an issuer, while
     /// people wait for no photos
-    #[arg(long, value_name = "DAYS", default_value_t = 5, env = "CLAIMLENS_TASK_DAYS")]
+    #[arg(long, value_name = "DAYS", default_value_t = 5, env = "CLAIMLENS_TASK_DAYS", value_parser = days())]
     task_days: u32,
     /// Above this amount an approval by a person takes another person's
     #[arg(long, value_name = "AMOUNT", default_value = "10000.00", value_parser = amount)]
@@ -159,6 +161,13 @@ fn collector(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// Longest that anything may take, in days: ten years.
+const MOST_DAYS: i64 = 3650;
+
+fn days() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(..=MOST_DAYS)
+}
+
 fn amount(text: &str) -> Result<Fen, &'static str> {
     Fen::parse(text).filter(|fen| fen.0 >= 0).ok_or("an amount is a decimal with two digits such as 5000.00")
 }
@@ -231,13 +240,13 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         }
         let waiting = service.start().await?;
         if waiting > 0 {
-            complain(&format!("{waiting} claims wait that were not decided before"));
+            let waiting =
+                many(waiting, "claim that was not decided before waits", "claims that were not decided before wait");
+            complain(&waiting);
         }
         if args.demo {
-            let sent = demo::fill(&service).await?;
-            complain(&format!(
-                "demo: {sent} made-up claims are sent; to leave it, stop and start again without --demo"
-            ));
+            let filled = demo::fill(&service).await?;
+            complain(&format!("demo: {filled}; to leave it, stop and start again without --demo"));
         }
         let scheme = if tls.is_some() { "https" } else { "http" };
         let server = bind(args.listen, service, tls)

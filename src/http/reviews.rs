@@ -11,14 +11,36 @@ use crate::domain::tasks::TaskKind;
 use crate::domain::{ClaimId, Fen};
 use crate::service::review::{Ask, CaseView, QueueAsk, QueueOrder, QueuePage, ReviewRefusal, Ruling};
 use crate::service::{ReadOf, Service, ServiceError};
+use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::iter;
 use serde::{Deserialize, Serialize};
 
 /// Nothing more to say.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NothingBody {}
+
+/// A body that says nothing: there is none, or an empty object.
+pub(super) struct Nothing;
+
+impl FromRequest for Nothing {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut body) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let Some(first) = body.next().await else { return Ok(Self) };
+            let mut whole: Payload = Payload::Stream { payload: Box::pin(iter([first]).chain(body)) };
+            web::Json::<NothingBody>::from_request(&request, &mut whole).await?;
+            Ok(Self)
+        })
+    }
+}
 
 /// An order to work on a case.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -325,7 +347,7 @@ pub async fn claim(
 
 /// Let go of a case
 #[utoipa::path(
-    post, path = "/v1/reviews/{id}/release", tag = "reviews", request_body = NothingBody,
+    post, path = "/v1/reviews/{id}/release", tag = "reviews", request_body = Option<NothingBody>,
     params(
         ("id" = String, Path, description = "Name of the claim here"),
         ("If-Match" = Option<String>, Header, description = "ETag of the case as seen"),
@@ -344,7 +366,7 @@ pub async fn claim(
 pub async fn release(
     request: HttpRequest,
     path: web::Path<String>,
-    _: web::Json<NothingBody>,
+    _: Nothing,
     caller: Caller,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
@@ -455,7 +477,7 @@ pub async fn note(
 ///
 /// By whoever gave it, within ten seconds, as long as nothing else happened.
 #[utoipa::path(
-    post, path = "/v1/reviews/{id}/undo", tag = "reviews", request_body = NothingBody,
+    post, path = "/v1/reviews/{id}/undo", tag = "reviews", request_body = Option<NothingBody>,
     params(
         ("id" = String, Path, description = "Name of the claim here"),
         ("If-Match" = Option<String>, Header, description = "ETag of the case as seen"),
@@ -474,7 +496,7 @@ pub async fn note(
 pub async fn undo(
     request: HttpRequest,
     path: web::Path<String>,
-    _: web::Json<NothingBody>,
+    _: Nothing,
     caller: Caller,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {

@@ -71,6 +71,7 @@ const FILES: &[(&str, &[u8])] = files!(
     "js/record.js"
     "js/related.js"
     "js/session.js"
+    "js/shift.js"
     "js/signals.js"
     "js/tasklist.js"
     "js/tasks.js"

@@ -152,6 +152,24 @@ impl PostgresDatabase {
         Ok(told)
     }
 
+    /// The policy in force at a time and since when, if one is.
+    pub(super) async fn inspect_policy(url: &DatabaseUrl, at: &str) -> Result<Option<(String, String)>, StoreError> {
+        let mut connection = Self::connect(url).await?;
+        let is_there = sqlx::query_scalar("SELECT to_regclass('policy_acts') IS NOT NULL");
+        let told = match is_there.fetch_one(&mut connection).await? {
+            false => None,
+            true => {
+                let row = sqlx::query_as(
+                    "SELECT policy, coalesce(begins, at) FROM policy_acts WHERE kind = 'policy_adopted' \
+                     AND (begins IS NULL OR begins <= $1) ORDER BY entry DESC LIMIT 1",
+                );
+                row.bind(at).fetch_optional(&mut connection).await?
+            }
+        };
+        connection.close().await?;
+        Ok(told)
+    }
+
     /// Whether the database answers, and has our tables.
     pub(super) async fn inspect(url: &DatabaseUrl) -> Result<bool, StoreError> {
         let mut connection = Self::connect(url).await?;

@@ -146,6 +146,18 @@ impl Store {
         kek.opens(wrapped.as_deref())
     }
 
+    /// The hash of the policy in force at a time in a database and since when, changing nothing in it; `None` if none is.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn inspect_policy(database: &Database, at: &str) -> Result<Option<(String, String)>, StoreError> {
+        match database {
+            Database::Postgres(url) => PostgresDatabase::inspect_policy(url, at).await,
+            Database::Sqlite(file) if file.exists() => SqliteFile::inspect_policy(file, at).await,
+            Database::Sqlite(_) => Ok(None),
+        }
+    }
+
     pub(super) async fn read(&self) -> Result<Session, StoreError> {
         self.backend.read().await
     }

@@ -177,7 +177,15 @@ fn a_claimant_sees_how_far_it_is_and_may_ask_once_a_day(database: Option<String>
 
     let nudge = |id: &str| desk.post(&format!("/v1/claims/{id}/nudge"), "app-1", &json!({}));
     assert_eq!(nudge(&approved).problem(), (409, "case_closed".to_owned()));
-    let answer = nudge(&id);
+    // No body says as little as an empty object, and another one is refused.
+    let bare = |id: &str, body: &[u8], headers: &[(&str, &str)]| {
+        desk.server.send_to(&format!("/v1/claims/{id}/nudge"), body, headers)
+    };
+    assert_eq!(bare(&approved, b"", &[]).problem(), (409, "case_closed".to_owned()));
+    let json_type = [("content-type", "application/json")];
+    assert_eq!(bare(&id, br#"{"when":"now"}"#, &json_type).problem(), (400, "body_invalid".to_owned()));
+    assert_eq!(bare(&id, b"{}", &[("content-type", "text/plain")]).status, 415);
+    let answer = bare(&id, b"", &[("x-claimlens-actor", "app-1")]);
     let told = answer.json();
     assert_eq!(
         (answer.status, &told["guidance"][0]["code"], &told["guidance"][1]["code"]),

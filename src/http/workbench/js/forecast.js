@@ -4,6 +4,7 @@ import { h, put } from './dom.js';
 import { count, percent } from './format.js';
 import { lang, t } from './i18n.js';
 import { course } from './plot.js';
+import { who } from './session.js';
 import { failure } from './ui.js';
 
 /** @typedef {{ at: string, cases: number, low: number|null, high: number|null, people: number|null }} Slot */
@@ -63,6 +64,8 @@ function drawn(forecast) {
     return panel(
       null,
       h('p', {}, t('forecast.too_little', { days, needed: forecast.half_hours_needed / DAY })),
+      who().made_up &&
+        h('p', { class: 'small quiet' }, t('forecast.demo', { needed: forecast.half_hours_needed / DAY })),
       h('p', { class: 'small quiet' }, t('forecast.how')),
     );
   }
