@@ -82,9 +82,9 @@ pub struct ServeArgs {
     #[arg(long, value_name = "DAYS", default_value_t = 10, env = "CLAIMLENS_PAY_DAYS", value_parser = days())]
     pay_days: u32,
     /// Days for what is to be done with a claim besides ruling on it, such as asking for papers or asking an issuer, while
-    /// people wait for no photos
-    #[arg(long, value_name = "DAYS", default_value_t = 5, env = "CLAIMLENS_TASK_DAYS", value_parser = days())]
-    task_days: u32,
+    /// people wait for no photos [default: 5; in the demo 0, so that some are late]
+    #[arg(long, value_name = "DAYS", env = "CLAIMLENS_TASK_DAYS", value_parser = days())]
+    task_days: Option<u32>,
     /// Above this amount an approval by a person takes another person's
     #[arg(long, value_name = "AMOUNT", default_value = "10000.00", value_parser = amount)]
     second_above: Fen,
@@ -210,7 +210,8 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.retention.rules = args.retain.clone();
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
     let ServeArgs { decide_days, refuse_days, pay_days, task_days, second_above, random_above, .. } = *args;
-    let clocks = Clocks { decide: decide_days, refuse: refuse_days, pay: pay_days, task: task_days };
+    let task = task_days.unwrap_or(if args.demo { 0 } else { Clocks::default().task });
+    let clocks = Clocks { decide: decide_days, refuse: refuse_days, pay: pay_days, task };
     config.reviews = ReviewTerms { second_above, random_above, clocks };
     let is_off = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|off| off.eq_ignore_ascii_case("true"));
     if let Some(endpoint) = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty() && !is_off) {

@@ -219,6 +219,14 @@ fn a_claimant_sees_how_far_it_is_and_may_ask_once_a_day(database: Option<String>
         ["received done", "read done", "with_person done", "awaiting_papers now", "with_person next", "decided next"]
     );
     assert_eq!(nudge(&id).problem(), (409, "case_waiting".to_owned()));
+    // Its clock stands still, so that by when it is due moves: who asks again and again is told nothing new by that.
+    for path in ["/v1/tasks", "/v1/reviews?state=waiting"] {
+        let page = desk.server.get(path);
+        assert!(page.json().to_string().contains("due_at"), "{path}");
+        let again = crate::support::agent().get(format!("http://127.0.0.1:{}{path}", desk.server.port));
+        let again = again.header("if-none-match", &page.headers["etag"]).call().unwrap();
+        assert_eq!(again.status().as_u16(), 304, "{path}");
+    }
     assert_eq!(desk.add_photos(&id, "held-3.png", 10, None).status, 202);
     desk.settled(&id);
     assert_eq!(

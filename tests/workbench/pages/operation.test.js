@@ -51,14 +51,28 @@ function forecast() {
     },
     handling: { seconds: 143.2, n: 2210 },
     rule: { share_in_time: 0.9, within_minutes: 10, busy_most: 0.85 },
+    made_up: false,
   };
 }
 
 test('with too little behind it no forecast is shown, and what is missing is said', async () => {
   const { page, faults, go, close } = await person(browser, { url: service.url, name: 'boss-1' });
+  const bare = { ...forecast(), half_hours_known: 10, half_hours: [], measured: null, handling: null };
+  await page.route('**/v1/forecast', (route) => route.fulfill({ json: bare }));
   await go('#/operation', '.forecast .body p');
   assert.match(await page.textContent('.forecast'), /cases came for 0 days, and a forecast takes 14/);
   assert.equal(await page.locator('.forecast svg.course').count(), 0);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test('a demo shows what a forecast looks like, and says that its figures are made up', async () => {
+  const { page, faults, go, close } = await person(browser, { url: service.url, name: 'boss-1' });
+  await go('#/operation', '.forecast svg.course');
+  assert.equal(await page.textContent('.forecast header .chip'), 'made-up figures');
+  assert.match(await page.textContent('.forecast'), /These cases never came.*takes cases of 14 days.*came for 0/);
+  await page.locator('.forecast').screenshot({ path: `${OUT}forecast-demo.png` });
+  assert.deepEqual(await unfit(page), []);
   assert.deepEqual(faults, []);
   await close();
 });
@@ -163,7 +177,6 @@ test('with too few decisions no shift is told, and how many it takes is said', a
   await go('#/operation', '.shift .body p:nth-child(2)');
   assert.match(await page.textContent('.shift'), /it takes 100 decisions in both windows\. There were 0 .* and 13/);
   assert.equal(await page.locator('.shift table').count(), 0);
-  assert.match(await page.textContent('.forecast'), /A demo has no past/);
   assert.deepEqual(await unfit(page), []);
   assert.deepEqual(faults, []);
   await close();

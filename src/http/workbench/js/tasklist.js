@@ -158,7 +158,7 @@ export function tasksScreen(root) {
         { class: 'held small' },
         task.who
           ? h('span', { class: `chip ${mine ? 'accent' : ''}` }, icon('person'), mine ? t('queue.mine') : task.who)
-          : h('span', { class: 'quiet' }, t('task.nobody')),
+          : h('span', { class: 'quiet' }, t(task.due_at ? 'task.nobody' : 'tasks.claimant')),
       ),
       h(
         'div',

@@ -205,6 +205,7 @@ export const en = {
   'tasks.overdue': 'Overdue',
   'tasks.overdue_n': '{n} overdue',
   'tasks.soon_n': '{n} due within 3 days',
+  'tasks.claimant': 'the claimant',
   'tasks.none': 'Nothing is to be done',
   'tasks.none_why': 'Tasks come by themselves with cases that a person has to look at, and go when they are done.',
   'tasks.not_by_hand': 'A verdict ends this task: open the case.',
@@ -551,9 +552,10 @@ export const en = {
   'forecast.no_handling': 'How many people it takes is told once 20 cases were taken and ruled on here.',
   'forecast.figures': 'Figures',
   'forecast.too_little': 'Too little is known: cases came for {days} days, and a forecast takes {needed}.',
-  'forecast.demo':
-    'A demo has no past: its claims came when it was first started, and no time in its log is made up. On records of ' +
-    'your own a forecast stands here after {needed} days.',
+  'forecast.made_up': 'made-up figures',
+  'forecast.made_up_why':
+    'These cases never came. They are drawn so that there is something to see, and stand in no record and no log: a ' +
+    'forecast takes cases of {needed} days, and here they came for {days}.',
   'forecast.how':
     'How it is made: the cases of last week, spread over the week as the last weeks were (8 at most). It knows ' +
     'no holidays.',

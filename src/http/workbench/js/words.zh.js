@@ -194,6 +194,7 @@ export const zh = {
   'tasks.overdue': '逾期',
   'tasks.overdue_n': '{n}项逾期',
   'tasks.soon_n': '{n}项3天内到期',
+  'tasks.claimant': '等待申请人',
   'tasks.none': '没有待完成的任务',
   'tasks.none_why': '任务随需要人工处理的案件自动产生，完成后自动消失。',
   'tasks.not_by_hand': '此任务随结论结束：请打开案件。',
@@ -513,8 +514,9 @@ export const zh = {
   'forecast.no_handling': '在此领取并作出决定的案件满20件后，将显示所需人数。',
   'forecast.figures': '数据',
   'forecast.too_little': '数据不足：已有{days}天的案件，预测至少需要{needed}天。',
-  'forecast.demo':
-    '演示没有历史：案件在首次启动时一并到来，日志中的时间均为真实时间。在您自己的记录上，满{needed}天后这里会显示预测。',
+  'forecast.made_up': '虚构数据',
+  'forecast.made_up_why':
+    '这些案件从未到来，仅供观看，不在任何记录或日志中：预测需要{needed}天的案件，这里只有{days}天。',
   'forecast.how': '方法：以上周案件数为基准，按最近各周（至多8周）的分布摊到每个半小时。不考虑节假日。',
   'forecast.steady': '各周差异未超出随机波动，不计增长。',
   'forecast.grows': '每周增长{by}。',
