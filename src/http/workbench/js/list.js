@@ -93,6 +93,23 @@ export function pagedList({ title, choice, path, lines, key, row, empty, order, 
     return order ? order(found) : found;
   }
 
+  const inside = (/** @type {Element} */ line) =>
+    /** @type {HTMLElement[]} */ ([...line.querySelectorAll('a, button')]);
+
+  /** Which link or button of which line the keyboard is at. */
+  function focused() {
+    const at = document.activeElement;
+    const line = at instanceof HTMLElement && list.contains(at) ? at.closest('[data-key]') : null;
+    if (!(line instanceof HTMLElement)) return null;
+    return { key: line.dataset.key, nth: inside(line).findIndex((one) => one === at) };
+  }
+
+  /** @param {{ key: string|undefined, nth: number }} before */
+  function refocus({ key, nth }) {
+    const line = [...list.children].find((one) => one instanceof HTMLElement && one.dataset.key === key);
+    if (line) inside(line)[nth]?.focus({ preventScroll: true });
+  }
+
   function draw() {
     const found = all();
     // Whoever moved to a line keeps it, wherever it stands now.
@@ -107,10 +124,16 @@ export function pagedList({ title, choice, path, lines, key, row, empty, order, 
       put(below);
       return;
     }
+    const before = focused();
     put(
       list,
-      found.map((one, at) => row(one, at === choice.selected)),
+      found.map((one, at) => {
+        const line = row(one, at === choice.selected);
+        line.dataset.key = key(one);
+        return line;
+      }),
     );
+    if (before) refocus(before);
     put(
       below,
       next && button(t('queue.more'), () => void loadMore()),
