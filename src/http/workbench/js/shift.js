@@ -115,8 +115,10 @@ function points(ppm) {
   return Number(text) === 0 ? '0' : `${ppm < 0 ? '−' : '+'}${text}`;
 }
 
+/** A share that stays on one line. @param {number} ppm */
+const whole = (ppm) => percent(ppm / ONE).replace(' ', '\u00a0');
 /** @param {Share} before @param {Share} recent @param {'of_all_ppm'|'share_ppm'} of */
-const moved = (before, recent, of) => `${percent(before[of] / ONE)} → ${percent(recent[of] / ONE)}`;
+const moved = (before, recent, of) => `${whole(before[of])} → ${whole(recent[of])}`;
 
 /** @param {Shift} shift @param {Again} again @returns {import('./dom.js').Child[]} */
 function drawn(shift, again) {

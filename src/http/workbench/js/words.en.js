@@ -505,9 +505,9 @@ export const en = {
   'shift.failed': 'Records that could not be read, and are not counted: {n}.',
   'shift.how':
     'Each table splits the same change anew, and its parts add up to it. “More or less of it” is what comes of there ' +
-    'being more or less of a value, “judged otherwise” of its own share changing (Kitagawa 1955). Told is what chance ' +
-    'alone explains in fewer than 5 of 100 tables; the line is that range. Values of fewer than 20 decisions are ' +
-    'told together. Every decision counts; those of erased claims are gone.',
+    'being more or less of a value, “judged otherwise” of its own share changing (Kitagawa 1955). Values are shown ' +
+    'where chance alone would show any in fewer than 5 of 100 tables; the line is the range that chance leaves. ' +
+    'Values of fewer than 20 decisions are told together. Every decision counts; those of erased claims are gone.',
   'shift.by.issuer': 'By who issued the paper',
   'shift.by.kind': 'By kind of paper',
   'shift.by.device': 'By camera',
