@@ -28,6 +28,7 @@ mod reviews;
 mod schema;
 pub mod server;
 mod session;
+mod shift;
 mod tasks;
 pub mod tls;
 mod webhooks;
@@ -104,6 +105,7 @@ use utoipa::OpenApi;
         ops::readyz,
         ops::stats,
         forecast::get,
+        shift::get,
         ops::metrics,
         ops::openapi,
         docs::docs
@@ -167,6 +169,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/metrics").get(ops::metrics))
         .service(resource("/v1/stats").get(ops::stats))
         .service(resource("/v1/forecast").get(forecast::get))
+        .service(resource("/v1/shift").get(shift::get))
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/docs").get(docs::docs))
         .service(resource("/docs/{file:.*}").get(docs::file))

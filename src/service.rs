@@ -40,6 +40,7 @@ pub mod retention;
 pub mod review;
 pub mod sandbox;
 mod sealed;
+pub mod shift;
 mod stats;
 pub mod tasks;
 mod tiles;
@@ -435,6 +436,7 @@ struct Inner {
     access: access::Access,
     policies: policy::Parsed,
     backtests: Semaphore,
+    shifts: shift::Kept,
     unlogged: reads::Unlogged,
     log_claim_reads: bool,
     /// `None` where no work is done.
@@ -527,6 +529,7 @@ impl Service {
             access: access::Access::new(config.key_limits),
             policies: policy::Parsed::default(),
             backtests: Semaphore::new(1),
+            shifts: shift::Kept::default(),
             unlogged: reads::Unlogged::default(),
             log_claim_reads: config.log_claim_reads,
             queue: Arc::new(Semaphore::new(config.intake.queue)),

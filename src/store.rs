@@ -28,6 +28,7 @@ mod sqlite;
 pub mod vault;
 pub mod walk;
 pub mod webhooks;
+pub mod windows;
 
 use crate::audit::Fault;
 use crate::domain::{Claim, ClaimId, ContentHash, Tenant};

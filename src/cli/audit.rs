@@ -2,14 +2,14 @@
 
 use super::places::actor;
 use super::serve::{existing_records, of_records, on_runtime};
-use super::show::Paint;
+use super::show::{Paint, many};
 use super::witness::WitnessArgs;
 use super::{Ending, Format, PlaceArgs, complain, usage};
 use crate::audit::note::PublicKey;
 use crate::domain::{ClaimId, Decision, Scope};
 use crate::service::{AuditReport, Noted, ReadOf, ServiceError};
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -110,18 +110,30 @@ enum AuditCommand {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         entry: u64,
     },
-    /// Print everything the log commits to of one claim with the proofs, to be checked offline, which holds personal
-    /// data; or write the log as C2SP tiles, which holds none
+    /// Hand out what proves something: of one claim to whoever may see it, or the whole log without personal data
+    #[command(
+        group = ArgGroup::new("what").required(true).args(["claim", "tiles"]),
+        after_help = "--claim prints one JSON, the evidence pack: the claim, its decisions, what people did with it, and of each
+the proof that it is in the log. It holds personal data, and that it was taken is logged. The names of photos
+that it tells are those under photos/ in the data folder.
+
+--tiles writes the log alone, as files that any web server can offer (C2SP tlog-tiles): hashes, no personal data.
+
+Examples:
+  claimlens audit export --claim clm_… --by au-1 > claim.pack.json
+  claimlens audit key > log.pub && python3 tests/verify_pack.py claim.pack.json log.pub
+  claimlens audit export --tiles mirror/"
+    )]
     Export {
         #[command(flatten)]
         place: PlaceArgs,
-        /// Name of the claim here
-        #[arg(long, value_name = "ID", required_unless_present = "tiles")]
+        /// Print the evidence pack of this claim: its name here, clm_…, as `GET /v1/claims` and the workbench tell it
+        #[arg(long, value_name = "ID")]
         claim: Option<ClaimId>,
-        /// Write the log as static files here: tiles, entries, and the checkpoint last
-        #[arg(long, value_name = "DIR", conflicts_with_all = ["claim", "by"])]
+        /// Write the log as static files into this folder: tiles, entries, and the checkpoint last
+        #[arg(long, value_name = "DIR", conflicts_with = "by")]
         tiles: Option<PathBuf>,
-        /// Who takes it, for the audit log: a short opaque name
+        /// Who takes the pack, for the audit log: a short opaque name
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
     },
@@ -219,7 +231,7 @@ pub fn run(args: &AuditArgs) -> Result<Ending> {
             let files = of_records(place, async |records| {
                 Ok(records.tiles(|path, bytes| write_tile(dir, path, bytes)).await?)
             })?;
-            writeln!(out, "{files} files in {}", dir.display())?;
+            writeln!(out, "{} in {}", many(files, "file", "files"), dir.display())?;
             Ok(Ending::Done)
         }
         AuditCommand::Export { place, claim: Some(claim), by, .. } => {
@@ -266,20 +278,22 @@ fn text(report: &AuditReport, paint: Paint) -> String {
     for fault in &report.faults {
         out += &format!("{} {fault}\n", paint.red("✗"));
     }
-    out += &format!(
-        "{} log entries, {} claims, {} decisions, {} photos checked\n",
-        report.entries, report.claims, report.decisions, report.photos
-    );
-    for (n, what) in [
-        (report.erased, "were erased: of them what is left was checked"),
-        (
-            report.locked,
-            "could not be opened without the key-encryption key: of them the sealed bytes were checked alone",
-        ),
-    ] {
-        if n > 0 {
-            out += &format!("{n} of the claims {what}\n");
-        }
+    let checked = [
+        many(report.entries, "log entry", "log entries"),
+        many(report.claims, "claim", "claims"),
+        many(report.decisions, "decision", "decisions"),
+        many(report.photos, "photo", "photos"),
+    ];
+    out += &format!("{} checked\n", checked.join(", "));
+    if report.erased > 0 {
+        let erased = many(report.erased, "of the claims was", "of the claims were");
+        out += &format!("{erased} erased: what is left was checked\n");
+    }
+    if report.locked > 0 {
+        out += &format!(
+            "{} of the claims could not be opened without the key-encryption key: the sealed bytes alone were checked\n",
+            report.locked
+        );
     }
     match report.unreferenced {
         Some(0) => {}

@@ -3,11 +3,13 @@
 //! They go the way of every claim, but for the reading: see `--sandbox-claims`. `tests/workbench/demo-papers.js` painted
 //! the papers.
 
+use super::show::many;
 use crate::domain::Claim;
 use crate::domain::evidence::Insured;
 use crate::service::intake::{Submission, Upload};
 use crate::service::{PhotoPlace, Place, Service};
 use anyhow::Result;
+use serde_json::Value;
 use std::ffi::OsString;
 
 /// A claim of the demo.
@@ -53,14 +55,16 @@ pub fn place(given: &Place) -> Place {
     Place { data: given.data.with_file_name(name), database: None, photos: PhotoPlace::default(), kek: None }
 }
 
-/// Sends the claims of the demo, unless there are claims already; says how many.
+/// Sends the claims of the demo, unless there are claims already; says which.
 ///
 /// # Errors
 /// If one is not taken in.
-pub async fn fill(service: &Service) -> Result<usize> {
+pub async fn fill(service: &Service) -> Result<String> {
     let stats = service.stats().await?;
-    if stats["claims"].as_object().is_some_and(|states| !states.is_empty()) {
-        return Ok(0);
+    let there: i64 =
+        stats["claims"].as_object().into_iter().flat_map(|states| states.values()).filter_map(Value::as_i64).sum();
+    if there > 0 {
+        return Ok(many(there, "claim of an earlier start is there", "claims of earlier starts are there"));
     }
     for Sample { id, amount, papers } in SAMPLES {
         let claim = Claim {
@@ -76,7 +80,7 @@ pub async fn fill(service: &Service) -> Result<usize> {
         let ticket = service.admit(None).await?;
         service.submit(ticket, Submission { claim: Some(claim), photos, now: None }).await?;
     }
-    Ok(SAMPLES.len())
+    Ok(many(SAMPLES.len() as u64, "made-up claim is sent", "made-up claims are sent"))
 }
 
 #[cfg(test)]

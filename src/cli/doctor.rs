@@ -3,7 +3,7 @@
 use super::oidc::OidcArgs;
 use super::reader as child;
 use super::serve::on_runtime;
-use super::show::Paint;
+use super::show::{Paint, many};
 use super::{Ending, EngineArgs, Format, PlaceArgs};
 use crate::decision::Policy;
 use crate::models::{MANIFEST, Manifest};
@@ -76,8 +76,8 @@ pub fn run(args: &DoctorArgs) -> Result<Ending> {
         findings.push(reader(&args.engines));
     }
     findings.push(sandbox());
-    findings.push(policy());
     let place = args.place.place()?;
+    findings.push(policy(&place));
     findings.push(data(&place));
     findings.push(seal(&place));
     findings.push(photos(&place));
@@ -237,10 +237,19 @@ fn sandbox() -> Finding {
     }
 }
 
-fn policy() -> Finding {
-    match catch_unwind(Policy::default) {
-        Ok(policy) => Finding::ok("policy", format!("built in, sha256 {}", policy.hash)),
-        Err(_) => Finding::missing("policy", "the built-in policy is not valid", "rebuild from an unchanged checkout"),
+/// The policy that decides there; the built-in one where none was put in force yet.
+fn policy(place: &Place) -> Finding {
+    let what = "policy";
+    let Ok(built_in) = catch_unwind(Policy::default) else {
+        return Finding::missing(what, "the built-in policy is not valid", "rebuild from an unchanged checkout");
+    };
+    match on_runtime(async { Ok(Records::inspect_policy(place).await?) }) {
+        Ok(None) => Finding::ok(what, format!("built in, sha256 {}; none is in force yet", built_in.hash)),
+        Ok(Some((hash, at))) if hash == built_in.hash.to_string() => {
+            Finding::ok(what, format!("in force since {at}: the built-in one, sha256 {hash}"))
+        }
+        Ok(Some((hash, at))) => Finding::ok(what, format!("in force since {at}: sha256 {hash}")),
+        Err(e) => Finding::missing(what, e.to_string(), "mend the records first"),
     }
 }
 
@@ -335,7 +344,10 @@ fn sign_in(oidc: &OidcArgs) -> Finding {
         Ok(0) => {
             Finding::missing(what, "the issuer answers, and tells of no key", "give the issuer a key to sign with")
         }
-        Ok(keys) => Finding::ok(what, format!("by API keys and at the issuer, which answers and tells of {keys} keys")),
+        Ok(keys) => Finding::ok(
+            what,
+            format!("by API keys and at the issuer, which answers and tells of {}", many(keys, "key", "keys")),
+        ),
         Err(why) => Finding::missing(
             what,
             why.to_string(),
@@ -358,6 +370,7 @@ fn fonts() -> Finding {
 mod tests {
     use super::*;
     use crate::cli::PrecisionArg;
+    use crate::domain::gate::{Reviewer, Why};
 
     #[test]
     fn a_missing_library_is_named_with_its_mending() {
@@ -382,6 +395,25 @@ mod tests {
         assert_eq!(data(&place).state, State::Ok);
         assert_eq!(photos(&place).state, State::Ok);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_policy_in_force_is_named_and_not_the_one_that_is_built_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::from(dir.path());
+        assert!(policy(&place).detail.starts_with("built in, sha256 "), "{}", policy(&place).detail);
+        let ours = Policy::parse(&format!("{}\n# ours\n", Policy::default().text())).unwrap();
+        let (kept, hash) = (place.clone(), ours.hash.to_string());
+        on_runtime(async move {
+            let records = Records::open(kept).await?;
+            let by = Reviewer::try_from("boss-1".to_owned())?;
+            records.adopt(&ours, &by, &Why::try_from("ours".to_owned())?, None).await?;
+            records.close().await;
+            Ok(())
+        })
+        .unwrap();
+        let told = policy(&place).detail;
+        assert!(told.starts_with("in force since ") && told.ends_with(&hash), "{told}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod reliability;
 mod table;
 
 use super::places::{photos, read_claim};
-use super::show::Paint;
+use super::show::{Paint, many};
 use super::workers::{Case, Shop, Worked, work};
 use super::{DecisionArgs, Ending, EngineArgs, Format, complain, usage};
 use crate::decision::Policy;
@@ -144,7 +144,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     let labelled = collect(&args.dir)?;
     if let Some(folder) = &args.teach_pixels {
         let count = lessons::write(folder, &labelled, &args.without_tools)?;
-        complain(&format!("{count} lessons written to {}", folder.display()));
+        complain(&format!("{} written to {}", many(count, "lesson", "lessons"), folder.display()));
         return Ok(Ending::Done);
     }
     let policy = args.decision.policy()?;
@@ -184,13 +184,13 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     if let Some(path) = &args.fit_calibration {
         let samples = samples(&scores);
         std::fs::write(path, models::Calibration::fit(&samples)).with_context(|| path.display().to_string())?;
-        complain(&format!("fitted to {} values, written to {}; build again to use it", samples.len(), path.display()));
+        told("fitted to", &many(samples.len(), "value", "values"), path);
         return Ok(ending(&scores));
     }
     if let Some(path) = &args.fit_risk {
         let samples = risk_samples(&scores);
         std::fs::write(path, models::RiskModel::fit(&samples)).with_context(|| path.display().to_string())?;
-        complain(&format!("fitted to {} photos, written to {}; build again to use it", samples.len(), path.display()));
+        told("fitted to", &many(samples.len(), "photo", "photos"), path);
         return Ok(ending(&scores));
     }
     if let Some(path) = &args.certify {
@@ -198,7 +198,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
         let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
         let text = models::Certificate::earn(models::RiskModel::in_force(), &date, &trials);
         std::fs::write(path, text).with_context(|| path.display().to_string())?;
-        complain(&format!("earned on {} photos, written to {}; build again to use it", trials.len(), path.display()));
+        told("earned on", &many(trials.len(), "photo", "photos"), path);
     }
     let report = report(&scores);
     let run = Run::of(args, &policy, shop.now);
@@ -208,6 +208,11 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
         complain(&format!("report written to {}", path.display()));
     }
     Ok(ending(&scores))
+}
+
+/// Says what was made of what, and where it lies.
+fn told(made: &str, of: &str, path: &Path) {
+    complain(&format!("{made} {of}, written to {}; build again to use it", path.display()));
 }
 
 fn ending(scores: &[CaseScore]) -> Ending {

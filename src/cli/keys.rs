@@ -2,6 +2,7 @@
 
 use super::places::actor;
 use super::serve::{of_records, on_runtime};
+use super::show::many;
 use super::{Ending, Format, PlaceArgs, complain, usage};
 use crate::domain::access::{Role, Tenant};
 use crate::domain::gate::Reviewer;
@@ -131,7 +132,7 @@ pub fn run(args: &KeysArgs) -> Result<Ending> {
             let given =
                 of_records(&order.place, async |records| Ok(records.rotate_api_key(id, overlap, expires, &by).await?));
             given.and_then(|(view, secret)| {
-                complain(&format!("{id} opens on for {overlap_hours} hours"));
+                complain(&format!("{id} opens on for {}", many(*overlap_hours, "hour", "hours")));
                 given_out(&view, &secret)
             })
         }

@@ -2,6 +2,7 @@
 
 use super::places::{actor, policy_or_default, read_policy, reviewer};
 use super::serve::of_records;
+use super::show::many;
 use super::{Ending, Format, PlaceArgs, complain, usage};
 use crate::decision::Policy;
 use crate::domain::gate::Why;
@@ -220,8 +221,12 @@ fn status(view: &PolicyView) -> String {
     let Some(shadow) = &view.shadow else { return out };
     out += &format!("shadow    {}", order(&shadow.set));
     out += &format!(
-        "  of {} decisions it would have approved {} that were held, and held {} that were approved\n",
-        shadow.compared, shadow.newly_approved, shadow.newly_held
+        "  of {} it would have approved {} that {} held, and held {} that {} approved\n",
+        many(shadow.compared, "decision", "decisions"),
+        shadow.newly_approved,
+        were(shadow.newly_approved),
+        shadow.newly_held,
+        were(shadow.newly_held),
     );
     for (what, reasons) in [("more", &shadow.reasons_gained), ("fewer", &shadow.reasons_lost)] {
         for (code, n) in reasons {
@@ -229,12 +234,16 @@ fn status(view: &PolicyView) -> String {
         }
     }
     if shadow.failed > 0 {
-        out += &format!("  judging by it broke down {} times\n", shadow.failed);
+        out += &format!("  judging by it broke down {}\n", many(shadow.failed, "time", "times"));
     }
     for flip in &shadow.flipped {
         out += &format!("  {} was decided {}\n", flip.claim, flip.decided);
     }
     out
+}
+
+fn were(n: u64) -> &'static str {
+    if n == 1 { "was" } else { "were" }
 }
 
 /// An act for people.
@@ -254,9 +263,10 @@ fn told(report: &BacktestReport) -> String {
     let BacktestReport { decisions, approved, newly_approved, newly_held, amount_approved_fen: amount, .. } = report;
     let yuan = |fen: u64| format!("{}.{:02}", fen / 100, fen % 100);
     let mut out = format!(
-        "{decisions} decisions judged by {:.12}\n\
+        "{} judged by {:.12}\n\
          approved            {} → {} ({newly_approved} newly approved, {newly_held} newly held)\n\
          amount approved     {} → {}\n",
+        many(*decisions, "decision", "decisions"),
         report.policy,
         approved.before,
         approved.after,
@@ -280,7 +290,8 @@ fn told(report: &BacktestReport) -> String {
         }
     };
     if report.failed > 0 {
-        out += &format!("{} decisions could not be judged: their records are damaged\n", report.failed);
+        let failed = many(report.failed, "decision", "decisions");
+        out += &format!("{failed} could not be judged: their records are damaged\n");
     }
     out
 }

@@ -2,7 +2,7 @@
 
 use super::places::read_policy;
 use super::serve::{existing_records, load_reader, on_runtime};
-use super::show::Paint;
+use super::show::{Paint, many};
 use super::{Ending, EngineArgs, Format, PlaceArgs, usage};
 use crate::domain::{ClaimId, Decision, Record};
 use crate::service::replay::variants::digest;
@@ -131,7 +131,8 @@ fn of_files(dir: &Path, variants: Option<u64>, format: Format) -> Result<Ending>
         let [policy] = policies.values().collect::<Vec<_>>()[..] else {
             return Err(usage(format!("one policy, HASH.toml, is needed in {}", dir.display())));
         };
-        writeln!(out, "{variants} decisions, sha256 {}", digest(&parsed, policy, variants))?;
+        let decisions = many(variants, "decision", "decisions");
+        writeln!(out, "{decisions}, sha256 {}", digest(&parsed, policy, variants))?;
         return Ok(Ending::Done);
     }
     let report = replay_records(&records, |hash| policies.get(hash).cloned());
@@ -163,15 +164,17 @@ fn text(report: &ReplayReport, paint: Paint) -> String {
     for claim in &report.undecided {
         out += &format!("{} {claim}: no decision is recorded\n", paint.yellow("?"));
     }
-    let mut line = format!("{} of {} decisions came out identical\n", report.identical, report.checked);
+    let checked = many(report.checked, "decision", "decisions");
+    let mut line = format!("{} of {checked} came out identical\n", report.identical);
     if report.within_tolerance > 0 {
         line += &format!("{} more, of another build or processor, within the tolerance\n", report.within_tolerance);
     }
     if report.fields > 0 {
-        line += &format!("{} of {} fields read the same\n", report.fields_equal, report.fields);
+        line += &format!("{} of {} read the same\n", report.fields_equal, many(report.fields, "field", "fields"));
     }
     if report.flips_to_approval > 0 {
-        line += &format!("{} were held and would now be approved\n", report.flips_to_approval);
+        let flips = many(report.flips_to_approval, "was held", "were held");
+        line += &format!("{flips} and would now be approved\n");
     }
     let all = report.identical + report.within_tolerance == report.checked;
     out + &if all { paint.green(&line) } else { paint.yellow(&line) }

@@ -2,6 +2,7 @@
 
 use super::oidc::OidcArgs;
 use super::places::{photo_bytes, read_policy};
+use super::show::many;
 use super::workers::{Case, Shop, Worked, failed, progress};
 use super::{Ending, EngineArgs, IssuerArgs, PlaceArgs, complain, demo, reader, usage};
 use crate::domain::Fen;
@@ -19,6 +20,7 @@ use crate::service::{
 };
 use actix_web::http::Uri;
 use anyhow::{Context, Result};
+use clap::builder::RangedI64ValueParser;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -73,18 +75,18 @@ pub struct ServeArgs {
     #[arg(long, value_name = "KIND:DECISION=DAYS", value_delimiter = ',', env = "CLAIMLENS_RETAIN")]
     retain: Vec<Rule>,
     /// Days that people have to rule on a claim, while they wait for no photos
-    #[arg(long, value_name = "DAYS", default_value_t = 30, env = "CLAIMLENS_DECIDE_DAYS")]
+    #[arg(long, value_name = "DAYS", default_value_t = 30, env = "CLAIMLENS_DECIDE_DAYS", value_parser = days())]
     decide_days: u32,
     /// Days from a rejection to the notice of it with its reasons; 0: that is not followed here
-    #[arg(long, value_name = "DAYS", default_value_t = 3, env = "CLAIMLENS_REFUSE_DAYS")]
+    #[arg(long, value_name = "DAYS", default_value_t = 3, env = "CLAIMLENS_REFUSE_DAYS", value_parser = days())]
     refuse_days: u32,
     /// Days from a person's approval to the payment; 0: that is not followed here
-    #[arg(long, value_name = "DAYS", default_value_t = 10, env = "CLAIMLENS_PAY_DAYS")]
+    #[arg(long, value_name = "DAYS", default_value_t = 10, env = "CLAIMLENS_PAY_DAYS", value_parser = days())]
     pay_days: u32,
     /// Days for what is to be done with a claim besides ruling on it, such as asking for papers or asking an issuer, while
-    /// people wait for no photos
-    #[arg(long, value_name = "DAYS", default_value_t = 5, env = "CLAIMLENS_TASK_DAYS")]
-    task_days: u32,
+    /// people wait for no photos [default: 5; in the demo 0, so that some are late]
+    #[arg(long, value_name = "DAYS", env = "CLAIMLENS_TASK_DAYS", value_parser = days())]
+    task_days: Option<u32>,
     /// Above this amount an approval by a person takes another person's
     #[arg(long, value_name = "AMOUNT", default_value = "10000.00", value_parser = amount)]
     second_above: Fen,
@@ -178,6 +180,13 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     one.or_else(|_| text.parse()).map_err(|_| "a network is such as 10.0.0.0/8 or 192.0.2.7")
 }
 
+/// Longest that anything may take, in days: ten years.
+const MOST_DAYS: i64 = 3650;
+
+fn days() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(..=MOST_DAYS)
+}
+
 fn amount(text: &str) -> Result<Fen, &'static str> {
     Fen::parse(text).filter(|fen| fen.0 >= 0).ok_or("an amount is a decimal with two digits such as 5000.00")
 }
@@ -220,7 +229,8 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.retention.rules = args.retain.clone();
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
     let ServeArgs { decide_days, refuse_days, pay_days, task_days, second_above, random_above, .. } = *args;
-    let clocks = Clocks { decide: decide_days, refuse: refuse_days, pay: pay_days, task: task_days };
+    let task = task_days.unwrap_or(if args.demo { 0 } else { Clocks::default().task });
+    let clocks = Clocks { decide: decide_days, refuse: refuse_days, pay: pay_days, task };
     config.reviews = ReviewTerms { second_above, random_above, clocks };
     let is_off = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|off| off.eq_ignore_ascii_case("true"));
     if let Some(endpoint) = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty() && !is_off) {
@@ -250,13 +260,13 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
         }
         let waiting = service.start().await?;
         if waiting > 0 {
-            complain(&format!("{waiting} claims wait that were not decided before"));
+            let waiting =
+                many(waiting, "claim that was not decided before waits", "claims that were not decided before wait");
+            complain(&waiting);
         }
         if args.demo {
-            let sent = demo::fill(&service).await?;
-            complain(&format!(
-                "demo: {sent} made-up claims are sent; to leave it, stop and start again without --demo"
-            ));
+            let filled = demo::fill(&service).await?;
+            complain(&format!("demo: {filled}; to leave it, stop and start again without --demo"));
         }
         let scheme = if tls.is_some() { "https" } else { "http" };
         let server = bind(args.listen, service, tls, Proxies::new(args.trusted_proxies.clone()))

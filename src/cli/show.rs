@@ -4,7 +4,7 @@ use super::{Ending, usage};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 
@@ -33,6 +33,11 @@ pub enum Lang {
     En,
     /// Simplified Chinese.
     Zh,
+}
+
+/// How many of something there are, in words.
+pub(super) fn many<N: Display + PartialEq + From<u8>>(n: N, one: &str, more: &str) -> String {
+    if n == N::from(1) { format!("1 {one}") } else { format!("{n} {more}") }
 }
 
 /// Runs the command.

@@ -1,6 +1,7 @@
 //! `audit witness`: keep checkpoints of a log where the keeper of its records cannot write.
 
 use super::audit::read_key;
+use super::show::many;
 use super::{Ending, SecretText, usage};
 use crate::audit::keys::{Keys, ShownEntry, follow};
 use crate::audit::merkle;
@@ -98,7 +99,8 @@ fn look(args: &WitnessArgs, key: &PublicKey) -> Result<String> {
         let rejected = |why: &str| -> Result<()> {
             let beside = args.keep.with_added_extension("rejected");
             write(&beside, &note)?;
-            bail!("{why}: the log had {} entries and now has {}; see {}", kept.size, now.size, beside.display())
+            let entries = many(kept.size, "entry", "entries");
+            bail!("{why}: the log had {entries} and now has {}; see {}", now.size, beside.display())
         };
         if now.size < kept.size {
             rejected("the log was put back or cut")?;
@@ -108,7 +110,7 @@ fn look(args: &WitnessArgs, key: &PublicKey) -> Result<String> {
         }
     }
     write(&args.keep, &note)?;
-    Ok(format!("kept {} at {} entries", now.origin, now.size))
+    Ok(format!("kept {} at {}", now.origin, many(now.size, "entry", "entries")))
 }
 
 /// The service that is asked.

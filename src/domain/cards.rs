@@ -109,8 +109,14 @@ pub enum CardsFault {
     #[error("queue {0} names a reason that there is not")]
     ReasonUnknown(usize),
     /// A name that cannot be shown.
-    #[error("{0}: a name must be 1 to {NAME_MOST} characters in each language, none of them a control character")]
+    #[error("{0}: a name must be 1 to {NAME_MOST} characters in each language")]
     NameInvalid(String),
+    /// A name that is not what it looks like, or makes what stands beside it look otherwise.
+    #[error(
+        "{0}: a name must be without characters that cannot be seen; U+{1:04X} is a control, a zero-width or a \
+         bidirectional character"
+    )]
+    NameUnseen(String, u32),
     /// A card stands in one place.
     #[error("{0}: a card stands there twice")]
     CardTwice(String),
@@ -140,9 +146,7 @@ impl Cards {
                 return Err(CardsFault::ReasonUnknown(n));
             }
             let place = format!("queue {n}");
-            if !queue.name.is_sound() {
-                return Err(CardsFault::NameInvalid(place));
-            }
+            queue.name.check(&place)?;
             check_cards(&queue.cards, &place)?;
         }
         check_cards(&self.rest, "rest")
@@ -150,12 +154,35 @@ impl Cards {
 }
 
 impl Label {
-    fn is_sound(&self) -> bool {
-        [&self.en, &self.zh].into_iter().all(|name| {
+    fn check(&self, place: &str) -> Result<(), CardsFault> {
+        for name in [&self.en, &self.zh] {
+            if let Some(unseen) = name.chars().find(|c| is_unseen(*c)) {
+                return Err(CardsFault::NameUnseen(place.to_owned(), unseen.into()));
+            }
             let is_long = name.chars().nth(NAME_MOST).is_some();
-            !name.trim().is_empty() && !is_long && !name.chars().any(char::is_control)
-        })
+            if is_long || name.chars().all(|c| c.is_whitespace() || is_variation(c)) {
+                return Err(CardsFault::NameInvalid(place.to_owned()));
+            }
+        }
+        Ok(())
     }
+}
+
+/// Whether a character is not seen, or turns what stands beside it around: controls and line ends, the format
+/// characters of Unicode (general category Cf), and letters that are drawn as nothing.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Whether a character only says how the one before it is drawn, as behind a symbol.
+fn is_variation(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}')
 }
 
 fn check_cards(cards: &[Card], place: &str) -> Result<(), CardsFault> {
@@ -166,8 +193,7 @@ fn check_cards(cards: &[Card], place: &str) -> Result<(), CardsFault> {
     if !seen.contains(&CardKind::Problems) {
         return Err(CardsFault::NoProblems(place.to_owned()));
     }
-    let is_sound = |card: &Card| card.label.as_ref().is_none_or(Label::is_sound);
-    if cards.iter().all(is_sound) { Ok(()) } else { Err(CardsFault::NameInvalid(place.to_owned())) }
+    cards.iter().filter_map(|card| card.label.as_ref()).try_for_each(|label| label.check(place))
 }
 
 #[cfg(test)]
@@ -212,9 +238,18 @@ mod tests {
             fault(|cards| cards.queues[0].name = name)
         };
         assert_eq!(name(&"x".repeat(40)), None);
-        for bad in ["", "  ", "a\nb", &"x".repeat(41)] {
+        for bad in ["", "  ", "\u{3000}\u{fe0f}", &"x".repeat(41)] {
             assert_eq!(name(bad), Some(CardsFault::NameInvalid("queue 1".to_owned())), "{bad:?}");
         }
+        let unseen =
+            ['\n', '\u{7f}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2028}', '\u{2066}', '\u{feff}', '\u{3164}'];
+        for bad in unseen {
+            let found = name(&format!("Invoices{bad} here"));
+            assert_eq!(found, Some(CardsFault::NameUnseen("queue 1".to_owned(), bad.into())), "{bad:?}");
+        }
+        let found = name("pay\u{202e}able").unwrap().to_string();
+        assert!(found.contains("queue 1") && found.contains("U+202E") && found.contains("bidirectional"), "{found}");
+        assert_eq!(name("Nur Rechnungen – 发票 ⚠\u{fe0f}"), None);
         let rest = |cards: Vec<Card>| fault(|all| all.rest = cards);
         assert_eq!(rest(vec![card(CardKind::Fields)]), Some(CardsFault::NoProblems("rest".to_owned())));
         let twice = [CardKind::Problems, CardKind::Fields, CardKind::Fields].map(card).to_vec();

@@ -109,6 +109,7 @@ pub const TABLE: &[Rule] = &[
     rule("GET", "/v1/cards", STAFF, Of::None),
     rule("PUT", "/v1/cards", May::Roles(&[Admin]), Of::Installation),
     rule("GET", "/v1/forecast", STAFF, Of::Installation),
+    rule("GET", "/v1/shift", OVERSEERS, Of::Installation),
     rule("GET", "/v1/reasons", ALL, Of::None),
     rule("GET", "/v1/webhooks", May::Roles(&[Admin]), Of::Installation),
     rule("POST", "/v1/webhooks", May::Roles(&[Admin]), Of::Installation),

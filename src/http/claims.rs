@@ -288,7 +288,7 @@ pub(super) fn tagged(request: &HttpRequest, media_type: &'static str, body: Vec<
 }
 
 /// Whether the client says that it has what bears this tag.
-fn is_known(request: &HttpRequest, tag: &str) -> bool {
+pub(super) fn is_known(request: &HttpRequest, tag: &str) -> bool {
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag))
 }

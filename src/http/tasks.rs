@@ -4,7 +4,7 @@ use super::Shared;
 use super::actor::Caller;
 use super::claims::parse_id;
 use super::error::{ApiError, Problem};
-use super::reviews::{self, NoteBody, NothingBody, answer, of_cursor, seen, wrong};
+use super::reviews::{self, NoteBody, Nothing, NothingBody, answer, of_cursor, seen, wrong};
 use crate::domain::ClaimId;
 use crate::domain::tasks::TaskKind;
 use crate::service::review::{Ask, CaseView};
@@ -107,7 +107,7 @@ pub async fn done(
 /// While a person has the claim before them, at most once a day. That it was asked is logged, whoever looks at the claim
 /// sees it, and it comes before others whose time is not over. The answer tells what happens next and by when.
 #[utoipa::path(
-    post, path = "/v1/claims/{id}/nudge", tag = "claims", request_body = NothingBody,
+    post, path = "/v1/claims/{id}/nudge", tag = "claims", request_body = Option<NothingBody>,
     params(
         ("id" = String, Path, description = "Name of the claim here"),
         ("X-Claimlens-Actor" = Option<String>, Header, description = "who asks: a short opaque name"),
@@ -124,7 +124,7 @@ pub async fn done(
 )]
 pub async fn nudge(
     path: web::Path<String>,
-    _: web::Json<NothingBody>,
+    _: Nothing,
     caller: Caller,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {

@@ -7,14 +7,14 @@
 use super::actor::Actor;
 use super::backtest::BacktestReport;
 use super::work::stamp;
-use super::{Records, Service, ServiceError};
+use super::{Place, Records, Service, ServiceError};
 use crate::audit::kind;
 use crate::decision::Policy;
 use crate::domain::gate::{Reviewer, Why};
 use crate::domain::{ClaimId, Decision, Evidence, Verdict};
 use crate::pipeline::judge;
-use crate::store::StoreError;
 use crate::store::policy::{NewAct, PolicyActs, RawAct, ShadowCounts};
+use crate::store::{Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -451,6 +451,14 @@ impl Records {
         let waiting = waiting(adopted.iter().filter(|act| act.kind == kind::POLICY_ADOPTED && act.entry > since));
         let shadow = snapshot.shadow(FLIPS_TOLD).await?.map(|(act, counts)| ShadowView::of(&act, counts));
         Ok(PolicyView { in_force: in_force.as_ref().map(Into::into), text, waiting, shadow })
+    }
+
+    /// The hash of the policy in force and since when, changing nothing; `None` before the first start.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn inspect_policy(place: &Place) -> Result<Option<(String, String)>, ServiceError> {
+        Ok(Store::inspect_policy(&place.database(), &stamp(Timestamp::now())).await?)
     }
 
     /// The policy in force; `None` before the first start.

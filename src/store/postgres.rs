@@ -13,6 +13,7 @@ mod reads;
 mod reviews;
 mod walk;
 mod webhooks;
+mod windows;
 
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{
@@ -145,6 +146,24 @@ impl PostgresDatabase {
             true => {
                 let row = sqlx::query("SELECT 1 FROM log WHERE subject = $1 LIMIT 1").bind(subject);
                 row.fetch_optional(&mut connection).await?.is_some()
+            }
+        };
+        connection.close().await?;
+        Ok(told)
+    }
+
+    /// The policy in force at a time and since when, if one is.
+    pub(super) async fn inspect_policy(url: &DatabaseUrl, at: &str) -> Result<Option<(String, String)>, StoreError> {
+        let mut connection = Self::connect(url).await?;
+        let is_there = sqlx::query_scalar("SELECT to_regclass('policy_acts') IS NOT NULL");
+        let told = match is_there.fetch_one(&mut connection).await? {
+            false => None,
+            true => {
+                let row = sqlx::query_as(
+                    "SELECT policy, coalesce(begins, at) FROM policy_acts WHERE kind = 'policy_adopted' \
+                     AND (begins IS NULL OR begins <= $1) ORDER BY entry DESC LIMIT 1",
+                );
+                row.bind(at).fetch_optional(&mut connection).await?
             }
         };
         connection.close().await?;

@@ -146,6 +146,18 @@ impl Store {
         kek.opens(wrapped.as_deref())
     }
 
+    /// The hash of the policy in force at a time in a database and since when, changing nothing in it; `None` if none is.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn inspect_policy(database: &Database, at: &str) -> Result<Option<(String, String)>, StoreError> {
+        match database {
+            Database::Postgres(url) => PostgresDatabase::inspect_policy(url, at).await,
+            Database::Sqlite(file) if file.exists() => SqliteFile::inspect_policy(file, at).await,
+            Database::Sqlite(_) => Ok(None),
+        }
+    }
+
     pub(super) async fn read(&self) -> Result<Session, StoreError> {
         self.backend.read().await
     }
@@ -468,7 +480,11 @@ impl Store {
     /// If they cannot be read.
     pub async fn decided_sealed(&self, after: i64, limit: u32) -> Result<Vec<SealedDecision>, StoreError> {
         let rows = self.read().await?.decided(after, limit).await?;
-        Ok(rows.into_iter().map(|row| SealedDecision { row, vault: self.vault.clone() }).collect())
+        Ok(rows.into_iter().map(|row| self.sealed(row)).collect())
+    }
+
+    pub(super) fn sealed(&self, row: DecidedRow) -> SealedDecision {
+        SealedDecision { row, vault: self.vault.clone() }
     }
 
     /// The same of one claim.

@@ -11,6 +11,7 @@ use super::reviews::ReviewRows;
 use super::vault::RawErasure;
 use super::walk::Walk;
 use super::webhooks::WebhookRows;
+use super::windows::WindowRows;
 use super::{DecisionRow, Fingerprint, NewClaim, RawDecision, RawPhoto, StoreError};
 use crate::audit::merkle::{Node, Nodes};
 use crate::audit::{Checkpoint, Entry};
@@ -250,7 +251,7 @@ pub(super) struct AuditableRow {
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
 #[async_trait]
 pub(super) trait Rows:
-    AccessRows + ArrivalRows + CardRows + PolicyRows + ReadRows + ReviewRows + WebhookRows + Walk
+    AccessRows + ArrivalRows + CardRows + PolicyRows + ReadRows + ReviewRows + WebhookRows + WindowRows + Walk
 {
     /// Ends the transaction; what it wrote then survives a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;

@@ -11,6 +11,7 @@ mod reads;
 mod reviews;
 mod walk;
 mod webhooks;
+mod windows;
 
 use super::gate::{RawMove, RawOutcome};
 use super::rows::{
@@ -121,6 +122,25 @@ impl SqliteFile {
             Some(_) => {
                 let row = sqlx::query("SELECT 1 FROM log WHERE subject = ? LIMIT 1").bind(subject);
                 row.fetch_optional(&mut connection).await?.is_some()
+            }
+        };
+        connection.close().await?;
+        Ok(told)
+    }
+
+    /// The policy in force at a time in a database file and since when, if one is.
+    pub(super) async fn inspect_policy(file: &Path, at: &str) -> Result<Option<(String, String)>, StoreError> {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let is_there = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'policy_acts'");
+        let told = match is_there.fetch_optional(&mut connection).await? {
+            None => None,
+            Some(_) => {
+                let row = sqlx::query_as(
+                    "SELECT policy, coalesce(begins, at) FROM policy_acts WHERE kind = 'policy_adopted' \
+                     AND (begins IS NULL OR begins <= ?) ORDER BY entry DESC LIMIT 1",
+                );
+                row.bind(at).fetch_optional(&mut connection).await?
             }
         };
         connection.close().await?;

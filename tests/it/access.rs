@@ -55,6 +55,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("GET /v1/cards", "re au ad", "nobody"),
     ("PUT /v1/cards", "ad", "installation"),
     ("GET /v1/forecast", "re au ad", "installation"),
+    ("GET /v1/shift", "au ad", "installation"),
     ("GET /v1/reasons", "su re au ad", "nobody"),
     ("GET /v1/webhooks", "ad", "installation"),
     ("POST /v1/webhooks", "ad", "installation"),

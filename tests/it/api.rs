@@ -375,6 +375,7 @@ fn the_interface_describes_itself() {
             "/v1/session/oidc",
             "/v1/session/oidc/callback",
             "/v1/session/ways",
+            "/v1/shift",
             "/v1/stats",
             "/v1/tasks",
             "/v1/webhooks",
@@ -731,6 +732,16 @@ fn answers_have_the_shape_that_the_document_says() {
     let forecast = server.get("/v1/forecast").json();
     holds("ForecastView", &forecast);
     assert_eq!((&forecast["half_hours"], &forecast["measured"]), (&json!([]), &Value::Null), "too little is known");
+    let shift = server.get("/v1/shift?recent_days=1&before_days=365&reason=low_confidence").json();
+    holds("ShiftView", &shift);
+    assert_eq!(
+        (&shift["change"], &shift["needed"], &shift["recent"]["decisions"]),
+        (&Value::Null, &json!(100), &json!(1))
+    );
+    for wrong in ["recent_days=0", "recent_days=91", "before_days=366", "reason=Odd%20one", "days=7"] {
+        let answer = server.get(&format!("/v1/shift?{wrong}"));
+        assert_eq!((answer.status, answer.json()["code"].clone()), (400, json!("bad_query")), "{wrong}");
+    }
     holds("Problem", &server.get("/v1/claims/none").json());
     // The check can fail.
     let mut other = decided.clone();

@@ -7,6 +7,7 @@ use crate::support::{Running, config};
 use claimlens::decision::Policy;
 use claimlens::domain::{ClaimId, Record};
 use claimlens::service::build;
+use claimlens::service::shift::ShiftAsk;
 use sqlx::sqlite::SqliteConnectOptions;
 use std::path::Path;
 use std::time::Instant;
@@ -76,6 +77,47 @@ fn cpu() -> f64 {
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     // The 14th and 15th field of the file, in hundredths: what it ran itself, and what the kernel ran for it.
     fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
+}
+
+/// `cargo test --release --test it a_shift_of_many -- --ignored --nocapture`; `CLAIMLENS_DECISIONS` tries with another
+/// number. A hundred thousand take 1.2 GB under the temporary folder.
+#[test]
+#[ignore = "it measures"]
+#[expect(clippy::print_stdout, reason = "it measures")]
+fn a_shift_of_many_decisions_is_told_in_bounded_time() {
+    let decisions = std::env::var("CLAIMLENS_DECISIONS").map_or(100_000, |n| n.parse::<u64>().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::open(config(dir.path()));
+    running.wait(fill(dir.path(), decisions));
+    // One of five in the last week, the others in the four weeks before.
+    let ago = |hours: i64| {
+        let at = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours);
+        at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
+    };
+    running.wait(async {
+        let options = SqliteConnectOptions::new().filename(dir.path().join("claimlens.sqlite"));
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let spread = sqlx::query(
+            "UPDATE decisions SET kind = 'vat_invoice', decided_at = iif(id % 5 = 0, ?, ?) WHERE decided_at = ''",
+        );
+        spread.bind(ago(80)).bind(ago(480)).execute(&pool).await.unwrap();
+        pool.close().await;
+    });
+    let before = peak();
+    for round in ["read anew", "as read before"] {
+        let (start, busy) = (Instant::now(), cpu());
+        let told = running.wait(running.service.shift(&ShiftAsk::default())).unwrap();
+        let seconds = start.elapsed().as_secs_f64();
+        assert_eq!((told.before.decisions + told.recent.decisions, told.failed), (decisions, 0));
+        assert!(told.before.read <= 20_000 && told.recent.read <= 20_000 && told.change.is_some());
+        println!(
+            "{round}: {} + {} of {decisions} decisions in {seconds:.2} s, {:.2} s of CPU, {} MB more",
+            told.before.read,
+            told.recent.read,
+            cpu() - busy,
+            peak() - before
+        );
+    }
 }
 
 /// `cargo test --release --test it a_million_decisions -- --ignored --nocapture`; `CLAIMLENS_DECISIONS` tries with

@@ -46,6 +46,11 @@ fn wrong_usage_ends_with_2_and_says_why() {
         (&["erase", "clm_1", "--by", "a", "--why", "b"], "clm_1"),
         (&["erase", "clm_00000000000000000000000000", "--by", "a b", "--why", "b"], "--by must be"),
         (&["serve", "--retain", "till_receipt=3"], "till_receipt:auto_approve=365"),
+        (&["serve", "--decide-days", "4294967295"], "4294967295 is not in 0..=3650"),
+        (&["serve", "--refuse-days", "3651"], "3651 is not in 0..=3650"),
+        (&["serve", "--pay-days", "3651"], "3651 is not in 0..=3650"),
+        (&["serve", "--task-days", "3651"], "3651 is not in 0..=3650"),
+        (&["audit", "export"], "<--claim <ID>|--tiles <DIR>>"),
         (&["show", "Cargo.toml"], "no JSON"),
     ] {
         let output = claimlens(args);

@@ -522,7 +522,7 @@ fn the_program_tells_what_it_lacks_the_key_for_and_erases() {
     assert!(erased.status.code() == Some(1) && told(&erased).contains("there is no such claim"), "{erased:?}");
     fs::rename(&elsewhere, data.join("kek.key")).unwrap();
     let verified = claimlens(&["audit", "verify"], &data, &[]);
-    assert!(verified.status.success() && said(&verified).contains("1 of the claims were erased"), "{verified:?}");
+    assert!(verified.status.success() && said(&verified).contains("1 of the claims was erased"), "{verified:?}");
     let replayed = claimlens(&["replay", &id, &other], &data, &[]);
     assert!(said(&replayed).contains(&format!("{id}: erased")) && said(&replayed).contains("1 of 1"), "{replayed:?}");
 }

@@ -16,15 +16,18 @@ use claimlens::domain::{
     Versions,
 };
 use claimlens::service::review::Ask;
+use claimlens::service::shift::{ShiftAsk, Told};
 use claimlens::service::{
     Actor, CardsRefusal, ClaimState, Noted, Place, PolicyRefusal, ReadOf, ReplayFrom, ReplayOf, Role, Service,
     ServiceConfig, ServiceError, SharedTrait, Submission, Upload,
 };
 use claimlens::store::walk::{LogBlock, Names};
+use claimlens::store::windows::Window;
 use claimlens::store::{
-    Acceptance, AuditedOutcome, ClaimKey, Database, Job, KekPlace, KeyedBody, NewClaim, PhotoRow, Sealing, Store,
-    StoreError, Undone,
+    Acceptance, AuditedOutcome, ClaimKey, Database, Job, KekPlace, KeyedBody, NewClaim, PhotoRow, SealedDecision,
+    Sealing, Store, StoreError, Undone,
 };
+use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -128,6 +131,7 @@ on_each_backend! {
     readings_are_logged_together_and_held_against_the_log
     cards_are_changed_only_by_who_saw_them_as_they_are
     arrivals_are_counted_by_their_half_hour
+    a_shift_is_told_by_the_windows_and_values_of_decisions
 }
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -1028,6 +1032,50 @@ async fn arrivals_are_counted_by_their_half_hour(bed: Bed) {
     assert!(view.half_hours_known > view.half_hours_to_measure && view.handling.is_none());
     let measured = view.measured.unwrap();
     assert_eq!((measured.n, measured.mape, measured.half_hours.len()), (0, None, 336));
+}
+
+async fn a_shift_is_told_by_the_windows_and_values_of_decisions(bed: Bed) {
+    let service = Service::open(bed.config(Role::Api)).await.unwrap();
+    let store = bed.open().await;
+    // Two hospitals in turn; in the recent window the bills of one of them are held.
+    for n in 0..240u64 {
+        let (is_recent, is_odd) = (n >= 120, n % 2 == 1);
+        let mut bill = reading(&n.to_le_bytes(), None, None);
+        bill.fields.insert(FieldName::IssuerName, printed(if is_odd { "市一医院" } else { "仁和医院" }));
+        let how = if is_recent && is_odd { Decision::HumanReview } else { Decision::AutoApprove };
+        decide(&store, n, vec![bill], how).await;
+    }
+    let ago = |hours: i64| {
+        let at = Timestamp::now() - jiff::SignedDuration::from_hours(hours);
+        at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
+    };
+    let (recent, before, begin) = (ago(24 * 3), ago(24 * 20), ago(24 * 40));
+    bed.tamper(&format!("UPDATE decisions SET decided_at = '{before}' WHERE claim < '{}'", id(120))).await;
+    bed.tamper(&format!("UPDATE decisions SET decided_at = '{recent}' WHERE claim >= '{}'", id(120))).await;
+    let window = Window { from: begin.clone(), to: recent.clone() };
+    assert_eq!(store.decisions_within(&window).await.unwrap(), 120, "its last moment is not in it");
+    let places = store.places_within(&window, 1).await.unwrap();
+    assert_eq!((places.len(), store.places_within(&window, 4).await.unwrap().len()), (120, 30));
+    let decided = store.decided_at(&places[..3]).await.unwrap();
+    let mut found: Vec<i64> = decided.iter().map(SealedDecision::place).collect();
+    found.sort_unstable();
+    let mut sought = places[..3].to_vec();
+    sought.sort_unstable();
+    assert_eq!(found, sought);
+
+    let view = service.shift(&ShiftAsk::default()).await.unwrap();
+    assert_eq!((view.before.decisions, view.recent.read, view.failed), (120, 120, 0));
+    let change = view.change.unwrap();
+    assert_eq!((change.before_ppm, change.recent_ppm, change.more_than_chance), (1_000_000, 500_000, true));
+    let [first, second] = &view.dimensions[0].values[..] else { panic!("{:?}", view.dimensions[0]) };
+    assert_eq!((first.value.as_deref(), first.change_ppm, first.more_than_chance), (Some("市一医院"), -500_000, true));
+    assert_eq!((second.value.as_deref(), second.change_ppm, second.more_than_chance), (Some("仁和医院"), 0, false));
+    assert_eq!(view.dimensions[2].values[0].told, Told::Unknown, "no camera was named");
+    // What was read stays good for a while; other windows are read anew. Erased claims are gone.
+    bed.tamper(&format!("UPDATE decisions SET kind = '' WHERE claim >= '{}'", id(130))).await;
+    assert_eq!(service.shift(&ShiftAsk::default()).await.unwrap().recent.decisions, 120);
+    let view = service.shift(&ShiftAsk { recent_days: 6, ..ShiftAsk::default() }).await.unwrap();
+    assert_eq!((view.recent.decisions, view.change, view.dimensions.len()), (10, None, 0), "too few");
 }
 
 async fn a_changed_key_is_followed_from_any_before_it(bed: Bed) {

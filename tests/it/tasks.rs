@@ -183,7 +183,15 @@ fn a_claimant_sees_how_far_it_is_and_may_ask_once_a_day(database: Option<String>
 
     let nudge = |id: &str| desk.post(&format!("/v1/claims/{id}/nudge"), "app-1", &json!({}));
     assert_eq!(nudge(&approved).problem(), (409, "case_closed".to_owned()));
-    let answer = nudge(&id);
+    // No body says as little as an empty object, and another one is refused.
+    let bare = |id: &str, body: &[u8], headers: &[(&str, &str)]| {
+        desk.server.send_to(&format!("/v1/claims/{id}/nudge"), body, headers)
+    };
+    assert_eq!(bare(&approved, b"", &[]).problem(), (409, "case_closed".to_owned()));
+    let json_type = [("content-type", "application/json")];
+    assert_eq!(bare(&id, br#"{"when":"now"}"#, &json_type).problem(), (400, "body_invalid".to_owned()));
+    assert_eq!(bare(&id, b"{}", &[("content-type", "text/plain")]).status, 415);
+    let answer = bare(&id, b"", &[("x-claimlens-actor", "app-1")]);
     let told = answer.json();
     assert_eq!(
         (answer.status, &told["guidance"][0]["code"], &told["guidance"][1]["code"]),
@@ -217,6 +225,14 @@ fn a_claimant_sees_how_far_it_is_and_may_ask_once_a_day(database: Option<String>
         ["received done", "read done", "with_person done", "awaiting_papers now", "with_person next", "decided next"]
     );
     assert_eq!(nudge(&id).problem(), (409, "case_waiting".to_owned()));
+    // Its clock stands still, so that by when it is due moves: who asks again and again is told nothing new by that.
+    for path in ["/v1/tasks", "/v1/reviews?state=waiting"] {
+        let page = desk.server.get(path);
+        assert!(page.json().to_string().contains("due_at"), "{path}");
+        let again = crate::support::agent().get(format!("http://127.0.0.1:{}{path}", desk.server.port));
+        let again = again.header("if-none-match", &page.headers["etag"]).call().unwrap();
+        assert_eq!(again.status().as_u16(), 304, "{path}");
+    }
     assert_eq!(desk.add_photos(&id, "held-3.png", 10, None).status, 202);
     desk.settled(&id);
     assert_eq!(

@@ -3,6 +3,7 @@
 use super::gallery::{Gallery, Miss};
 use super::table::{geometry, millis, percent, stages};
 use super::{Run, alterations, reliability};
+use crate::cli::show::many;
 use crate::domain::DocumentKind;
 use crate::service::evaluate::{Decisions, Rate, Report, SetReport, Total};
 use base64::Engine;
@@ -47,9 +48,9 @@ pub fn page(report: &Report, run: &Run, gallery: &Gallery) -> String {
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width,initial-scale=1\"><title>claimlens eval</title><style>{STYLE}</style></head>\
          <body><main><h1>How well it reads and decides</h1>\
-         <p class=\"soft\">{}<br>{} photos, {} labelled · {} unreadable · {} failed</p><div class=\"cards\">",
+         <p class=\"soft\">{}<br>{}, {} labelled · {} unreadable · {} failed</p><div class=\"cards\">",
         escape(&run.to_string()),
-        all.photos,
+        many(all.photos, "photo", "photos"),
         all.labelled,
         all.unreadable,
         all.failed
@@ -129,9 +130,9 @@ fn legend(keys: &[(&str, &str)]) -> String {
 
 fn section(set: &SetReport) -> String {
     let mut out = format!(
-        "<section><h2>{} <span class=\"soft\">{} photos, {} labelled, {} unreadable, {} failed</span></h2>",
+        "<section><h2>{} <span class=\"soft\">{}, {} labelled, {} unreadable, {} failed</span></h2>",
         escape(&set.set),
-        set.photos,
+        many(set.photos, "photo", "photos"),
         set.labelled,
         set.unreadable,
         set.failed

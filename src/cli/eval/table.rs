@@ -1,7 +1,7 @@
 //! The measurement as tables for a terminal.
 
 use super::Run;
-use crate::cli::show::Paint;
+use crate::cli::show::{Paint, many};
 use crate::service::evaluate::{Calibration, Decisions, Rate, Report, SetReport, Total};
 use std::fmt::Write;
 
@@ -84,7 +84,7 @@ pub fn digits(share: f64) -> String {
 }
 
 fn table(out: &mut String, set: &SetReport, paint: Paint) {
-    let mut head = format!("{} photos, {} labelled", set.photos, set.labelled);
+    let mut head = format!("{}, {} labelled", many(set.photos, "photo", "photos"), set.labelled);
     for (n, what) in [(set.unreadable, "unreadable"), (set.failed, "failed")] {
         if n > 0 {
             head += &format!(", {n} {what}");

@@ -55,6 +55,16 @@ test('the demo has one claim of each finding, and each of them can be opened', a
   await close();
 });
 
+test('the demo has tasks that are late, and lists them first', async () => {
+  await decided(demo.url);
+  const { page, faults, go, close } = await person(browser, { url: demo.url, name: 'rv-1' });
+  await go('#/tasks', '.task-row');
+  assert.match(await page.textContent('.queue-head'), /[1-9]\d* overdue/);
+  assert.match(await page.textContent('.task-row:first-child .due'), /over/);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
 for (const language of ['en', 'zh']) {
   for (const theme of ['light', 'dark']) {
     test(`the demo and the empty queue are sound in ${language}, ${theme}`, async () => {

@@ -1,6 +1,6 @@
 // One case: the photo on the left, on the right what was read, what does not hold, and what a person decides.
 import { Problem } from './api.js';
-import { act, keep, likelyNext, nextCase, openCase, picture, prefetch } from './cases.js';
+import { act, cameFrom, keep, likelyNext, nextCase, openCase, picture, prefetch } from './cases.js';
 import { balance } from './amounts.js';
 import { cards, guarded, title } from './cards.js';
 import { crop } from './crop.js';
@@ -17,7 +17,7 @@ import { foremost, gather, troubled } from './problems.js';
 import { compare, relatedList } from './related.js';
 import { who } from './session.js';
 import { signals } from './signals.js';
-import { finishDialog } from './tasks.js';
+import { finishDialog, mayFinish } from './tasks.js';
 import { brief, standing, timeline } from './timeline.js';
 import { button, countdown, dialog, failure, kbd, toast, wrong } from './ui.js';
 import { Viewer } from './viewer.js';
@@ -91,7 +91,7 @@ export function caseScreen(root, parts) {
                 'div',
                 { class: 'empty' },
                 h('h2', {}, t('case.none')),
-                h('a', { class: 'button', href: '#/queue' }, t('case.back')),
+                h('a', { class: 'button', href: cameFrom.list }, t('case.back')),
               )
             : failure(error, () => void caseScreen(root, parts)),
         ),
@@ -204,8 +204,7 @@ export function caseScreen(root, parts) {
         changed(await act(item, `tasks/${task.kind}/done`, { note }));
         toast(t('task.finished', { task: name('task', task.kind) }));
       });
-    const mayFinish = who().role !== 'admin' && who().name;
-    card('brief', () => [named('brief')?.label && heading('brief'), brief(item, mayFinish ? finish : null)]);
+    card('brief', () => [named('brief')?.label && heading('brief'), brief(item, mayFinish() ? finish : null)]);
   }
 
   function drawStrip() {
@@ -215,7 +214,7 @@ export function caseScreen(root, parts) {
       strip,
       h(
         'a',
-        { class: 'button plain icon', href: '#/queue', 'aria-label': t('case.back'), title: t('case.back') },
+        { class: 'button plain icon', href: cameFrom.list, 'aria-label': t('case.back'), title: t('case.back') },
         icon('left'),
       ),
       h(
@@ -654,7 +653,7 @@ export function caseScreen(root, parts) {
       if (found) location.hash = `#/case/${found.id}`;
       else {
         toast(t('queue.nothing_next'));
-        location.hash = '#/queue';
+        location.hash = cameFrom.list;
       }
     } catch (error) {
       toast(wrong(error), { bad: true });
@@ -736,7 +735,7 @@ export function caseScreen(root, parts) {
         keys: ['Escape'],
         what: 'case.back',
         act: () => {
-          location.hash = '#/queue';
+          location.hash = cameFrom.list;
         },
       },
     ];

@@ -122,6 +122,9 @@ export const filters = {
   chosen: {},
 };
 
+/** The list that somebody came from to a case, and goes back to. */
+export const cameFrom = { list: /** @type {'#/queue'|'#/tasks'} */ ('#/queue') };
+
 /** Takes the most urgent case that nobody holds. @returns {Promise<Case|null>} */
 export async function nextCase() {
   const { order, kind, task, reason, min, max } = filters.chosen;

@@ -11,7 +11,7 @@ import { failure } from './ui.js';
  *   half_hours: { at: string, came: number, expected: number }[] }} Measured */
 /** @typedef {{ half_hours_known: number, half_hours_needed: number, half_hours_to_measure: number, half_hours: Slot[],
  *   weekly_growth: number, measured: Measured|null, handling: { seconds: number, n: number }|null,
- *   rule: { share_in_time: number, within_minutes: number, busy_most: number } }} Forecast */
+ *   rule: { share_in_time: number, within_minutes: number, busy_most: number }, made_up: boolean }} Forecast */
 
 const DAY = 48;
 const SHOWN = 2 * DAY;
@@ -58,19 +58,22 @@ const hour = (at) =>
 /** @param {Forecast} forecast */
 function drawn(forecast) {
   const { half_hours: all, measured } = forecast;
+  const known = { days: Math.floor(forecast.half_hours_known / DAY), needed: forecast.half_hours_needed / DAY };
   if (!all.length) {
-    const days = Math.floor(forecast.half_hours_known / DAY);
     return panel(
       null,
-      h('p', {}, t('forecast.too_little', { days, needed: forecast.half_hours_needed / DAY })),
+      h('p', {}, t('forecast.too_little', known)),
       h('p', { class: 'small quiet' }, t('forecast.how')),
     );
   }
   const error = measured?.mape ?? null;
   return panel(
-    error === null
-      ? h('span', { class: 'chip' }, t('forecast.unmeasured'))
-      : h('span', { class: 'chip accent' }, t('forecast.mape', { error: percent(error), n: count(measured?.n ?? 0) })),
+    forecast.made_up
+      ? h('span', { class: 'chip warn' }, t('forecast.made_up'))
+      : error === null
+        ? h('span', { class: 'chip' }, t('forecast.unmeasured'))
+        : h('span', { class: 'chip accent' }, t('forecast.mape', { error: percent(error), n: count(measured?.n ?? 0) })),
+    forecast.made_up && h('p', {}, t('forecast.made_up_why', known)),
     next(forecast),
     measured && last(measured),
     h('p', { class: 'small quiet' }, t('forecast.how'), ' ', growth(forecast.weekly_growth)),

@@ -9,6 +9,7 @@ import { caseScreen } from './case.js';
 import { auditScreen } from './audit.js';
 import { cardsScreen } from './cardedit.js';
 import { operationScreen } from './operation.js';
+import { tasksScreen } from './tasklist.js';
 
 /** A screen is put into `root` and gives back what takes it down.
  * @typedef {(root: HTMLElement, parts: string[]) => (() => void)} Screen */
@@ -16,14 +17,20 @@ import { operationScreen } from './operation.js';
 /** @type {Record<string, Screen>} */
 const SCREENS = {
   queue: queueScreen,
+  tasks: tasksScreen,
   case: caseScreen,
   audit: auditScreen,
   operation: operationScreen,
   cards: cardsScreen,
 };
-const TABS = /** @type {const} */ (['queue', 'audit', 'operation', 'cards']);
+const TABS = /** @type {const} */ (['queue', 'tasks', 'audit', 'operation', 'cards']);
 /** What each role has a use for; a service that runs open shows all. @type {Record<string, readonly string[]>} */
-const OF_ROLE = { submitter: [], reviewer: ['queue', 'operation'], auditor: ['audit', 'operation'], admin: TABS };
+const OF_ROLE = {
+  submitter: [],
+  reviewer: ['queue', 'tasks', 'operation'],
+  auditor: ['audit', 'operation'],
+  admin: TABS,
+};
 const THEME = 'claimlens.theme';
 
 const top = h('header', { class: 'top' });
@@ -140,34 +147,13 @@ bind({
   title: 'keys.everywhere',
   bindings: [
     { keys: ['?'], what: 'help.title', act: help },
-    {
-      keys: ['Alt+1'],
-      what: 'nav.queue',
+    ...TABS.map((tab, index) => ({
+      keys: [`Alt+${index + 1}`],
+      what: /** @type {const} */ (`nav.${tab}`),
       act: () => {
-        location.hash = '#/queue';
+        location.hash = `#/${tab}`;
       },
-    },
-    {
-      keys: ['Alt+2'],
-      what: 'nav.audit',
-      act: () => {
-        location.hash = '#/audit';
-      },
-    },
-    {
-      keys: ['Alt+3'],
-      what: 'nav.operation',
-      act: () => {
-        location.hash = '#/operation';
-      },
-    },
-    {
-      keys: ['Alt+4'],
-      what: 'nav.cards',
-      act: () => {
-        location.hash = '#/cards';
-      },
-    },
+    })),
     { keys: ['Shift+l'], what: 'key.language', act: nextLanguage },
     { keys: ['Shift+d'], what: 'key.theme', act: nextTheme },
   ],

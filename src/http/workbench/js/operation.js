@@ -3,6 +3,7 @@ import { Problem, get, request, text } from './api.js';
 import { policiesPanel } from './policies.js';
 import { h, icon, put } from './dom.js';
 import { forecastPanel } from './forecast.js';
+import { shiftPanel } from './shift.js';
 import { count, moment, percent, money } from './format.js';
 import { name, t } from './i18n.js';
 import { buckets, named, parse, quantile } from './metrics.js';
@@ -25,6 +26,7 @@ export function operationScreen(root) {
   const figures = h('div', { class: 'op-grid' });
   const stamp = h('span', { class: 'small quiet' });
   const forecastBox = h('div', {}, h('div', { class: 'panel op-wait skeleton' }));
+  const shiftBox = h('div');
   const policyBox = h('div', { class: 'op-grid two' });
   const policiesBox = h('div');
   put(
@@ -35,6 +37,7 @@ export function operationScreen(root) {
       h('header', { class: 'row op-head' }, h('h1', { class: 'grow' }, t('op.title')), stamp),
       figures,
       forecastBox,
+      shiftBox,
       policyBox,
       policiesBox,
       unmeasured(),
@@ -107,6 +110,7 @@ export function operationScreen(root) {
         act: () => {
           void load();
           void forecastPanel(forecastBox, alive);
+          if (overseer()) void shiftPanel(shiftBox, alive);
           void loadPolicy();
         },
       },
@@ -114,6 +118,7 @@ export function operationScreen(root) {
   });
   void load();
   void forecastPanel(forecastBox, alive);
+  if (overseer()) void shiftPanel(shiftBox, alive);
   void loadPolicy();
   return () => {
     gone = true;

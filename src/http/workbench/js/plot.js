@@ -118,6 +118,24 @@ export function gauge({ value, limit, max, shown, limitShown }) {
   );
 }
 
+/**
+ * What something adds or takes, from a middle line, with the range that chance leaves it.
+ * @param {{ value: number, low: number, high: number, most: number, tone: string, shown: string }} part
+ */
+export function aside({ value, low, high, most, tone, shown }) {
+  const [width, height] = [220, 22];
+  const x = (/** @type {number} */ at) => width / 2 + (Math.max(-most, Math.min(most, at)) / most) * (width / 2 - 4);
+  const y = height / 2;
+  return s(
+    'svg',
+    { class: 'plot aside', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': shown },
+    s('rect', { x: Math.min(x(0), x(value)), y: y - 5, width: Math.abs(x(value) - x(0)), height: 10, class: tone }),
+    s('line', { x1: x(0), x2: x(0), y1: 0, y2: height, class: 'axis' }),
+    s('line', { x1: x(low), x2: x(high), y1: y, y2: y, class: 'range' }),
+    [low, high].map((end) => s('line', { x1: x(end), x2: x(end), y1: y - 4, y2: y + 4, class: 'range' })),
+  );
+}
+
 const HALF_HOUR = 1_800_000;
 
 /** The least round number from here on. @param {number} least */

@@ -1,19 +1,19 @@
 // The queue: what is due first stands first.
-import { get, poll } from './api.js';
+import { get } from './api.js';
 import { cards } from './cards.js';
-import { act, filters, nextCase, openCase, prefetch } from './cases.js';
+import { act, cameFrom, filters, nextCase, openCase, prefetch } from './cases.js';
 import { h, icon, put } from './dom.js';
 import { ago, clock, count, moment, percent, shownMoney } from './format.js';
 import { lang, name, t } from './i18n.js';
 import { bind } from './keys.js';
 import { KINDS } from './layout.js';
+import { pagedList } from './list.js';
 import { who } from './session.js';
 import { TASKS, TASKS_AFTER, overdueChips } from './tasks.js';
-import { button, dialog, failure, kbd, toast, wrong } from './ui.js';
+import { button, dialog, kbd, toast, wrong } from './ui.js';
 
 /** @typedef {import('./types.js').Summary} Summary */
 
-const EVERY = 5000;
 const REST = 250;
 const STATES = /** @type {const} */ (['open', 'mine', 'second', 'waiting', 'closed']);
 const ORDERS = /** @type {const} */ (['due', 'risk', 'amount', 'oldest']);
@@ -21,16 +21,13 @@ const FILTERS = ['task', 'reason', 'kind', 'min', 'max', 'q'];
 const CHIPS = 3;
 
 /** What somebody chose lasts as long as the page. */
-const view = { tab: /** @type {typeof STATES[number]} */ ('open'), selected: 0 };
+const view = {
+  tab: /** @type {typeof STATES[number]} */ ('open'),
+  choice: /** @type {import('./list.js').Choice} */ ({ selected: 0, key: null }),
+};
 
 /** @param {HTMLElement} root */
 export function queueScreen(root) {
-  /** @type {import('./types.js').QueuePage|null} */
-  let page = null;
-  /** @type {Summary[]} */
-  let more = [];
-  let next = /** @type {string|null} */ (null);
-  let timer = 0;
   let resting = 0;
   let gone = false;
   /** @type {Set<string>} */
@@ -42,14 +39,24 @@ export function queueScreen(root) {
 
   const head = h('div', { class: 'queue-head' });
   const bar = h('div', { class: 'queue-bar' });
-  const list = h('div', { class: 'queue-list panel', role: 'list', 'aria-label': t('nav.queue') });
-  const below = h('div', { class: 'queue-below' });
-  const trouble = h('div', { class: 'queue-trouble' });
-  put(root, h('div', { class: 'page queue' }, head, bar, trouble, list, below));
-  put(
-    list,
-    Array.from({ length: 7 }, () => h('div', { class: 'case-row' }, h('div', { class: 'skeleton line grow' }))),
-  );
+  const list = pagedList({
+    title: t('nav.queue'),
+    choice: view.choice,
+    path: () => `/v1/reviews?${query()}`,
+    lines: (/** @type {import('./types.js').QueuePage} */ page) => page.cases,
+    key: (one) => one.id,
+    row,
+    empty: emptiness,
+    came: (/** @type {import('./types.js').QueuePage} */ page) => {
+      for (const one of page.cases) for (const code of one.reasons) reasons.add(code);
+    },
+    drawing: () => {
+      drawHead();
+      drawBar();
+    },
+    rests: fetchAhead,
+  });
+  put(root, h('div', { class: 'page queue' }, head, bar, list.parts));
 
   const search = h('input', {
     class: 'input search',
@@ -66,11 +73,8 @@ export function queueScreen(root) {
   /** @param {Record<string, string>} change */
   function choose(change) {
     filters.chosen = { ...filters.chosen, ...change };
-    view.selected = 0;
-    more = [];
-    page = null;
+    list.reset();
     drawBar();
-    void load();
   }
 
   /** @param {typeof STATES[number]} tab */
@@ -92,76 +96,10 @@ export function queueScreen(root) {
     return q;
   }
 
-  async function load() {
-    clearTimeout(timer);
-    const asked = `/v1/reviews?${query()}`;
-    try {
-      const { body, fresh } = await poll(asked);
-      if (gone || asked !== `/v1/reviews?${query()}`) return;
-      put(trouble);
-      if (fresh || !page) {
-        page = body;
-        if (!more.length) next = body.next;
-        for (const one of body.cases) for (const code of one.reasons) reasons.add(code);
-        draw();
-      }
-    } catch (error) {
-      if (gone) return;
-      put(
-        trouble,
-        failure(error, () => void load()),
-      );
-      if (!page) put(list);
-    }
-    timer = setTimeout(() => void load(), document.hidden ? EVERY * 4 : EVERY);
-  }
-
-  async function loadMore() {
-    if (!next) return;
-    const q = query();
-    q.set('cursor', next);
-    try {
-      const { body } = await poll(`/v1/reviews?${q}`);
-      more.push(...body.cases);
-      next = body.next;
-      draw();
-    } catch (error) {
-      toast(wrong(error), { bad: true });
-    }
-  }
-
-  /** @returns {Summary[]} */
-  function cases() {
-    const seen = new Set();
-    return [...(page?.cases ?? []), ...more].filter((one) => !seen.has(one.id) && seen.add(one.id));
-  }
-
-  function draw() {
-    drawHead();
-    drawBar();
-    const all = cases();
-    view.selected = Math.max(0, Math.min(view.selected, all.length - 1));
-    // An empty list is none to those who listen to the page.
-    if (all.length) list.setAttribute('role', 'list');
-    else list.removeAttribute('role');
-    if (!all.length) {
-      put(list, emptiness());
-      put(below);
-      return;
-    }
-    put(list, all.map(row));
-    put(
-      below,
-      next && button(t('queue.more'), () => void loadMore()),
-      h('span', { class: 'quiet small' }, t('queue.shown', { n: count(all.length) })),
-    );
-    fetchAhead();
-  }
-
-  /** Fetches the chosen case once the choice rests: what is fetched is logged as looked at. */
-  function fetchAhead() {
+  /** Fetches the chosen case once the choice rests: what is fetched is logged as looked at.
+   * @param {Summary|undefined} ahead */
+  function fetchAhead(ahead) {
     clearTimeout(resting);
-    const ahead = selected();
     if (ahead) resting = setTimeout(() => prefetch(ahead.id), REST);
   }
 
@@ -204,7 +142,7 @@ export function queueScreen(root) {
       // The queue tells by itself when the service does not answer.
       return;
     }
-    if (first && !gone) draw();
+    if (first && !gone) list.draw();
   }
 
   /** A line that sends a claim to this very service. */
@@ -216,7 +154,7 @@ export function queueScreen(root) {
     ].join('\n');
 
   function drawHead() {
-    const all = cases().filter((one) => one.state !== 'closed');
+    const all = list.all().filter((one) => one.state !== 'closed');
     const clocks = all.filter((one) => !one.paused).map((one) => clock(one));
     const over = clocks.filter((one) => one.left < 0).length;
     const soon = clocks.filter((one) => one.tone === 'warn').length;
@@ -242,7 +180,7 @@ export function queueScreen(root) {
   }
 
   function drawBar() {
-    const counts = page?.counts;
+    const counts = list.page()?.counts;
     const total = counts ? (counts.open ?? 0) + (counts.held ?? 0) + (counts.second ?? 0) : null;
     const figures = /** @type {Record<string, number|null|undefined>} */ ({
       open: total,
@@ -358,8 +296,8 @@ export function queueScreen(root) {
     return input;
   }
 
-  /** @param {Summary} one @param {number} index */
-  function row(one, index) {
+  /** @param {Summary} one @param {boolean} chosen */
+  function row(one, chosen) {
     const due = clock(one);
     const mine = one.holder !== null && one.holder === who().name;
     const risk = one.wrong_approval_ppm === null ? null : one.wrong_approval_ppm / 1e6;
@@ -371,7 +309,7 @@ export function queueScreen(root) {
         class: 'case-row',
         role: 'listitem',
         'data-id': one.id,
-        'aria-current': index === view.selected ? 'true' : null,
+        'aria-current': chosen ? 'true' : null,
         on: {
           click: () => {
             location.hash = `#/case/${one.id}`;
@@ -450,23 +388,6 @@ export function queueScreen(root) {
     return bar;
   }
 
-  /** @param {number} by */
-  function move(by) {
-    const all = cases();
-    if (!all.length) return;
-    view.selected = Math.max(0, Math.min(all.length - 1, view.selected + by));
-    [...list.children].forEach((child, index) => {
-      if (index === view.selected) {
-        child.setAttribute('aria-current', 'true');
-        child.scrollIntoView({ block: 'nearest' });
-      } else child.removeAttribute('aria-current');
-    });
-    fetchAhead();
-    if (view.selected === all.length - 1) void loadMore();
-  }
-
-  const selected = () => cases()[view.selected];
-
   async function takeNext() {
     try {
       const found = await nextCase();
@@ -479,14 +400,14 @@ export function queueScreen(root) {
 
   /** Takes, takes over or gives back. */
   async function take() {
-    const one = selected();
+    const one = list.selected();
     if (!one) return;
     try {
       const item = await openCase(one.id);
       if (item.holder && item.holder === who().name) {
         await act(item, 'release');
         toast(t('case.released'));
-        await load();
+        await list.load();
         return;
       }
       if (item.holder) {
@@ -528,13 +449,13 @@ export function queueScreen(root) {
   const unbind = bind({
     title: 'nav.queue',
     bindings: [
-      { keys: ['j', 'ArrowDown'], what: 'key.down', act: () => move(1) },
-      { keys: ['k', 'ArrowUp'], what: 'key.up', act: () => move(-1) },
+      { keys: ['j', 'ArrowDown'], what: 'key.down', act: () => list.move(1) },
+      { keys: ['k', 'ArrowUp'], what: 'key.up', act: () => list.move(-1) },
       {
         keys: ['Enter', 'o'],
         what: 'key.open',
         act: () => {
-          const one = selected();
+          const one = list.selected();
           if (one) location.hash = `#/case/${one.id}`;
         },
       },
@@ -557,16 +478,17 @@ export function queueScreen(root) {
       })),
     ],
   });
+  cameFrom.list = '#/queue';
   drawHead();
   drawBar();
-  void load();
+  void list.load();
   void cards().then((all) => {
     queues = all.queues;
     if (!gone) drawBar();
   });
   return () => {
     gone = true;
-    clearTimeout(timer);
+    list.stop();
     clearTimeout(resting);
     unbind();
   };

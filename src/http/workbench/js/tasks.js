@@ -2,6 +2,7 @@
 import { h, icon } from './dom.js';
 import { moment, span } from './format.js';
 import { name, t } from './i18n.js';
+import { who } from './session.js';
 import { button, dialog, wrong } from './ui.js';
 
 /** @typedef {import('./types.js').Task} Task */
@@ -20,14 +21,21 @@ export const TASKS_AFTER = ['refusal_notice', 'payment'];
 const RULING = new Set(['decide', 'second_approval', 'appeal']);
 const SOON = 3 * 86_400_000;
 
+/** Whether whoever looks may say that tasks are done: an admin oversees and does none. */
+export const mayFinish = () => who().role !== 'admin' && who().name !== null;
+
+/** Whether a clock runs out soon. @param {Task} task */
+export const soon = (task) =>
+  task.state === 'open' && task.due_at !== null && Date.parse(task.due_at) - Date.now() < SOON;
+
 /** @param {Task} task */
-function clock(task) {
+export function taskClock(task) {
   if (task.state === 'done')
     return { text: t(task.late ? 'task.done_late' : 'task.done_in_time'), tone: task.late ? 'bad' : 'good' };
   if (task.state === 'paused') return { text: t('task.paused'), tone: '' };
   const left = Date.parse(task.due_at ?? task.since) - Date.now();
   if (task.state === 'overdue') return { text: t('clock.over', { span: span(left) }), tone: 'bad' };
-  return { text: t('clock.left', { span: span(left) }), tone: left < SOON ? 'warn' : '' };
+  return { text: t('clock.left', { span: span(left) }), tone: soon(task) ? 'warn' : '' };
 }
 
 /** Who has it or did it, and by when or when. @param {Task} task */
@@ -47,7 +55,7 @@ export const taskList = (tasks, finish) =>
     'ul',
     { class: 'tasks' },
     tasks.map((task) => {
-      const { text, tone } = clock(task);
+      const { text, tone } = taskClock(task);
       return h(
         'li',
         { class: `task ${task.state}`, 'data-task': task.kind },

@@ -42,6 +42,8 @@
  * */
 /** @typedef {{ kind: string, state: 'open'|'paused'|'overdue'|'done', since: string, due_at: string|null,
  *   late: boolean, who: string|null, done_at: string|null, by_hand: boolean }} Task */
+/** @typedef {Task & { case: string, external_id: string|null, case_state: CaseState, escalated: boolean,
+ *   nudged_at: string|null }} CaseTask */
 /** @typedef {{ cases: Summary[], next: string|null, counts: Record<string, number> }} QueuePage */
 
 export {};

@@ -3,6 +3,7 @@
 export const en = {
   'nav.label': 'Screens',
   'nav.queue': 'Queue',
+  'nav.tasks': 'Tasks',
   'nav.audit': 'Audit',
   'nav.operation': 'Operation',
   'nav.cards': 'Cards',
@@ -69,6 +70,8 @@ export const en = {
   'key.next': 'Take the most urgent case',
   'key.take': 'Take, take over or give back',
   'key.mine': 'My work',
+  'key.overdue': 'Only what is overdue',
+  'key.finish': 'Say that the task is done',
   'key.language': 'Chinese or English',
   'key.theme': 'Dark or light',
 
@@ -124,7 +127,7 @@ export const en = {
   'case.read': 'What was read and found',
   'case.decide': 'Decide',
   'case.none': 'There is no such case',
-  'case.back': 'Back to the queue',
+  'case.back': 'Back to the list',
   'case.no_documents': 'This claim has no document that could be read',
   'case.documents': 'Documents',
   'case.escalated': 'escalated',
@@ -197,6 +200,15 @@ export const en = {
   'task.note': 'What was done, and what came of it',
   'task.note_missing': 'Write what was done.',
   'task.finished': '{task}: done.',
+  'tasks.of_open': 'Of cases nobody ruled yet',
+  'tasks.of_ruled': 'After a verdict',
+  'tasks.overdue': 'Overdue',
+  'tasks.overdue_n': '{n} overdue',
+  'tasks.soon_n': '{n} due within 3 days',
+  'tasks.claimant': 'the claimant',
+  'tasks.none': 'Nothing is to be done',
+  'tasks.none_why': 'Tasks come by themselves with cases that a person has to look at, and go when they are done.',
+  'tasks.not_by_hand': 'A verdict ends this task: open the case.',
 
   'promise.by': 'A decision by {at}.',
   'promise.over': 'A decision by {at}, which has passed: the promise is broken.',
@@ -472,6 +484,50 @@ export const en = {
   'op.unmeasured_2':
     'How often approvals of real papers are wrong, until people audit some: the bound above comes from painted ' +
     'specimens.',
+  'shift.title': 'Where a shift came from',
+  'shift.recent': 'Recent window',
+  'shift.before': 'Window before it',
+  'shift.recent_n': 'the last {n} days',
+  'shift.recent_1': 'the last day',
+  'shift.before_n': 'against the {n} days before',
+  'shift.what': 'Which share',
+  'shift.untouched': 'goes through untouched',
+  'shift.held_by': 'held: {reason}',
+  'shift.from_to': 'from {before} to {recent}',
+  'shift.interval': '95 % interval {low} to {high} points, of {before} and {recent} decisions',
+  'shift.steady': 'This is no more than chance. What stands below may still have moved, in both directions.',
+  'shift.points': '{n} points',
+  'shift.reading': 'Reading the records …',
+  'shift.too_few':
+    'Too little is known: it takes {needed} decisions in both windows. There were {before} in the window before and ' +
+    '{recent} in the recent one.',
+  'shift.sampled': 'Made of {read} of {decisions} decisions, evenly drawn.',
+  'shift.failed': 'Records that could not be read, and are not counted: {n}.',
+  'shift.how':
+    'Each table splits the same change anew, and its parts add up to it. “More or less of it” is what comes of there ' +
+    'being more or less of a value, “judged otherwise” of its own share changing (Kitagawa 1955). Values are shown ' +
+    'where chance alone would show any in fewer than 5 of 100 tables; the line is the range that chance leaves. ' +
+    'Values of fewer than 20 decisions are told together. Every decision counts; those of erased claims are gone.',
+  'shift.by.issuer': 'By who issued the paper',
+  'shift.by.kind': 'By kind of paper',
+  'shift.by.device': 'By camera',
+  'shift.by.models': 'By models',
+  'shift.by.program': 'By version of the program',
+  'shift.by.policy': 'By policy',
+  'shift.camera': 'camera {hash}',
+  'shift.unknown': 'not known',
+  'shift.others': 'all others',
+  'shift.value': 'Value',
+  'shift.of_all': 'Of all decisions',
+  'shift.its_share': 'Its share',
+  'shift.mix': 'More or less of it',
+  'shift.rate': 'Judged otherwise',
+  'shift.explains': 'Explains',
+  'shift.one_value': 'One value throughout: it explains nothing.',
+  'shift.chance': 'Nothing here is more than chance.',
+  'shift.rest': 'Within chance: {n}, together {points}.',
+  'shift.reasons': 'Reasons that hold more or fewer, beyond chance',
+  'shift.no_reasons': 'No reason holds more or fewer than chance explains.',
   'forecast.title': 'What will come to people',
   'forecast.next': 'The next two days',
   'forecast.next_day': 'cases in the next 24 hours; most of them, {peak} in a half-hour, {at}',
@@ -496,6 +552,10 @@ export const en = {
   'forecast.no_handling': 'How many people it takes is told once 20 cases were taken and ruled on here.',
   'forecast.figures': 'Figures',
   'forecast.too_little': 'Too little is known: cases came for {days} days, and a forecast takes {needed}.',
+  'forecast.made_up': 'made-up figures',
+  'forecast.made_up_why':
+    'These cases never came. They are drawn so that there is something to see, and stand in no record and no log: a ' +
+    'forecast takes cases of {needed} days, and here they came for {days}.',
   'forecast.how':
     'How it is made: the cases of last week, spread over the week as the last weeks were (8 at most). It knows ' +
     'no holidays.',
