@@ -29,6 +29,7 @@ pub mod server;
 mod session;
 mod tasks;
 pub mod tls;
+mod vigilance;
 mod webhooks;
 mod workbench;
 
@@ -103,6 +104,7 @@ use utoipa::OpenApi;
         ops::readyz,
         ops::stats,
         forecast::get,
+        vigilance::get,
         ops::metrics,
         ops::openapi,
         docs::docs
@@ -166,6 +168,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/metrics").get(ops::metrics))
         .service(resource("/v1/stats").get(ops::stats))
         .service(resource("/v1/forecast").get(forecast::get))
+        .service(resource("/v1/vigilance").get(vigilance::get))
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/docs").get(docs::docs))
         .service(resource("/docs/{file:.*}").get(docs::file))

@@ -158,6 +158,7 @@ fn new_claim(n: u64) -> NewClaim {
         key: None,
         now: None,
         taken: None,
+        known: None,
     }
 }
 
