@@ -10,6 +10,7 @@ import { band, bars, columns, gauge } from './plot.js';
 import { bind } from './keys.js';
 import { seesCases, who } from './session.js';
 import { button, failure, wrong } from './ui.js';
+import { vigilancePanel } from './vigilance.js';
 
 const DAY = 86_400_000;
 const EVERY = 15_000;
@@ -25,6 +26,7 @@ export function operationScreen(root) {
   const figures = h('div', { class: 'op-grid' });
   const stamp = h('span', { class: 'small quiet' });
   const forecastBox = h('div', {}, h('div', { class: 'panel op-wait skeleton' }));
+  const vigilanceBox = h('div');
   const policyBox = h('div', { class: 'op-grid two' });
   const policiesBox = h('div');
   put(
@@ -37,6 +39,7 @@ export function operationScreen(root) {
       forecastBox,
       policyBox,
       policiesBox,
+      vigilanceBox,
       unmeasured(),
     ),
   );
@@ -107,6 +110,7 @@ export function operationScreen(root) {
         act: () => {
           void load();
           void forecastPanel(forecastBox, alive);
+          if (overseer()) void vigilancePanel(vigilanceBox, alive);
           void loadPolicy();
         },
       },
@@ -114,6 +118,7 @@ export function operationScreen(root) {
   });
   void load();
   void forecastPanel(forecastBox, alive);
+  if (overseer()) void vigilancePanel(vigilanceBox, alive);
   void loadPolicy();
   return () => {
     gone = true;
@@ -475,8 +480,6 @@ const unmeasured = () =>
     h(
       'ul',
       { class: 'body' },
-      [t('op.unmeasured_1'), t('op.unmeasured_2')].map((text) =>
-        h('li', { class: 'row' }, icon('dash'), h('span', { class: 'grow' }, text)),
-      ),
+      h('li', { class: 'row' }, icon('dash'), h('span', { class: 'grow' }, t('op.unmeasured_2'))),
     ),
   );
