@@ -89,8 +89,8 @@ pub struct ServeArgs {
     /// Above this amount nobody chooses which claim to look at next: it is drawn among the most urgent
     #[arg(long, value_name = "AMOUNT", default_value = "5000.00", value_parser = amount)]
     random_above: Fen,
-    /// Share of the approvals and rejections by people that another person gives again without knowing of the first, such as
-    /// 0.02; 0: none. Only where more than one person rules
+    /// Share of the approvals and rejections by people that another person gives again without knowing of the first,
+    /// such as 0.02; 0: none. Only where three people or more rule
     #[arg(long, value_name = "SHARE", default_value = "0.02", value_parser = share, env = "CLAIMLENS_BLIND_PAIRS")]
     blind_pairs: u32,
     /// Let webhooks name private addresses and this machine, and go without TLS: to try them out, or where all receivers
