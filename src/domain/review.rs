@@ -344,8 +344,8 @@ const VERBS: [(&str, Wish); 7] = [
 pub enum StepRefusal {
     /// It takes another person.
     #[error(
-        "another person has to do that: who ruled before may not rule on the appeal, nor between themselves and another, \
-         nor second their own approval"
+        "another person has to do that: who ruled before may not rule on the appeal, nor between themselves and \
+         another, nor second their own approval"
     )]
     SameReviewer,
     /// Somebody else holds it.
@@ -655,7 +655,8 @@ impl Case {
         }
     }
 
-    /// For whom alone it is ruled though it is not closed: who ruled first of a blind pair, or second of one that differed.
+    /// For whom alone it is ruled though it is not closed: who ruled first of a blind pair, or second of one that
+    /// differed.
     pub fn is_ruled_for(&self) -> Option<&str> {
         let first = self.pair.as_ref().map(|first| &*first.by);
         first.or(self.parted.as_deref().filter(|_| self.phase != Phase::Closed))
@@ -668,7 +669,8 @@ impl Case {
         is_new && !self.escalated && !self.overdue && !self.known
     }
 
-    /// Whether somebody ruled before the appeal or in a pair that differed, or gave the approval that is to be seconded.
+    /// Whether somebody ruled before the appeal or in a pair that differed, or gave the approval that is to be
+    /// seconded.
     pub fn may_not_rule(&self, who: &str) -> bool {
         // One person does not become two by writing the name otherwise.
         let is_who = |name: &String| name.eq_ignore_ascii_case(who);

@@ -1,4 +1,5 @@
-//! How carefully people look: what their verdicts come to on cases whose end is known, and on those that two ruled blind.
+//! How carefully people look: what their verdicts come to on cases whose end is known, and on those that two ruled
+//! blind.
 
 use super::review::{CaseVerdict, StepKind};
 use super::tasks::Taken;

@@ -30,8 +30,9 @@ pub struct ClaimForm {
     /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
     #[schema(value_type = Vec<String>, format = Binary, min_items = 1, max_items = 20)]
     photo: Vec<u8>,
-    /// How the claim has to end, `approve` or `reject`, where that is known and it is sent to see how people rule on it:
-    /// only by an admin. A person rules on it, it is paid by nobody, and no figure counts it but those of `/v1/vigilance`.
+    /// How the claim has to end, `approve` or `reject`, where that is known and it is sent to see how people rule on
+    /// it: only by an admin. A person rules on it, it is paid by nobody, and no figure counts it but those of
+    /// `/v1/vigilance`.
     #[schema(value_type = String, required = false, pattern = "^(approve|reject)$")]
     known: String,
 }

@@ -192,15 +192,14 @@ impl Records {
         if claim.erased {
             return Err(ServiceError::Erased);
         }
-        // Answered like any other, so that whoever ruled on it cannot tell.
-        if gate.is_known(id).await? {
-            return Ok(GateView::of(gate.standing().await?, policy));
-        }
         match &claim.outcome {
             Some(before) if *before == [said.outcome.as_str(), said.source.as_str(), said.by.as_str()] => {}
             Some(_) => return Err(GateRefusal::OutcomeRecorded.into()),
             None if claim.record.as_ref().is_some_and(|r| r.verdict.is_sample_of_approvals()) => {
-                gate.keep_outcome(id, &claim, said, &at).await?;
+                // A known one is answered like any other, so that whoever ruled on it cannot tell.
+                if !gate.is_known(id).await? {
+                    gate.keep_outcome(id, &claim, said, &at).await?;
+                }
             }
             None => return Err(GateRefusal::NotAnApproval.into()),
         }

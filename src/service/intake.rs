@@ -140,8 +140,8 @@ pub struct Submission {
     pub photos: Vec<Upload>,
     /// Decide as if it were this time.
     pub now: Option<Timestamp>,
-    /// How it has to end, if it is sent to see how people rule on it; and who says so. Then a person rules on it, nobody
-    /// is told of it, and no figure counts it.
+    /// How it has to end, if it is sent to see how people rule on it; and who says so. Then a person rules on it,
+    /// nobody is told of it, and no figure counts it.
     pub known: Option<(CaseVerdict, Actor)>,
 }
 

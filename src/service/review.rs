@@ -33,8 +33,8 @@ pub struct ReviewTerms {
     pub second_above: Fen,
     /// Above this amount nobody chooses which case comes next: it is drawn. Default 5,000.00.
     pub random_above: Fen,
-    /// Share of verdicts that another person gives again without knowing of the first, in millionths; 0 for none. Default
-    /// 20,000, which is 2 %.
+    /// Share of verdicts that another person gives again without knowing of the first, in millionths; 0 for none.
+    /// Default 20,000, which is 2 %.
     pub blind_pairs_ppm: u32,
     /// How long what is to be done may take.
     pub clocks: Clocks,
@@ -194,7 +194,8 @@ pub struct StepView {
     /// Who; `null` for the program, and for senders who name nobody.
     pub by: Option<String>,
     /// `opened`, `claimed`, `released`, `taken_over`, `decided`, `seconded`, `paired`, `agreed`, `parted`, `undone`,
-    /// `escalated`, `noted`, `appealed`, `withdrawn`, `nudged`, `task_done`, `overdue`, `photos_asked` or `photos_added`.
+    /// `escalated`, `noted`, `appealed`, `withdrawn`, `nudged`, `task_done`, `overdue`, `photos_asked` or
+    /// `photos_added`.
     #[schema(value_type = String, example = "decided")]
     pub kind: &'static str,
     /// What was ruled.
@@ -386,17 +387,17 @@ pub(super) fn checked_note(note: &str) -> Result<String, ReviewRefusal> {
 fn standing(happened: &[Happened]) -> Result<Vec<Ruled>, StoreError> {
     let mut given: Vec<Ruled> = Vec::new();
     for step in happened.iter().filter_map(|happened| happened.step.as_ref()) {
-        let mut ruled = Ruled { reason: step.reason.clone(), corrections: step.content()?.corrections };
-        match StepKind::of_logged(&step.kind) {
-            Some(StepKind::Undone) => drop(given.pop()),
-            Some(
-                StepKind::Decided | StepKind::PhotosAsked | StepKind::Paired | StepKind::Agreed | StepKind::Parted,
-            ) => given.push(ruled),
-            Some(StepKind::Seconded) => {
+        let Some(kind) = StepKind::of_logged(&step.kind) else { continue };
+        let approves = step.verdict.as_deref() == Some(CaseVerdict::Approve.as_str());
+        let mut ruled = Ruled { kind, approves, reason: step.reason.clone(), corrections: step.content()?.corrections };
+        match kind {
+            StepKind::Undone => drop(given.pop()),
+            StepKind::Decided | StepKind::PhotosAsked | StepKind::Paired | StepKind::Agreed | StepKind::Parted => {
+                given.push(ruled);
+            }
+            StepKind::Seconded => {
                 // Who agrees agrees to the values as well.
-                if step.verdict.as_deref() == Some(CaseVerdict::Approve.as_str())
-                    && let Some(first) = given.last()
-                {
+                if approves && let Some(first) = given.last() {
                     ruled.corrections.clone_from(&first.corrections);
                 }
                 given.push(ruled);
@@ -410,6 +411,8 @@ fn standing(happened: &[Happened]) -> Result<Vec<Ruled>, StoreError> {
 /// What goes with a verdict.
 #[derive(Clone)]
 struct Ruled {
+    kind: StepKind,
+    approves: bool,
     reason: Option<String>,
     corrections: Vec<Correction>,
 }
@@ -474,7 +477,12 @@ impl Service {
             self.0.records.store.case_counts(now, who, ask.tenant.as_ref()).await?;
         let mut cases = Vec::with_capacity(found.len());
         for queued in found {
-            cases.push(self.summary(self.queued_for(queued, who, now).await?, now)?);
+            let is_blind = queued.case.blind.is_some();
+            let seen = self.queued_for(queued, who, now).await?;
+            // For them it stands elsewhere than for others.
+            if !is_blind || query.states.contains(&seen.case.state(now)?) {
+                cases.push(self.summary(seen, now)?);
+            }
         }
         Ok(QueuePage { cases, next, counts: QueueCounts { open, held, second, waiting, mine } })
     }
@@ -709,13 +717,14 @@ impl Service {
         let stake = at_stake(tx.file.claim.claim.as_ref(), readings, &corrections);
         let kind = match kind {
             StepKind::Decided if can_pair && self.is_drawn(&mut tx, who).await? => StepKind::Paired,
-            StepKind::Agreed if verdict == CaseVerdict::Approve && !approves_alike(&tx.file, &corrections)? => {
+            StepKind::Agreed if verdict == CaseVerdict::Approve && !has_approved_alike(&tx.file, &corrections)? => {
                 StepKind::Parted
             }
             kind => kind,
         };
-        // The third of a pair that differed agrees with one of the two: these are two people.
-        let is_one_of_two = kind != StepKind::Seconded && verdict == CaseVerdict::Approve && !is_third;
+        // The third of a pair that differed may agree with one of the two: these are two people.
+        let alone = !(is_third && has_approved_alike(&tx.file, &corrections)?);
+        let is_one_of_two = kind != StepKind::Seconded && verdict == CaseVerdict::Approve && alone;
         let second = is_one_of_two && stake.is_none_or(|stake| stake > self.terms().second_above);
         let content = Content { note: Some(note), corrections, photos: Vec::new() };
         let of = step(kind, Some(who));
@@ -723,11 +732,12 @@ impl Service {
         self.case_view(tx.record(step, &stamp(at)).await?, ask.actor)
     }
 
-    /// Whether a first verdict is one of those that another person gives again. Nobody can foresee it, and whoever takes
-    /// it back and rules again does not draw again. None is where nobody else ruled lately: it would wait for nobody.
+    /// Whether a first verdict is one of those that another person gives again. Nobody can foresee it, and whoever
+    /// takes it back and rules again does not draw again. None is where fewer than two others ruled lately: there would
+    /// be no third where the two differ.
     async fn is_drawn(&self, tx: &mut ReviewTransaction, who: &str) -> Result<bool, ServiceError> {
         let share = self.terms().blind_pairs_ppm;
-        Ok(share > 0 && tx.lot()? < share && tx.has_ruled_lately_besides(who).await?)
+        Ok(share > 0 && tx.lot()? < share && tx.who_rule_besides(who).await? >= 2)
     }
 
     /// Gives somebody the most urgent case that nobody holds and that they may rule on; `None` if there is none.
@@ -834,10 +844,14 @@ fn take(file: &CaseFile, case: &Case, wish: Wish, who: &str, at: i64) -> Result<
     Ok(case.take(wish, who, at)?)
 }
 
-/// Whether whoever approves second puts the same values right as the first of a blind pair.
-fn approves_alike(file: &CaseFile, corrections: &[Correction]) -> Result<bool, StoreError> {
-    let first = standing(&file.happened)?.pop().map(|ruled| ruled.corrections).unwrap_or_default();
-    Ok(first.len() == corrections.len() && first.iter().all(|one| corrections.contains(one)))
+/// Whether somebody of a blind pair approved with the same values put right.
+fn has_approved_alike(file: &CaseFile, corrections: &[Correction]) -> Result<bool, StoreError> {
+    let is_alike = |ruled: &Ruled| {
+        let of_pair = matches!(ruled.kind, StepKind::Paired | StepKind::Parted) && ruled.approves;
+        let given = &ruled.corrections;
+        of_pair && given.len() == corrections.len() && given.iter().all(|one| corrections.contains(one))
+    };
+    Ok(standing(&file.happened)?.iter().any(is_alike))
 }
 
 /// Whether it was a decision over added photos that closed the case.

@@ -503,6 +503,8 @@ pub struct CaseQuery {
     pub task: Option<TaskQuery>,
     /// As this person sees them: without those that are ruled for them alone.
     pub who: Option<String>,
+    /// Instead of those in the states: that are ruled for this person alone.
+    pub ruled_for: Option<String>,
     /// In which order.
     pub order: CaseOrder,
     /// Beyond this place.
@@ -534,6 +536,9 @@ impl CaseQuery {
         // Found first, so that nothing more is looked up of cases that are not on the page.
         query.push(" FROM (SELECT q.claim FROM cases q WHERE ");
         match state {
+            _ if self.ruled_for.is_some() => {
+                query.push("q.blind = ").push_bind(self.ruled_for.as_deref().unwrap_or_default())
+            }
             CaseState::Held => query.push("q.holder IS NOT NULL AND q.held_until > ").push_bind(self.now),
             CaseState::Open | CaseState::Second => query
                 .push("q.phase = ")
@@ -577,7 +582,7 @@ impl CaseQuery {
         if let Some(task) = &self.task {
             task.push(&mut query, position);
         }
-        if let Some(who) = &self.who {
+        if let Some(who) = self.who.as_ref().filter(|_| self.ruled_for.is_none()) {
             // Few, and so looked up once and not for each case.
             query.push(" AND q.claim NOT IN (SELECT b.claim FROM cases b WHERE b.blind = ");
             query.push_bind(who.as_str()).push(")");
@@ -838,8 +843,8 @@ pub(super) trait ReviewRows: Send {
     async fn is_known(&mut self, claim: &str) -> Result<bool, StoreError>;
     /// Claim and step, in order, of those claims by which people are watched; without what a step says of its claim.
     async fn watched_steps(&mut self) -> Result<Vec<(String, RawStep)>, StoreError>;
-    /// Whether anybody but this person ruled, among the last so many steps.
-    async fn others_ruled(&mut self, who: &str, among: i64) -> Result<bool, StoreError>;
+    /// How many people but this one ruled, among the last so many steps.
+    async fn others_who_ruled(&mut self, who: &str, among: i64) -> Result<i64, StoreError>;
     async fn are_cases_made(&mut self) -> Result<bool, StoreError>;
     async fn note_cases_made(&mut self) -> Result<(), StoreError>;
     /// Beside those that are there.
@@ -915,6 +920,20 @@ impl Store {
         for state in CaseState::ALL.into_iter().filter(|state| query.states.contains(state)) {
             for record in db.case_page(&query, external.as_deref(), state).await? {
                 found.push((query.place(&record.claim, &record.case), record));
+            }
+        }
+        // For them these are closed, or wait for another's approval.
+        let has_theirs = query.states.iter().any(|state| matches!(state, CaseState::Closed | CaseState::Second));
+        if let Some(who) = query.who.as_ref().filter(|_| has_theirs) {
+            let theirs = CaseQuery { ruled_for: Some(who.clone()), ..query.clone() };
+            for record in db.case_page(&theirs, external.as_deref(), CaseState::Closed).await? {
+                let Some((file, _)) = load(db.as_mut(), &self.vault, &claim_id(&record.claim)?).await? else {
+                    continue;
+                };
+                let state = file.shown_to(who, query.now).row.as_ref().map(|row| row.state(query.now)).transpose()?;
+                if state.is_some_and(|state| query.states.contains(&state)) {
+                    found.push((query.place(&record.claim, &record.case), record));
+                }
             }
         }
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -1102,7 +1121,7 @@ pub(super) async fn make_cases(db: &mut dyn Rows, vault: &Vault) -> Result<(), S
     db.note_cases_made().await
 }
 
-/// Steps among which it is looked for somebody else who rules.
+/// Steps among which it is looked for others who rule.
 const LATELY: i64 = 1000;
 
 impl ReviewTransaction {
@@ -1116,12 +1135,12 @@ impl ReviewTransaction {
         Ok(number.ok_or_else(|| malformed("a keyed text is malformed"))? % 1_000_000)
     }
 
-    /// Whether anybody but this person ruled lately.
+    /// How many people but this one ruled lately.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub async fn has_ruled_lately_besides(&mut self, who: &str) -> Result<bool, StoreError> {
-        self.db.others_ruled(who, LATELY).await
+    pub async fn who_rule_besides(&mut self, who: &str) -> Result<i64, StoreError> {
+        self.db.others_who_ruled(who, LATELY).await
     }
 
     /// Records a step, logs it, and gives the case as it stands then.

@@ -81,7 +81,8 @@ impl ReviewRows for PostgresRows {
             "WITH ruled AS (SELECT c.clock, round(extract(epoch FROM max(s.at)::timestamptz) * 1000) AS at \
              FROM review_steps s JOIN cases c ON c.claim = s.claim WHERE c.phase = 'closed' AND c.verdict IS NOT NULL \
              AND s.kind IN ('review_decided', 'review_seconded', 'review_agreed') AND s.at >= $1 \
-             AND s.claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known') GROUP BY c.claim, c.clock) SELECT \
+             AND s.claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known') \
+             GROUP BY c.claim, c.clock) SELECT \
              (SELECT count(*) FROM ruled WHERE at <= clock + $2), \
              (SELECT count(*) FROM ruled WHERE at > clock + $2), \
              (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND paused IS NULL AND clock + $2 < $3 \
@@ -164,7 +165,8 @@ impl ReviewRows for PostgresRows {
             Some(_) => "(SELECT q.* FROM cases q JOIN claims c ON c.id = q.claim WHERE c.tenant = $3)",
         };
         let counts = format!(
-            "WITH held AS (SELECT phase, holder, blind FROM {cases} AS q WHERE holder IS NOT NULL AND held_until > $1), \
+            "WITH held AS (SELECT phase, holder, blind FROM {cases} AS q \
+             WHERE holder IS NOT NULL AND held_until > $1), \
              seen AS (SELECT phase, holder FROM held WHERE blind IS DISTINCT FROM $2) SELECT \
              (SELECT count(*) FROM {cases} AS q WHERE phase = 'open') \
              - (SELECT count(*) FROM held WHERE phase = 'open') \
@@ -202,13 +204,14 @@ impl ReviewRows for PostgresRows {
         self.steps_of(&claims).await
     }
 
-    async fn others_ruled(&mut self, who: &str, among: i64) -> Result<bool, StoreError> {
-        let ruled = sqlx::query(
-            "SELECT 1 FROM (SELECT kind, reviewer FROM review_steps ORDER BY entry DESC LIMIT $2) AS late \
+    async fn others_who_ruled(&mut self, who: &str, among: i64) -> Result<i64, StoreError> {
+        let others = sqlx::query_scalar(
+            "SELECT count(DISTINCT lower(reviewer)) \
+             FROM (SELECT kind, reviewer FROM review_steps ORDER BY entry DESC LIMIT $2) AS late \
              WHERE kind IN ('review_decided', 'review_seconded', 'review_paired', 'review_agreed', 'review_parted') \
-             AND reviewer IS NOT NULL AND lower(reviewer) <> lower($1) LIMIT 1",
+             AND lower(reviewer) <> lower($1)",
         );
-        Ok(ruled.bind(who).bind(among).fetch_optional(&mut *self.tx).await?.is_some())
+        Ok(others.bind(who).bind(among).fetch_one(&mut *self.tx).await?)
     }
 
     async fn are_cases_made(&mut self) -> Result<bool, StoreError> {

@@ -8,7 +8,11 @@ use async_trait::async_trait;
 #[async_trait]
 impl ArrivalRows for SqliteRows {
     async fn first_arrival(&mut self) -> Result<Option<i64>, StoreError> {
-        Ok(sqlx::query_scalar("SELECT min(opened) FROM cases WHERE claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known')").fetch_one(&mut *self.tx).await?)
+        let first = sqlx::query_scalar(
+            "SELECT min(opened) FROM cases \
+             WHERE claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known')",
+        );
+        Ok(first.fetch_one(&mut *self.tx).await?)
     }
 
     async fn arrivals(&mut self, since: i64, slot: i64) -> Result<Vec<(i64, i64)>, StoreError> {
