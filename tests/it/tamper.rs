@@ -135,6 +135,7 @@ const TABLES: &[Table] = &[
             "risk",
             "external",
             "nudged",
+            "blind",
         ],
     ),
     table("log", "seq", "seq", &["seq", "at", "kind", "subject", "payload", "payload_sha256", "prev_hash", "hash"]),
