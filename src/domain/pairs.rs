@@ -177,6 +177,13 @@ mod tests {
         assert_eq!((other.state(desk.now), other.verdict), (CaseState::Open, None));
         assert_eq!(kinds, ["claimed", "released"]);
         assert_eq!(other.undoable, None);
+        // To each it is the very case that it would be if it were so.
+        for (who, kind, verdict) in [("a", StepKind::Decided, Some(Approve)), ("b", StepKind::Released, None)] {
+            let mut plain = Desk::open();
+            plain.push(StepKind::Claimed, Some("a"), None);
+            plain.push(kind, Some("a"), verdict);
+            assert_eq!(desk.seen(who).0, plain.case());
+        }
         // What the first notes the second does not see, and the other way round.
         desk.wish("a", Wish::Note).unwrap();
         desk.wish("b", claim()).unwrap();
