@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{ColumnIndex, Database, Decode, Encode, QueryBuilder, Row, Type};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The amount's column of a case whose amount nobody knows.
@@ -962,6 +962,14 @@ impl Store {
     /// If they cannot be counted.
     pub async fn case_counts(&self, now: i64, who: &str, tenant: Option<&Tenant>) -> Result<CaseCounts, StoreError> {
         self.read().await?.case_counts(now, who, tenant.map(Tenant::as_str)).await
+    }
+
+    /// Names of the claims whose end was known when they were sent.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn known(&self) -> Result<BTreeSet<String>, StoreError> {
+        Ok(self.read().await?.known_claims().await?.into_iter().collect())
     }
 
     /// What people did with the claims by which they are watched, claim by claim and in order.
