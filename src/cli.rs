@@ -12,6 +12,7 @@ mod erase;
 mod eval;
 mod gate;
 mod keys;
+mod known;
 mod manual;
 mod oidc;
 mod places;
@@ -69,6 +70,7 @@ enum Command {
     Audit(audit::AuditArgs),
     Gate(gate::GateArgs),
     Keys(keys::KeysArgs),
+    Known(known::KnownArgs),
     Erase(erase::EraseArgs),
     Policy(policy::PolicyArgs),
     Specimen(specimen::SpecimenArgs),
@@ -281,6 +283,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Known(args) => known::run(&args),
         Command::Erase(args) => erase::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Specimen(args) => specimen::run(&args),

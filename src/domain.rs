@@ -15,6 +15,7 @@ pub mod identifier;
 pub mod issuer;
 pub mod likeness;
 pub mod money;
+pub mod pairs;
 pub mod pixels;
 pub mod print;
 pub mod record;
@@ -27,6 +28,7 @@ pub(crate) mod support;
 pub mod tasks;
 pub mod text;
 pub mod verdict;
+pub mod vigilance;
 
 pub use access::{Scope, Tenant};
 pub use completeness::{Completeness, Need};

@@ -31,6 +31,7 @@ mod session;
 mod shift;
 mod tasks;
 pub mod tls;
+mod vigilance;
 mod webhooks;
 mod workbench;
 
@@ -106,6 +107,7 @@ use utoipa::OpenApi;
         ops::stats,
         forecast::get,
         shift::get,
+        vigilance::get,
         ops::metrics,
         ops::openapi,
         docs::docs
@@ -170,6 +172,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/stats").get(ops::stats))
         .service(resource("/v1/forecast").get(forecast::get))
         .service(resource("/v1/shift").get(shift::get))
+        .service(resource("/v1/vigilance").get(vigilance::get))
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/docs").get(docs::docs))
         .service(resource("/docs/{file:.*}").get(docs::file))

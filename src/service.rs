@@ -45,6 +45,7 @@ mod stats;
 pub mod tasks;
 mod tiles;
 pub mod traces;
+pub mod vigilance;
 mod waiting;
 pub mod work;
 
@@ -605,10 +606,19 @@ impl Service {
     /// # Errors
     /// [`ServiceError::NotFound`], [`ServiceError::Erased`], or the store's.
     pub async fn get(&self, id: &ClaimId) -> Result<ClaimView, ServiceError> {
+        self.get_for(id, "").await
+    }
+
+    /// A claim as it stands for somebody by this name: who ruled first of a blind pair finds it ruled.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn get_for(&self, id: &ClaimId, who: &str) -> Result<ClaimView, ServiceError> {
         let file = self.0.records.store.case_file(id).await?.ok_or(ServiceError::NotFound)?;
         if file.is_erased() {
             return Err(ServiceError::Erased);
         }
+        let file = file.shown_to(who, jiff::Timestamp::now().as_millisecond()).into_owned();
         let review = self.told(&file)?;
         let progress = Some(progress::progress(&file, review.as_ref()));
         let view = view(file.claim)?;

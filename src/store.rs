@@ -31,6 +31,7 @@ pub mod webhooks;
 pub mod windows;
 
 use crate::audit::Fault;
+use crate::domain::review::CaseVerdict;
 use crate::domain::{Claim, ClaimId, ContentHash, Tenant};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -176,6 +177,19 @@ pub struct NewClaim {
     pub now: Option<String>,
     /// Its job is taken as it is made, by this process for so long: see [`Store::taken_job`].
     pub taken: Option<(String, Duration)>,
+    /// How it has to end, if that is known.
+    pub known: Option<KnownEnd>,
+}
+
+/// How a claim has to end by whom sent it to see how people rule on it: see [`crate::domain::review::StepKind::Known`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownEnd {
+    /// Who says so, if they are named.
+    pub by: Option<String>,
+    /// How.
+    pub verdict: CaseVerdict,
+    /// Random bytes for the log's commitment to who.
+    pub salt: [u8; 16],
 }
 
 /// An idempotency key with the body it came with, both hashed.
@@ -215,6 +229,8 @@ pub struct Job {
     pub numbers: Vec<i64>,
     /// What its content is sealed with, and the salt of the log's commitments; `None` from before content was sealed.
     pub seal: Option<(ClaimKey, Vec<u8>)>,
+    /// Whether its sender knows how it has to end.
+    pub known: bool,
 }
 
 /// A claim as listed.

@@ -57,7 +57,7 @@ def of(value, members):
 # What people do with a claim, each step an entry of its own.
 STEPS = """review_claimed review_released review_taken_over review_decided review_seconded review_undone
     review_escalated review_noted claim_appealed claim_withdrawn claim_nudged review_task_done review_overdue photos_asked
-    photos_added""".split()
+    photos_added review_paired review_agreed review_parted claim_known""".split()
 
 # Ed25519, verification only: RFC 8032, section 5.1, in affine terms of its appendix.
 P = 2**255 - 19

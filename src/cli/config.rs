@@ -87,7 +87,8 @@ fn options(serve: &Command, key: &str, value: &Value) -> Result<Vec<String>, Str
     let one = |value: &Value| match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => Ok(number.to_string()),
-        _ => Err("must be a text in quotes or a whole number".to_owned()),
+        Value::Float(number) => Ok(number.to_string()),
+        _ => Err("must be a text in quotes or a number".to_owned()),
     };
     let many = matches!(option.get_action(), ArgAction::Append);
     let values = match value {

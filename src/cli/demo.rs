@@ -78,7 +78,7 @@ pub async fn fill(service: &Service) -> Result<String> {
         let upload = |(n, bytes): (usize, &&[u8])| Upload { name: format!("{id}-{n}.webp"), bytes: bytes.to_vec() };
         let photos = papers.iter().enumerate().map(upload).collect();
         let ticket = service.admit(None).await?;
-        service.submit(ticket, Submission { claim: Some(claim), photos, now: None }).await?;
+        service.submit(ticket, Submission { claim: Some(claim), photos, now: None, known: None }).await?;
     }
     Ok(many(SAMPLES.len() as u64, "made-up claim is sent", "made-up claims are sent"))
 }

@@ -93,6 +93,10 @@ pub struct ServeArgs {
     /// Above this amount nobody chooses which claim to look at next: it is drawn among the most urgent
     #[arg(long, value_name = "AMOUNT", default_value = "5000.00", value_parser = amount)]
     random_above: Fen,
+    /// Share of the approvals and rejections by people that another person gives again without knowing of the first,
+    /// such as 0.02; 0: none. Only where three people or more rule
+    #[arg(long, value_name = "SHARE", default_value = "0.02", value_parser = share, env = "CLAIMLENS_BLIND_PAIRS")]
+    blind_pairs: u32,
     /// Let webhooks name private addresses and this machine, and go without TLS: to try them out, or where all receivers
     /// are one's own
     #[arg(long, env = "CLAIMLENS_WEBHOOKS_ANYWHERE")]
@@ -191,6 +195,12 @@ fn amount(text: &str) -> Result<Fen, &'static str> {
     Fen::parse(text).filter(|fen| fen.0 >= 0).ok_or("an amount is a decimal with two digits such as 5000.00")
 }
 
+/// A share in millionths.
+fn share(text: &str) -> Result<u32, &'static str> {
+    let share: Option<f64> = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.map(|share| (share * 1e6).round() as u32).ok_or("a share is a number from 0 to 1 such as 0.02")
+}
+
 /// Which part of the work a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 enum RoleArg {
@@ -228,10 +238,19 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.log_claim_reads = !args.skip_claim_reads;
     config.retention.rules = args.retain.clone();
     config.reach = if args.webhooks_anywhere { Reach::Anywhere } else { Reach::Public };
-    let ServeArgs { decide_days, refuse_days, pay_days, task_days, second_above, random_above, .. } = *args;
+    let ServeArgs {
+        decide_days,
+        refuse_days,
+        pay_days,
+        task_days,
+        second_above,
+        random_above,
+        blind_pairs: blind_pairs_ppm,
+        ..
+    } = *args;
     let task = task_days.unwrap_or(if args.demo { 0 } else { Clocks::default().task });
     let clocks = Clocks { decide: decide_days, refuse: refuse_days, pay: pay_days, task };
-    config.reviews = ReviewTerms { second_above, random_above, clocks };
+    config.reviews = ReviewTerms { second_above, random_above, blind_pairs_ppm, clocks };
     let is_off = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|off| off.eq_ignore_ascii_case("true"));
     if let Some(endpoint) = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty() && !is_off) {
         config.traces = Traces::to(endpoint)?;
@@ -422,7 +441,7 @@ async fn submit(service: &Service, case: &Case, now: Option<Timestamp>) -> Resul
         let bytes = photo_bytes(path).map_err(|why| format!("{}: {why}", path.display()))?;
         photos.push(Upload { name: path.display().to_string(), bytes });
     }
-    let submission = Submission { claim: case.claim.clone(), photos, now };
+    let submission = Submission { claim: case.claim.clone(), photos, now, known: None };
     let decided = service.submit_and_wait(submission).await.map_err(|e| e.to_string())?;
     let failures = &decided.record.evidence.facts.failures;
     let failed = (!failures.is_empty()).then(|| failures.join("; "));

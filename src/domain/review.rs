@@ -91,6 +91,12 @@ steps! {
     Decided "decided" "review_decided";
     /// Another person said whether a first approval holds.
     Seconded "seconded" "review_seconded";
+    /// Somebody approved or rejected the first of a blind pair: another person rules as if nobody had.
+    Paired "paired" "review_paired";
+    /// The other person of a blind pair ruled the same.
+    Agreed "agreed" "review_agreed";
+    /// The other person of a blind pair ruled otherwise: a third one rules, and sees both.
+    Parted "parted" "review_parted";
     /// The last verdict was taken back.
     Undone "undone" "review_undone";
     /// It was put before the others.
@@ -111,6 +117,8 @@ steps! {
     PhotosAsked "photos_asked" "photos_asked";
     /// Photos came.
     PhotosAdded "photos_added" "photos_added";
+    /// Whoever sent it knows how it has to end, and looks how people rule on it; the verdict is that end.
+    Known "known" "claim_known";
 }
 
 impl StepKind {
@@ -241,6 +249,17 @@ pub struct Undoable {
     before: Box<Case>,
 }
 
+/// The first verdict of a blind pair, as long as the second is not given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstOfPair {
+    /// Who gave it.
+    pub by: String,
+    /// What it is.
+    pub verdict: CaseVerdict,
+    /// Until when it can be taken back: nobody else can begin before.
+    pub until: i64,
+}
+
 /// A case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
@@ -275,6 +294,12 @@ pub struct Case {
     pub withdrawn: bool,
     /// The last verdict, if it can be taken back.
     pub undoable: Option<Undoable>,
+    /// The first verdict of a blind pair that waits for the second: the case is open for all others.
+    pub pair: Option<FirstOfPair>,
+    /// Who ruled second where two people ruled blind and differed, so that a third has to rule.
+    pub parted: Option<String>,
+    /// Whether whoever sent it knows how it has to end.
+    pub known: bool,
     /// Who approved first.
     first: Option<String>,
     /// Who ruled so far.
@@ -319,7 +344,8 @@ const VERBS: [(&str, Wish); 7] = [
 pub enum StepRefusal {
     /// It takes another person.
     #[error(
-        "another person has to do that: who ruled before may not rule on the appeal, nor second their own approval"
+        "another person has to do that: who ruled before may not rule on the appeal, nor between themselves and \
+         another, nor second their own approval"
     )]
     SameReviewer,
     /// Somebody else holds it.
@@ -384,6 +410,9 @@ impl Case {
             watched: false,
             withdrawn: false,
             undoable: None,
+            pair: None,
+            parted: None,
+            known: false,
             first: None,
             ruled: BTreeSet::new(),
             barred: BTreeSet::new(),
@@ -404,13 +433,15 @@ impl Case {
             (Act::Step(step), None) => match step.kind {
                 StepKind::Appealed => Some(Self::appealed(at, None)),
                 StepKind::Withdrawn => Some(Self::opened(at).withdrawn(at)),
+                // Not before people until it is read.
+                StepKind::Known => Some(Self { phase: Phase::Closed, known: true, ..Self::opened(at) }),
                 _ => None,
             },
             (Act::Held, Some(case)) => Some(case.decided_anew(at, false)),
             (Act::Approved, Some(case)) => Some(case.decided_anew(at, true)),
             (Act::Erased, Some(mut case)) => {
                 case.resume(at);
-                Some(Self { phase: Phase::Closed, holder: None, undoable: None, reading: false, ..case })
+                Some(Self { phase: Phase::Closed, holder: None, undoable: None, pair: None, reading: false, ..case })
             }
             (Act::Step(step), Some(case)) => Some(case.after_step(at, step)),
         }
@@ -420,14 +451,14 @@ impl Case {
         let opened = Self { appeal: true, ..Self::opened(at) };
         match before {
             None => opened,
-            Some(Self { ruled, barred, .. }) => Self { barred: &barred | &ruled, ruled, ..opened },
+            Some(Self { ruled, barred, known, .. }) => Self { barred: &barred | &ruled, ruled, known, ..opened },
         }
     }
 
     fn withdrawn(mut self, at: i64) -> Self {
         self.resume(at);
         let closed = Self { phase: Phase::Closed, withdrawn: true, verdict: None, holder: None, ..self };
-        Self { undoable: None, nudged: None, ..closed }
+        Self { undoable: None, pair: None, nudged: None, ..closed }
     }
 
     /// After a decision over added photos, or one that came after the claim was taken back.
@@ -437,7 +468,7 @@ impl Case {
         }
         self.resume(at);
         (self.reading, self.undoable) = (false, None);
-        let by_itself = approved && !self.appeal && !self.escalated && !self.watched;
+        let by_itself = approved && !self.appeal && !self.escalated && !self.watched && !self.known;
         match self.phase {
             Phase::Waiting if by_itself => {
                 (self.phase, self.verdict, self.settles) = (Phase::Closed, Some(CaseVerdict::Approve), at);
@@ -446,9 +477,10 @@ impl Case {
             Phase::Waiting | Phase::Second => {
                 (self.phase, self.verdict, self.first, self.holder) = (Phase::Open, None, None, None);
             }
-            Phase::Closed if !approved => {
-                let Self { ruled, barred, appeal, .. } = self;
-                return Self { ruled, barred, appeal, ..Self::opened(at) };
+            // A person rules on what is known, whatever the program thinks.
+            Phase::Closed if !approved || (self.known && self.verdict.is_none()) => {
+                let Self { ruled, barred, appeal, known, .. } = self;
+                return Self { ruled, barred, appeal, known, ..Self::opened(at) };
             }
             // Whoever holds it has seen other photos.
             Phase::Open => self.holder = None,
@@ -471,13 +503,18 @@ impl Case {
                 self.undoable = None;
             }
             StepKind::Released => self.holder = None,
-            StepKind::Escalated => (self.escalated, self.holder, self.undoable) = (true, None, None),
+            StepKind::Escalated => {
+                (self.escalated, self.holder, self.undoable, self.pair) = (true, None, None, None);
+            }
             StepKind::Noted | StepKind::TaskDone => {
                 if let Some(holder) = self.holder.as_mut().filter(|holder| holder.name == by && holder.until > at) {
                     holder.until = at + LEASE;
                 }
             }
-            StepKind::Decided | StepKind::Seconded | StepKind::PhotosAsked => self.rule(at, by, step),
+            StepKind::Paired => self.pair_with(at, by, step),
+            StepKind::Decided | StepKind::Seconded | StepKind::Agreed | StepKind::Parted | StepKind::PhotosAsked => {
+                self.rule(at, by, step);
+            }
             StepKind::Undone => {
                 if let Some(Undoable { before, .. }) = self.undoable {
                     return Self { holder: Some(Holder { name: by, until: at + LEASE }), ..*before };
@@ -492,21 +529,38 @@ impl Case {
                     before.nudged = Some(at);
                 }
             }
-            StepKind::Overdue => self.overdue = true,
+            // Nobody to rule second came by then.
+            StepKind::Overdue => (self.overdue, self.pair) = (true, None),
             StepKind::PhotosAdded => {
                 self.watched |= step.replaces || !self.is_settled(at);
                 self.nudged = self.nudged.filter(|_| self.phase != Phase::Waiting);
                 self.resume(at);
-                (self.reading, self.undoable) = (true, None);
+                // Whoever ruled first ruled on other photos.
+                (self.reading, self.undoable, self.pair, self.parted) = (true, None, None, None);
             }
+            StepKind::Known => self.known = true,
         }
         self
     }
 
-    fn rule(&mut self, at: i64, by: String, step: &Step) {
+    fn can_be_undone(&mut self, by: &str, until: i64) {
         let before = Box::new(Self { undoable: None, ..self.clone() });
-        self.undoable = Some(Undoable { by: by.clone(), until: at + UNDO, before });
+        self.undoable = Some(Undoable { by: by.to_owned(), until, before });
+    }
+
+    /// The first verdict of a blind pair: for whoever gave it the case is ruled, for the others they let go of it.
+    fn pair_with(&mut self, at: i64, by: String, step: &Step) {
+        let (verdict, until) = (step.verdict.unwrap_or(CaseVerdict::Reject), at + UNDO);
+        self.can_be_undone(&by, until);
+        self.holder = Some(Holder { name: by.clone(), until });
+        self.ruled.insert(by.clone());
+        self.pair = Some(FirstOfPair { by, verdict, until });
+    }
+
+    fn rule(&mut self, at: i64, by: String, step: &Step) {
+        self.can_be_undone(&by, at + UNDO);
         (self.holder, self.settles) = (None, at + UNDO);
+        let first = self.pair.take();
         let verdict = step.verdict.unwrap_or(CaseVerdict::Reject);
         match (step.kind, verdict) {
             (StepKind::PhotosAsked, _) => {
@@ -515,6 +569,12 @@ impl Case {
             }
             (StepKind::Seconded, CaseVerdict::Reject | CaseVerdict::RequestPhotos) => {
                 (self.phase, self.first) = (Phase::Open, None);
+            }
+            (StepKind::Parted, _) => {
+                self.barred.extend(first.map(|first| first.by).into_iter().chain([by.clone()]));
+                (self.escalated, self.parted) = (true, Some(by.clone()));
+                // Nobody sees the other's verdict as long as this one can be taken back.
+                self.holder = Some(Holder { name: by.clone(), until: at + UNDO });
             }
             (StepKind::Decided, CaseVerdict::Approve) if step.second => {
                 (self.phase, self.first) = (Phase::Second, Some(by.clone()));
@@ -566,6 +626,7 @@ impl Case {
             Some(Holder { name, until }) if name != who => Err(StepRefusal::Held { name: name.clone(), until: *until }),
             _ => Ok(()),
         };
+        let first = self.pair.as_ref().filter(|first| first.by.eq_ignore_ascii_case(who));
         match wish {
             Wish::Note => Ok(StepKind::Noted),
             Wish::Undo => match &self.undoable {
@@ -574,7 +635,7 @@ impl Case {
                 None if self.ruled.contains(who) => Err(StepRefusal::TooLate),
                 _ => Err(StepRefusal::NothingToUndo),
             },
-            _ if self.phase == Phase::Closed => Err(StepRefusal::Closed),
+            _ if self.phase == Phase::Closed || first.is_some() => Err(StepRefusal::Closed),
             _ if self.phase == Phase::Waiting => Err(StepRefusal::Waiting),
             Wish::Claim { .. } | Wish::Decide(_) if self.may_not_rule(who) => Err(StepRefusal::SameReviewer),
             Wish::Claim { takeover } => match of_another() {
@@ -587,12 +648,40 @@ impl Case {
             Wish::Decide(_) if self.reading => Err(StepRefusal::Reading),
             Wish::Decide(_) if self.phase == Phase::Second => Ok(StepKind::Seconded),
             Wish::Decide(CaseVerdict::RequestPhotos) => Ok(StepKind::PhotosAsked),
-            Wish::Decide(_) => Ok(StepKind::Decided),
+            Wish::Decide(verdict) => Ok(match &self.pair {
+                Some(first) if first.verdict == verdict => StepKind::Agreed,
+                Some(_) => StepKind::Parted,
+                None => StepKind::Decided,
+            }),
             Wish::Escalate => of_another().map(|()| StepKind::Escalated),
         }
     }
 
-    /// Whether somebody ruled before the appeal, or gave the approval that is to be seconded.
+    /// The blind pair whose verdicts are not told yet: the first, and who ruled second if that can still be taken back.
+    pub fn untold(&self, now: i64) -> Option<(&FirstOfPair, Option<&str>)> {
+        match (&self.pair, &self.undoable) {
+            (Some(first), _) => Some((first, None)),
+            (None, Some(undo)) if now < undo.until => undo.before.pair.as_ref().map(|first| (first, Some(&*undo.by))),
+            _ => None,
+        }
+    }
+
+    /// For whom alone it is ruled though it is not closed: who ruled first of a blind pair, or second of one that
+    /// differed.
+    pub fn is_ruled_for(&self) -> Option<&str> {
+        let first = self.pair.as_ref().map(|first| &*first.by);
+        first.or(self.parted.as_deref().filter(|_| self.phase != Phase::Closed))
+    }
+
+    /// Whether a verdict on it can be the first of a blind pair: nobody ruled on it before, nobody put it before the
+    /// others, and it is no known one.
+    pub fn can_pair(&self) -> bool {
+        let is_new = self.phase == Phase::Open && self.ruled.is_empty() && !self.appeal;
+        is_new && !self.escalated && !self.overdue && !self.known
+    }
+
+    /// Whether somebody ruled before the appeal or in a pair that differed, or gave the approval that is to be
+    /// seconded.
     pub fn may_not_rule(&self, who: &str) -> bool {
         // One person does not become two by writing the name otherwise.
         let is_who = |name: &String| name.eq_ignore_ascii_case(who);

@@ -254,7 +254,9 @@ impl Basis<'_> {
 
     /// The verdict that a person gave on the case as it was opened last.
     fn ruled(&self) -> Option<&Taken> {
-        self.last(|step| matches!(step.kind, StepKind::Decided | StepKind::Seconded) && step.at >= self.opened)
+        self.last(|step| {
+            matches!(step.kind, StepKind::Decided | StepKind::Seconded | StepKind::Agreed) && step.at >= self.opened
+        })
     }
 
     fn running_since(&self, now: i64) -> i64 {

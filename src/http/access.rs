@@ -74,7 +74,8 @@ pub const TABLE: &[Rule] = &[
     rule("POST", "/v1/claims/{id}/outcome", May::Roles(&[Reviewer, Admin]), Of::Claim),
     rule("POST", "/v1/claims/{id}/erase", May::Roles(&[Admin]), Of::Claim),
     rule("GET", "/v1/claims/{id}/related", STAFF, Of::Claim),
-    rule("GET", "/v1/claims/{id}/evidence", STAFF, Of::Claim),
+    // Holds everything of a claim, also what people are not to see who rule on it.
+    rule("GET", "/v1/claims/{id}/evidence", OVERSEERS, Of::Claim),
     rule("GET", "/v1/claims/{id}/photos/{n}/{picture}", STAFF, Of::Claim),
     rule("POST", "/v1/photos:check", May::Roles(&[Submitter, Reviewer, Admin]), Of::None),
     // These four hold nothing but hashes, and are what a witness needs, who should not have to see any claim.
@@ -110,6 +111,7 @@ pub const TABLE: &[Rule] = &[
     rule("PUT", "/v1/cards", May::Roles(&[Admin]), Of::Installation),
     rule("GET", "/v1/forecast", STAFF, Of::Installation),
     rule("GET", "/v1/shift", OVERSEERS, Of::Installation),
+    rule("GET", "/v1/vigilance", OVERSEERS, Of::Installation),
     rule("GET", "/v1/reasons", ALL, Of::None),
     rule("GET", "/v1/webhooks", May::Roles(&[Admin]), Of::Installation),
     rule("POST", "/v1/webhooks", May::Roles(&[Admin]), Of::Installation),

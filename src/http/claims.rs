@@ -6,6 +6,7 @@ use super::actor::Caller;
 use super::error::{ApiError, Problem};
 use super::schema::ClaimResult;
 use super::{fhir, form};
+use crate::domain::access::Role;
 use crate::domain::{ClaimId, ContentHash, Decision, Tenant};
 use crate::service::{ClaimReview, ClaimState, ClaimView, Guidance, Progress, ReadOf, Related, ServiceError};
 use actix_web::http::header;
@@ -29,6 +30,11 @@ pub struct ClaimForm {
     /// One or more parts of this name: JPEG, PNG, WebP, HEIC or PDF.
     #[schema(value_type = Vec<String>, format = Binary, min_items = 1, max_items = 20)]
     photo: Vec<u8>,
+    /// How the claim has to end, `approve` or `reject`, where that is known and it is sent to see how people rule on
+    /// it: only by an admin. A person rules on it, it is paid by nobody, and no figure counts it but those of
+    /// `/v1/vigilance`.
+    #[schema(value_type = String, required = false, pattern = "^(approve|reject)$")]
+    known: String,
 }
 
 /// A claim as answered. Once decided, the members of the result stand beside these.
@@ -210,15 +216,22 @@ impl ClaimAnswer {
 pub async fn submit(
     request: HttpRequest,
     payload: web::Payload,
-    who: Who,
+    caller: Caller,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
+    let Caller(actor, who) = caller;
     let key = match request.headers().get("idempotency-key") {
         None => None,
         Some(value) => Some(value.to_str().map_err(|_| crate::service::Refusal::KeyInvalid)?),
     };
     let mut ticket = service.admit_for(who.tenant(), key).await?;
-    let submission = form::read(request.headers(), payload, ticket.room(), service.intake_limits()).await?;
+    let mut submission = form::read(request.headers(), payload, ticket.room(), service.intake_limits()).await?;
+    if let Some((_, by)) = &mut submission.known {
+        if matches!(&who, Who::Known(holder) if holder.role != Role::Admin) {
+            return Err(ApiError::Forbidden(&[Role::Admin]));
+        }
+        *by = actor;
+    }
     who.count_photos(&service, submission.photos.len()).await?;
     let id = service.submit(ticket, submission).await?;
     service.wait(&id, Duration::from_secs(wait_seconds(&request, WAIT))).await;
@@ -267,11 +280,12 @@ pub async fn get(
     caller: Caller,
     service: Shared,
 ) -> Result<HttpResponse, ApiError> {
-    let mut view = service.get(&parse_id(&path)?).await?;
+    let who = caller.0.name().unwrap_or_default();
+    let mut view = service.get_for(&parse_id(&path)?, who).await?;
     let wait = wait_seconds(&request, 0);
     if view.state == ClaimState::Processing && wait > 0 {
         service.wait(&view.id, Duration::from_secs(wait)).await;
-        view = service.get(&view.id).await?;
+        view = service.get_for(&view.id, who).await?;
     }
     service.note_read(&caller.0, ReadOf::Claim, [&view.id])?;
     let (media_type, body) = body(&request, ClaimAnswer::whole(view))?;

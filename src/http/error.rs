@@ -58,6 +58,9 @@ pub enum ApiError {
     /// The part `claim` is not JSON.
     #[error("`claim` is not JSON: {0}")]
     ClaimNotJson(String),
+    /// The part `known` says nothing that a claim can end with.
+    #[error("`known` must be `approve` or `reject`")]
+    KnownMalformed,
     /// The body is of another type than JSON.
     #[error("send application/json")]
     NotJson,
@@ -186,6 +189,7 @@ impl ApiError {
             Self::Malformed => (400, "multipart_malformed"),
             Self::UnknownPart(_) => (400, "unknown_part"),
             Self::ReplacesMalformed => (422, "replaces_invalid"),
+            Self::KnownMalformed => (422, "known_invalid"),
             Self::ClaimMissing => (400, "claim_missing"),
             Self::ClaimTwice => (400, "claim_twice"),
             Self::ClaimTooLarge(_) => (413, "claim_too_large"),
@@ -209,6 +213,7 @@ impl ApiError {
                 Refusal::PhotoUnsupported(..) => (415, "photo_unsupported"),
                 Refusal::PhotoUnreadable(..) => (422, "photo_unreadable"),
                 Refusal::ClaimInvalid(_) => (422, "claim_invalid"),
+                Refusal::KnownTold => (409, "known_told"),
                 Refusal::KeyInvalid => (400, "idempotency_key_invalid"),
                 Refusal::KeyReused => (422, "idempotency_key_reused"),
                 Refusal::KeyInFlight => (409, "idempotency_key_in_flight"),

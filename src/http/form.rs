@@ -3,7 +3,8 @@
 use super::error::ApiError;
 use super::fhir;
 use crate::domain::Claim;
-use crate::service::{IntakeLimits, Refusal, Room, Submission, Upload};
+use crate::domain::review::CaseVerdict;
+use crate::service::{Actor, IntakeLimits, Refusal, Room, Submission, Upload};
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
@@ -46,7 +47,7 @@ impl Stream for Counted {
     }
 }
 
-/// Reads claim and photos out of a request's body.
+/// Reads claim and photos out of a request's body, and how it has to end if that stands there, said by nobody yet.
 ///
 /// # Errors
 /// Names the limit or rule that was broken first.
@@ -180,7 +181,7 @@ async fn drop_rest(body: &Counted) {
 }
 
 async fn read_parts(mut parts: Multipart, room: &mut Room, limits: &IntakeLimits) -> Result<Submission, ApiError> {
-    let (mut claim, mut photos) = (None, Vec::new());
+    let (mut claim, mut photos, mut known) = (None, Vec::new(), None);
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(refuse)?;
         match part.name() {
@@ -190,11 +191,18 @@ async fn read_parts(mut parts: Multipart, room: &mut Room, limits: &IntakeLimits
                 claim = Some(parse_claim(&bytes)?);
             }
             Some("photo") => photos.push(photo(&mut part, photos.len(), room, limits).await?),
+            Some("known") if known.is_none() => {
+                let bytes = collect(&mut part, room, 20, || ApiError::KnownMalformed).await?;
+                let verdict = std::str::from_utf8(&bytes).ok().and_then(|text| CaseVerdict::parse(text.trim()));
+                let verdict = verdict.filter(|verdict| *verdict != CaseVerdict::RequestPhotos);
+                known = Some(verdict.ok_or(ApiError::KnownMalformed)?);
+            }
             _ => return Err(ApiError::UnknownPart("one `claim` and one or more `photo`")),
         }
     }
     let claim = claim.ok_or(ApiError::ClaimMissing)?;
-    Ok(Submission { claim: Some(claim), photos, now: None })
+    let known = known.map(|verdict| (verdict, Actor::default()));
+    Ok(Submission { claim: Some(claim), photos, now: None, known })
 }
 
 /// All bytes of a part or a body, refused as `over` says where they exceed `limit`.

@@ -80,6 +80,7 @@ const FILES: &[(&str, &[u8])] = files!(
     "js/types.js"
     "js/ui.js"
     "js/viewer.js"
+    "js/vigilance.js"
     "js/witness.js"
     "js/words.en.js"
     "js/words.zh.js"

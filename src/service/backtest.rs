@@ -118,6 +118,8 @@ impl Records {
             guarantee: guarantee(&policy),
             ..BacktestReport::default()
         };
+        // Of these nothing was paid or refused.
+        let known = Arc::new(self.store.known().await?);
         let policy = Arc::new(policy);
         let mut under_way = VecDeque::new();
         let mut after = i64::MIN;
@@ -125,8 +127,8 @@ impl Records {
             let page = self.store.decided_sealed(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.place();
-            let policy = policy.clone();
-            under_way.push_back(tokio::spawn(off_thread(move || judged(&policy, page))));
+            let (policy, known) = (policy.clone(), known.clone());
+            under_way.push_back(tokio::spawn(off_thread(move || judged(&policy, &known, page))));
             if under_way.len() > at_once {
                 report.add(ended(under_way.pop_front()).await?);
             }
@@ -145,11 +147,14 @@ async fn ended(part: Option<Part>) -> Result<BacktestReport, ServiceError> {
     Ok(part.await.map_err(|_| ServiceError::Internal("judging anew was interrupted"))???)
 }
 
-fn judged(policy: &Policy, page: Vec<SealedDecision>) -> Result<BacktestReport, StoreError> {
+fn judged(policy: &Policy, known: &BTreeSet<String>, page: Vec<SealedDecision>) -> Result<BacktestReport, StoreError> {
     let mut report = BacktestReport::default();
     let (build, limit) = (exact(build()), limit_ppm(policy));
     for decision in page {
-        let (_, _, bytes) = decision.open()?;
+        let (_, claim, bytes) = decision.open()?;
+        if known.contains(&claim) {
+            continue;
+        }
         let judge = || Basis::of(&bytes, build.as_deref()).ok().map(|basis| basis.judge(policy, limit));
         match catch_unwind(AssertUnwindSafe(judge)).ok().flatten() {
             Some((before, now)) => report.count(&before, &now),

@@ -354,7 +354,7 @@ fn handling(steps: &[HoldStep]) -> Option<HandlingView> {
         let Ok(at) = step.at.parse::<Timestamp>() else { continue };
         match StepKind::of_logged(&step.kind) {
             Some(StepKind::Claimed | StepKind::TakenOver) => drop(taken.insert(&step.claim, at)),
-            Some(StepKind::Decided | StepKind::Seconded) => {
+            Some(StepKind::Decided | StepKind::Seconded | StepKind::Paired | StepKind::Agreed | StepKind::Parted) => {
                 let seconds = taken.remove(&step.claim).map(|since| at.duration_since(since).as_secs_f64());
                 took.extend(seconds.filter(|seconds| (0.0..=HANDLED_MOST).contains(seconds)));
             }

@@ -196,7 +196,10 @@ impl Records {
             Some(before) if *before == [said.outcome.as_str(), said.source.as_str(), said.by.as_str()] => {}
             Some(_) => return Err(GateRefusal::OutcomeRecorded.into()),
             None if claim.record.as_ref().is_some_and(|r| r.verdict.is_sample_of_approvals()) => {
-                gate.keep_outcome(id, &claim, said, &at).await?;
+                // A known one is answered like any other, so that whoever ruled on it cannot tell.
+                if !gate.is_known(id).await? {
+                    gate.keep_outcome(id, &claim, said, &at).await?;
+                }
             }
             None => return Err(GateRefusal::NotAnApproval.into()),
         }
@@ -276,7 +279,7 @@ pub(super) mod tests {
     pub(in crate::service) async fn decide(service: &Service, n: u64) -> (ClaimId, Record) {
         let photos = vec![Upload { name: format!("{n}"), bytes: n.to_le_bytes().to_vec() }];
         let now = Some("2024-06-01T02:00:00Z".parse().unwrap());
-        let decided = service.submit_and_wait(Submission { claim: None, photos, now }).await.unwrap();
+        let decided = service.submit_and_wait(Submission { claim: None, photos, now, known: None }).await.unwrap();
         (decided.id, decided.record)
     }
 

@@ -6,10 +6,12 @@ use super::decode::{DecodePhotos, Undecoded};
 use super::work::stamp;
 use super::{Actor, ReviewRefusal, Role, Service, ServiceError, off_thread, review};
 use crate::domain::money::is_currency;
-use crate::domain::review::{Phase, StepKind};
+use crate::domain::review::{CaseVerdict, Phase, StepKind};
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, RetakeAdvice, Tenant, canonical_json};
 use crate::store::reviews::{CaseFile, RawStep};
-use crate::store::{Acceptance, Blobs, Cell, ClaimKey, ClaimState, KeyedBody, NewClaim, PhotoRow, StoreError};
+use crate::store::{
+    Acceptance, Blobs, Cell, ClaimKey, ClaimState, KeyedBody, KnownEnd, NewClaim, PhotoRow, StoreError,
+};
 use crate::vision::{self, DecodeError, Limits, PdfPage, media_type};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -83,6 +85,9 @@ pub enum Refusal {
     /// The claim breaks a rule.
     #[error("the claim is not valid: {0}")]
     ClaimInvalid(String),
+    /// A claim whose end is known would be told from others.
+    #[error("known claims take a policy by which a share of sound claims goes to people: `review_share` is 0")]
+    KnownTold,
     /// The idempotency key is not 1 to 255 visible ASCII characters.
     #[error("an idempotency key is 1 to 255 visible ASCII characters")]
     KeyInvalid,
@@ -135,6 +140,9 @@ pub struct Submission {
     pub photos: Vec<Upload>,
     /// Decide as if it were this time.
     pub now: Option<Timestamp>,
+    /// How it has to end, if it is sent to see how people rule on it; and who says so. Then a person rules on it,
+    /// nobody is told of it, and no figure counts it.
+    pub known: Option<(CaseVerdict, Actor)>,
 }
 
 /// Leave to send a body. It is no place in the queue yet: one is taken when the body is there, or senders that trickle
@@ -255,6 +263,10 @@ impl Service {
 
     async fn take_in(&self, ticket: Ticket, mut submission: Submission) -> Result<ClaimId, ServiceError> {
         check(&submission, &self.0.intake)?;
+        // A sound one could not hide among those that people look at.
+        if submission.known.is_some() && self.policy().await?.review_share().0 == 0 {
+            return Err(Refusal::KnownTold.into());
+        }
         for (n, photo) in submission.photos.iter_mut().enumerate() {
             photo.name = source(&photo.name, n);
         }
@@ -401,7 +413,8 @@ impl Service {
         // Before photos are stored that no claim would name.
         self.0.records.store.unlocked()?;
         let blobs = self.0.records.blobs.clone();
-        let Submission { claim, photos, now } = submission;
+        let Submission { claim, photos, now, known } = submission;
+        let is_known = known.is_some();
         let decoder = self.0.decoder.clone();
         let created = Timestamp::now();
         let id = ClaimId::new(created.as_millisecond() as u64, rand::random());
@@ -420,12 +433,17 @@ impl Service {
             key,
             now: now.clone(),
             taken: taken.then(|| (self.0.name.clone(), self.0.work.lease)),
+            known: known.map(|(verdict, by)| KnownEnd {
+                by: by.name().map(str::to_owned),
+                verdict,
+                salt: rand::random(),
+            }),
         };
         let acceptance = match self.0.records.store.accept(new).await {
             Err(StoreError::KeyTaken) => return Err(Refusal::KeyReused.into()),
             other => other?,
         };
-        if matches!(acceptance, Acceptance::Accepted) {
+        if matches!(acceptance, Acceptance::Accepted) && !is_known {
             self.0.metrics.accepted();
         }
         Ok((id, now, acceptance))

@@ -113,7 +113,7 @@ impl Event {
             kind::ERASED => Some(Self::Erased),
             other => match StepKind::of_logged(other)? {
                 StepKind::Decided | StepKind::Seconded if !closes(entry) => None,
-                StepKind::Decided | StepKind::Seconded | StepKind::Undone => Some(Self::Reviewed),
+                StepKind::Decided | StepKind::Seconded | StepKind::Agreed | StepKind::Undone => Some(Self::Reviewed),
                 StepKind::PhotosAsked => Some(Self::PhotosWanted),
                 StepKind::Appealed => Some(Self::Appealed),
                 StepKind::Withdrawn => Some(Self::Withdrawn),

@@ -94,7 +94,8 @@ pub(super) fn progress(file: &CaseFile, review: Option<&ClaimReview>) -> Progres
         }
         (_, Some(ReviewState::Decided)) => {
             stages.push(stage("with_person", Done, opened));
-            let ruled = last_step(file, StepKind::Seconded).max(last_step(file, StepKind::Decided)).or(decided);
+            let by_people = [StepKind::Decided, StepKind::Seconded, StepKind::Agreed];
+            let ruled = by_people.into_iter().filter_map(|kind| last_step(file, kind)).max().or(decided);
             stages.push(stage("decided", Done, ruled));
         }
         (ClaimState::Processing, None) => stages.push(stage("decided", Next, None)),

@@ -17,6 +17,7 @@ use crate::store::{ClaimState, StoreError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The longest note, in characters.
@@ -32,13 +33,17 @@ pub struct ReviewTerms {
     pub second_above: Fen,
     /// Above this amount nobody chooses which case comes next: it is drawn. Default 5,000.00.
     pub random_above: Fen,
+    /// Share of verdicts that another person gives again without knowing of the first, in millionths; 0 for none.
+    /// Default 20,000, which is 2 %.
+    pub blind_pairs_ppm: u32,
     /// How long what is to be done may take.
     pub clocks: Clocks,
 }
 
 impl Default for ReviewTerms {
     fn default() -> Self {
-        Self { second_above: Fen(1_000_000), random_above: Fen(500_000), clocks: Clocks::default() }
+        let clocks = Clocks::default();
+        Self { second_above: Fen(1_000_000), random_above: Fen(500_000), blind_pairs_ppm: 20_000, clocks }
     }
 }
 
@@ -188,8 +193,9 @@ pub struct StepView {
     pub at: String,
     /// Who; `null` for the program, and for senders who name nobody.
     pub by: Option<String>,
-    /// `opened`, `claimed`, `released`, `taken_over`, `decided`, `seconded`, `undone`, `escalated`, `noted`, `appealed`,
-    /// `withdrawn`, `nudged`, `task_done`, `overdue`, `photos_asked` or `photos_added`.
+    /// `opened`, `claimed`, `released`, `taken_over`, `decided`, `seconded`, `paired`, `agreed`, `parted`, `undone`,
+    /// `escalated`, `noted`, `appealed`, `withdrawn`, `nudged`, `task_done`, `overdue`, `photos_asked` or
+    /// `photos_added`.
     #[schema(value_type = String, example = "decided")]
     pub kind: &'static str,
     /// What was ruled.
@@ -381,15 +387,17 @@ pub(super) fn checked_note(note: &str) -> Result<String, ReviewRefusal> {
 fn standing(happened: &[Happened]) -> Result<Vec<Ruled>, StoreError> {
     let mut given: Vec<Ruled> = Vec::new();
     for step in happened.iter().filter_map(|happened| happened.step.as_ref()) {
-        let mut ruled = Ruled { reason: step.reason.clone(), corrections: step.content()?.corrections };
-        match StepKind::of_logged(&step.kind) {
-            Some(StepKind::Undone) => drop(given.pop()),
-            Some(StepKind::Decided | StepKind::PhotosAsked) => given.push(ruled),
-            Some(StepKind::Seconded) => {
+        let Some(kind) = StepKind::of_logged(&step.kind) else { continue };
+        let approves = step.verdict.as_deref() == Some(CaseVerdict::Approve.as_str());
+        let mut ruled = Ruled { kind, approves, reason: step.reason.clone(), corrections: step.content()?.corrections };
+        match kind {
+            StepKind::Undone => drop(given.pop()),
+            StepKind::Decided | StepKind::PhotosAsked | StepKind::Paired | StepKind::Agreed | StepKind::Parted => {
+                given.push(ruled);
+            }
+            StepKind::Seconded => {
                 // Who agrees agrees to the values as well.
-                if step.verdict.as_deref() == Some(CaseVerdict::Approve.as_str())
-                    && let Some(first) = given.last()
-                {
+                if approves && let Some(first) = given.last() {
                     ruled.corrections.clone_from(&first.corrections);
                 }
                 given.push(ruled);
@@ -403,6 +411,8 @@ fn standing(happened: &[Happened]) -> Result<Vec<Ruled>, StoreError> {
 /// What goes with a verdict.
 #[derive(Clone)]
 struct Ruled {
+    kind: StepKind,
+    approves: bool,
     reason: Option<String>,
     corrections: Vec<Correction>,
 }
@@ -465,8 +475,26 @@ impl Service {
         });
         let CaseCounts { open, held, second, waiting, mine } =
             self.0.records.store.case_counts(now, who, ask.tenant.as_ref()).await?;
-        let cases = found.into_iter().map(|queued| self.summary(queued, now)).collect::<Result<_, _>>()?;
+        let mut cases = Vec::with_capacity(found.len());
+        for queued in found {
+            let is_blind = queued.case.blind.is_some();
+            let seen = self.queued_for(queued, who, now).await?;
+            // For them it stands elsewhere than for others.
+            if !is_blind || query.states.contains(&seen.case.state(now)?) {
+                cases.push(self.summary(seen, now)?);
+            }
+        }
         Ok(QueuePage { cases, next, counts: QueueCounts { open, held, second, waiting, mine } })
+    }
+
+    /// A case of the queue as somebody sees it.
+    pub(super) async fn queued_for(&self, queued: QueuedCase, who: &str, now: i64) -> Result<QueuedCase, ServiceError> {
+        if queued.case.blind.is_none() {
+            return Ok(queued);
+        }
+        let file = self.0.records.store.case_file(&queued.id).await?.ok_or(ServiceError::NotFound)?;
+        let file = file.shown_to(who, now);
+        Ok(QueuedCase { steps: tasks::taken(&file)?, case: file.row.clone().unwrap_or(queued.case), ..queued })
     }
 
     pub(super) fn query(&self, ask: &QueueAsk, who: &str, now: i64) -> CaseQuery {
@@ -485,6 +513,7 @@ impl Service {
             named: ask.named.clone(),
             tenant: ask.tenant.clone(),
             task: ask.task.map(|kind| TaskQuery { kinds: vec![kind], ..TaskQuery::default() }),
+            who: Some(who.to_owned()).filter(|who| !who.is_empty()),
             order: ask.order.stored(),
             limit: ask.limit,
             now,
@@ -539,6 +568,7 @@ impl Service {
             return Err(ServiceError::Erased);
         }
         let now = now();
+        let file = file.shown_to(actor.name().unwrap_or_default(), now);
         let (Some(case), Some(row)) = (&file.case, file.row.clone()) else { return Err(ServiceError::NotFound) };
         let timeline = file.happened.iter().enumerate().filter_map(|(n, happened)| step_view(n, happened).transpose());
         let timeline = timeline.collect::<Result<_, _>>()?;
@@ -606,7 +636,7 @@ impl Service {
         // Asked first without the write lock: of many who want the same case all but one are told so at once.
         let file = self.0.records.store.case_file(id).await?.ok_or(ServiceError::NotFound)?;
         let (who, case) = allowed(&file, ask)?;
-        case.take(wish, who, now()).map_err(ReviewRefusal::from)?;
+        take(&file, case, wish, who, now())?;
         self.simple(id, ask, wish, None).await
     }
 
@@ -652,7 +682,7 @@ impl Service {
         let tx = self.begin(id, ask).await?;
         let (who, case) = allowed(&tx.file, ask)?;
         let at = Timestamp::now();
-        let kind = case.take(wish, who, at.as_millisecond()).map_err(ReviewRefusal::from)?;
+        let kind = take(&tx.file, case, wish, who, at.as_millisecond())?;
         let content = Content { note, ..Content::default() };
         let step = NewStep { content, ..step(kind, Some(who)) };
         self.case_view(tx.record(step, &stamp(at)).await?, ask.actor)
@@ -670,10 +700,11 @@ impl Service {
         if !fits {
             return Err(ReviewRefusal::ReasonInvalid(verdict).into());
         }
-        let tx = self.begin(id, ask).await?;
+        let mut tx = self.begin(id, ask).await?;
         let (who, case) = allowed(&tx.file, ask)?;
         let at = Timestamp::now();
-        let kind = case.take(Wish::Decide(verdict), who, at.as_millisecond()).map_err(ReviewRefusal::from)?;
+        let kind = take(&tx.file, case, Wish::Decide(verdict), who, at.as_millisecond())?;
+        let (can_pair, is_third) = (case.can_pair(), case.parted.is_some());
         let record = tx.file.record()?;
         let corrections = match (kind, corrections.as_slice()) {
             (StepKind::Seconded, [(document, field, _), ..]) => {
@@ -685,12 +716,29 @@ impl Service {
         };
         let readings = record.as_ref().map_or(&[][..], |record| &record.evidence.readings);
         let stake = at_stake(tx.file.claim.claim.as_ref(), readings, &corrections);
-        let is_first = kind == StepKind::Decided && verdict == CaseVerdict::Approve;
-        let second = is_first && stake.is_none_or(|stake| stake > self.terms().second_above);
+        let kind = match kind {
+            StepKind::Decided if can_pair && self.is_drawn(&mut tx, who).await? => StepKind::Paired,
+            StepKind::Agreed if verdict == CaseVerdict::Approve && !has_approved_alike(&tx.file, &corrections)? => {
+                StepKind::Parted
+            }
+            kind => kind,
+        };
+        // The third of a pair that differed may agree with one of the two: these are two people.
+        let alone = !(is_third && has_approved_alike(&tx.file, &corrections)?);
+        let is_one_of_two = kind != StepKind::Seconded && verdict == CaseVerdict::Approve && alone;
+        let second = is_one_of_two && stake.is_none_or(|stake| stake > self.terms().second_above);
         let content = Content { note: Some(note), corrections, photos: Vec::new() };
         let of = step(kind, Some(who));
         let step = NewStep { verdict: Some(verdict), reason: reason.as_deref(), second, content, ..of };
         self.case_view(tx.record(step, &stamp(at)).await?, ask.actor)
+    }
+
+    /// Whether a first verdict is one of those that another person gives again. Nobody can foresee it, and whoever
+    /// takes it back and rules again does not draw again. None is where fewer than two others ruled lately: there would
+    /// be no third where the two differ.
+    async fn is_drawn(&self, tx: &mut ReviewTransaction, who: &str) -> Result<bool, ServiceError> {
+        let share = self.terms().blind_pairs_ppm;
+        Ok(share > 0 && tx.lot()? < share && tx.who_rule_besides(who).await? >= 2)
     }
 
     /// Gives somebody the most urgent case that nobody holds and that they may rule on; `None` if there is none.
@@ -783,10 +831,28 @@ pub(super) fn allowed<'f, 'a>(file: &'f CaseFile, ask: Ask<'a>) -> Result<(&'a s
         return Err(ServiceError::Erased);
     }
     let case = file.case.as_ref().ok_or(ServiceError::NotFound)?;
-    if ask.seen.is_some_and(|seen| seen != file.happened.len() as i64) {
+    if ask.seen.is_some_and(|seen| seen != file.shown_to(who, now()).happened.len() as i64) {
         return Err(ReviewRefusal::Changed.into());
     }
     Ok((who, case))
+}
+
+/// The step that somebody may take now to get what they want, as they see the case and as it is.
+fn take(file: &CaseFile, case: &Case, wish: Wish, who: &str, at: i64) -> Result<StepKind, ReviewRefusal> {
+    if let Cow::Owned(CaseFile { case: Some(seen), .. }) = file.shown_to(who, at) {
+        seen.take(wish, who, at)?;
+    }
+    Ok(case.take(wish, who, at)?)
+}
+
+/// Whether somebody of a blind pair approved with the same values put right.
+fn has_approved_alike(file: &CaseFile, corrections: &[Correction]) -> Result<bool, StoreError> {
+    let is_alike = |ruled: &Ruled| {
+        let of_pair = matches!(ruled.kind, StepKind::Paired | StepKind::Parted) && ruled.approves;
+        let given = &ruled.corrections;
+        of_pair && given.len() == corrections.len() && given.iter().all(|one| corrections.contains(one))
+    };
+    Ok(standing(&file.happened)?.iter().any(is_alike))
 }
 
 /// Whether it was a decision over added photos that closed the case.

@@ -211,7 +211,9 @@ impl Service {
             kinds.contains(&task.kind) && task.state != TaskState::Done && is_over
         };
         let mut out = Vec::new();
-        for QueuedCase { id, external_id, case, steps, .. } in found {
+        for queued in found {
+            let who = actor.name().unwrap_or_default();
+            let QueuedCase { id, external_id, case, steps, .. } = self.queued_for(queued, who, now).await?;
             let case_state = case.state(now)?;
             for task in of_row(self, &case, &steps, now)?.into_iter().filter(wanted) {
                 out.push(CaseTask {

@@ -385,7 +385,9 @@ impl Service {
             Ok(Ended::Decided(decided)) => {
                 let decision = decided.record.verdict.decision.as_str();
                 tracing::info!(claim = %id, decision, "claim decided");
-                self.0.metrics.decided(&decided);
+                if !job.known {
+                    self.0.metrics.decided(&decided);
+                }
                 self.0.waiting.end(id);
             }
             Ok(Ended::Failed) => {
@@ -507,6 +509,10 @@ impl Service {
         if let Some(scene) = &scene {
             scene.tell(&mut facts);
         }
+        if job.known {
+            // A person rules on it, and to them it is one of those that come by lot.
+            facts.lot = Some(0);
+        }
         let rules = Rules::at(&self.0.policies, &mut decision.policies(), &decided_at).await?;
         let policy = &*rules.policy;
         facts.gate = gate::settle(&mut decision.gate(), policy, &decided_at).await?.state;
@@ -520,7 +526,9 @@ impl Service {
         };
         judging.end();
         let recording = span.child("record");
-        rules.compare(&mut decision.policies(), id, &evidence, &verdict).await?;
+        if !job.known {
+            rules.compare(&mut decision.policies(), id, &evidence, &verdict).await?;
+        }
         let versions = versions(&readers.models, &readers.runtime, policy);
         let record = Record { schema: RECORD_SCHEMA, evidence, verdict, versions };
         read.timing.0.entry("total".to_owned()).or_insert(start.elapsed().as_micros() as u64);

@@ -156,6 +156,14 @@ impl GateRows<'_> {
         Ok(Some(Auditable { erased: false, record, outcome, salt }))
     }
 
+    /// Whether the end of a claim was known when it was sent.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn is_known(&mut self, id: &ClaimId) -> Result<bool, StoreError> {
+        self.db.is_known(id.as_str()).await
+    }
+
     /// Records and logs an outcome of a claim.
     ///
     /// # Errors

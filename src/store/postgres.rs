@@ -485,12 +485,14 @@ impl Rows for PostgresRows {
     async fn counts(&mut self) -> Result<[BTreeMap<String, i64>; 2], StoreError> {
         let states: Vec<(String, i64)> = sqlx::query_as(
             "SELECT CASE WHEN erased_at IS NULL THEN state ELSE 'erased' END AS stands, count(*) FROM claims \
+             WHERE id NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known') \
              GROUP BY stands",
         )
         .fetch_all(&mut *self.tx)
         .await?;
         let latest: Vec<(String, i64)> = sqlx::query_as(
             "SELECT decision, count(*) FROM (SELECT DISTINCT ON (claim) decision FROM decisions \
+             WHERE claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known') \
              ORDER BY claim, id DESC) latest GROUP BY decision",
         )
         .fetch_all(&mut *self.tx)

@@ -336,6 +336,11 @@ impl Store {
         if !fresh.is_empty() {
             db.keep_claims(&fresh).await?;
             self.log.append(db, drafts).await?;
+            for SealedClaim { new, .. } in &fresh {
+                if let Some(end) = &new.known {
+                    reviews::mark_known(db, &self.log, &self.vault, new, end).await?;
+                }
+            }
         }
         Ok(told)
     }
@@ -377,6 +382,7 @@ impl Store {
         let mut photos = db.photos(&row.claim).await?;
         reviews::fill(db.as_mut(), &row.claim, &mut photos, secrets.as_ref()).await?;
         photos.retain(|photo| photo.left_out.is_none());
+        let known = db.is_known(&row.claim).await?;
         let numbers = photos.iter().map(|photo| photo.n).collect();
         let photos = photo_rows(photos, secrets.as_ref())?;
         let (claim_json, seal) = match secrets {
@@ -392,6 +398,7 @@ impl Store {
             photos,
             numbers,
             seal,
+            known,
         })
     }
 

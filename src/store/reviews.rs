@@ -8,10 +8,13 @@ use super::records::{claim_row, parse_claim};
 use super::rows::{Rows, Session};
 use super::vault::{self, Cell, Secrets, Vault};
 use super::walk::{Named, Names};
-use super::{ClaimKey, ClaimRow, ClaimState, LogQuery, PhotoRow, RawPhoto, Store, StoreError, claim_id};
+use super::{
+    ClaimKey, ClaimRow, ClaimState, KnownEnd, LogQuery, NewClaim, PhotoRow, RawPhoto, Store, StoreError, claim_id,
+};
 use crate::audit::reviews::{ReviewStep, added_photos, step_value};
 use crate::audit::sealed::SealedPhoto;
 use crate::audit::{Entry, PhotoCommitment, kind as logged};
+use crate::domain::pairs::{Shown, shown};
 use crate::domain::review::{
     Act, Case, CaseState, CaseVerdict, Correction, Event, Holder, Phase, Step, StepKind, asked,
 };
@@ -22,7 +25,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{ColumnIndex, Database, Decode, Encode, QueryBuilder, Row, Type};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The amount's column of a case whose amount nobody knows.
@@ -164,11 +168,13 @@ pub struct RawCase {
     pub external: Option<String>,
     /// As stored.
     pub nudged: Option<i64>,
+    /// As stored.
+    pub blind: Option<String>,
 }
 
 /// The columns of [`RawCase`], in their order.
 pub(super) const CASE: &str = "phase, rank, clock, opened, paused, holder, held_until, appeal, verdict, steps, kind, \
-     reasons, documents, amount, currency, risk, external, nudged";
+     reasons, documents, amount, currency, risk, external, nudged, blind";
 
 /// The columns set anew where there was a row.
 pub(super) fn renewed() -> String {
@@ -199,6 +205,7 @@ impl RawCase {
             risk: facts.risk.map_or(NO_RISK, |ppm| -i64::from(ppm)),
             external,
             nudged: case.nudged_unruled(),
+            blind: case.is_ruled_for().map(str::to_owned),
         }
     }
 
@@ -271,6 +278,7 @@ impl RawCase {
             risk: row.try_get(first + 15)?,
             external: row.try_get(first + 16)?,
             nudged: row.try_get(first + 17)?,
+            blind: row.try_get(first + 18)?,
         })
     }
 }
@@ -356,6 +364,21 @@ pub struct Happened {
     pub failed: Option<String>,
     /// The step as stored, if it was one.
     pub step: Option<RawStep>,
+}
+
+impl Happened {
+    /// As it is shown.
+    fn shown(&self, shown: Shown) -> Option<Self> {
+        let Shown::As(kind) = shown else { return (shown == Shown::AsIs).then(|| self.clone()) };
+        let mut out = self.clone();
+        let (Act::Step(step), Some(raw)) = (&mut out.event.act, &mut out.step) else { return Some(out) };
+        (step.kind, raw.kind) = (kind, kind.logged().to_owned());
+        if kind == StepKind::Released {
+            (step.verdict, step.second) = (None, false);
+            (raw.verdict, raw.reason, raw.content, raw.second) = (None, None, None, 0);
+        }
+        Some(out)
+    }
 }
 
 /// What happened to a claim, in order: `words` are its decisions, in theirs.
@@ -478,6 +501,10 @@ pub struct CaseQuery {
     pub tenant: Option<Tenant>,
     /// With such a task.
     pub task: Option<TaskQuery>,
+    /// As this person sees them: without those that are ruled for them alone.
+    pub who: Option<String>,
+    /// Instead of those in the states: that are ruled for this person alone.
+    pub ruled_for: Option<String>,
     /// In which order.
     pub order: CaseOrder,
     /// Beyond this place.
@@ -509,6 +536,9 @@ impl CaseQuery {
         // Found first, so that nothing more is looked up of cases that are not on the page.
         query.push(" FROM (SELECT q.claim FROM cases q WHERE ");
         match state {
+            _ if self.ruled_for.is_some() => {
+                query.push("q.blind = ").push_bind(self.ruled_for.as_deref().unwrap_or_default())
+            }
             CaseState::Held => query.push("q.holder IS NOT NULL AND q.held_until > ").push_bind(self.now),
             CaseState::Open | CaseState::Second => query
                 .push("q.phase = ")
@@ -551,6 +581,11 @@ impl CaseQuery {
         }
         if let Some(task) = &self.task {
             task.push(&mut query, position);
+        }
+        if let Some(who) = self.who.as_ref().filter(|_| self.ruled_for.is_none()) {
+            // Few, and so looked up once and not for each case.
+            query.push(" AND q.claim NOT IN (SELECT b.claim FROM cases b WHERE b.blind = ");
+            query.push_bind(who.as_str()).push(")");
         }
         if let Some(CasePlace(rank, key, claim)) = &self.after {
             query.push(format!(" AND (q.rank, {column}, q.claim) > (")).push_bind(*rank);
@@ -602,7 +637,7 @@ pub struct Over {
 
 /// The last verdict that a person gave on a case.
 const LAST_RULED: &str = "(SELECT max(m.entry) FROM review_steps m WHERE m.claim = q.claim AND m.kind IN \
-     ('review_decided', 'review_seconded'))";
+     ('review_decided', 'review_seconded', 'review_agreed'))";
 
 impl TaskQuery {
     fn push<DB: Database>(&self, query: &mut QueryBuilder<DB>, position: &str)
@@ -699,7 +734,8 @@ impl TaskQuery {
             " AND NOT EXISTS (SELECT 1 FROM review_steps d WHERE d.claim = q.claim AND d.kind = 'review_task_done' \
              AND d.entry > r.entry AND d.reason = ",
         );
-        query.push_bind(kind.as_str()).push("))");
+        query.push_bind(kind.as_str()).push(")) AND q.claim NOT IN ");
+        query.push("(SELECT claim FROM review_steps WHERE kind = 'claim_known')");
     }
 }
 
@@ -802,6 +838,13 @@ pub(super) trait ReviewRows: Send {
     ) -> Result<Vec<CaseRecord>, StoreError>;
     /// Of one tenant, if one is named.
     async fn case_counts(&mut self, now: i64, who: &str, tenant: Option<&str>) -> Result<CaseCounts, StoreError>;
+    /// The claims whose end is known.
+    async fn known_claims(&mut self) -> Result<Vec<String>, StoreError>;
+    async fn is_known(&mut self, claim: &str) -> Result<bool, StoreError>;
+    /// Claim and step, in order, of those claims by which people are watched; without what a step says of its claim.
+    async fn watched_steps(&mut self) -> Result<Vec<(String, RawStep)>, StoreError>;
+    /// How many people but this one ruled, among the last so many steps.
+    async fn others_who_ruled(&mut self, who: &str, among: i64) -> Result<i64, StoreError>;
     async fn are_cases_made(&mut self) -> Result<bool, StoreError>;
     async fn note_cases_made(&mut self) -> Result<(), StoreError>;
     /// Beside those that are there.
@@ -879,6 +922,20 @@ impl Store {
                 found.push((query.place(&record.claim, &record.case), record));
             }
         }
+        // For them these are closed, or wait for another's approval.
+        let has_theirs = query.states.iter().any(|state| matches!(state, CaseState::Closed | CaseState::Second));
+        if let Some(who) = query.who.as_ref().filter(|_| has_theirs) {
+            let theirs = CaseQuery { ruled_for: Some(who.clone()), ..query.clone() };
+            for record in db.case_page(&theirs, external.as_deref(), CaseState::Closed).await? {
+                let Some((file, _)) = load(db.as_mut(), &self.vault, &claim_id(&record.claim)?).await? else {
+                    continue;
+                };
+                let state = file.shown_to(who, query.now).row.as_ref().map(|row| row.state(query.now)).transpose()?;
+                if state.is_some_and(|state| query.states.contains(&state)) {
+                    found.push((query.place(&record.claim, &record.case), record));
+                }
+            }
+        }
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         found.truncate(query.limit as usize);
         let names: Vec<String> = found.iter().map(|(_, record)| record.claim.clone()).collect();
@@ -905,6 +962,26 @@ impl Store {
     /// If they cannot be counted.
     pub async fn case_counts(&self, now: i64, who: &str, tenant: Option<&Tenant>) -> Result<CaseCounts, StoreError> {
         self.read().await?.case_counts(now, who, tenant.map(Tenant::as_str)).await
+    }
+
+    /// Names of the claims whose end was known when they were sent.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn known(&self) -> Result<BTreeSet<String>, StoreError> {
+        Ok(self.read().await?.known_claims().await?.into_iter().collect())
+    }
+
+    /// What people did with the claims by which they are watched, claim by claim and in order.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn watched(&self) -> Result<Vec<Vec<Taken>>, StoreError> {
+        let mut by_claim: BTreeMap<String, Vec<Taken>> = BTreeMap::new();
+        for (claim, step) in self.read().await?.watched_steps().await? {
+            by_claim.entry(claim).or_default().push(step.taken()?);
+        }
+        Ok(by_claim.into_values().collect())
     }
 
     /// Whether cases ruled since a time, RFC 3339 in UTC, were ruled within so many milliseconds.
@@ -949,6 +1026,34 @@ pub(super) fn open_step(step: &mut RawStep, key: Option<&ClaimKey>) {
 pub(super) fn added_names(steps: &[RawStep]) -> Vec<Vec<[String; 2]>> {
     let added = steps.iter().filter(|step| step.kind == StepKind::PhotosAdded.logged());
     added.map(|step| step.content().unwrap_or_default().photos).collect()
+}
+
+/// Notes of a claim that is being accepted how it has to end.
+pub(super) async fn mark_known(
+    db: &mut dyn Rows,
+    log: &Log,
+    vault: &Vault,
+    new: &NewClaim,
+    end: &KnownEnd,
+) -> Result<(), StoreError> {
+    let (at, id) = (&new.created_at, new.id.as_str());
+    let mut step = RawStep {
+        entry: 0,
+        at: at.clone(),
+        kind: StepKind::Known.logged().to_owned(),
+        reviewer: end.by.clone(),
+        verdict: Some(end.verdict.as_str().to_owned()),
+        reason: None,
+        second: 0,
+        replaces: None,
+        content: None,
+        salt: end.salt.to_vec(),
+        cell: None,
+    };
+    let payload = String::from_utf8(canonical_json(&step.value(&new.salt, None))).expect("JSON is UTF-8");
+    step.entry = log.append(db, vec![Draft { at, kind: StepKind::Known.logged(), subject: id, payload }]).await? as i64;
+    db.keep_step(id, &step).await?;
+    project(db, vault, id, new.claim.as_ref(), None, new.photos.len()).await
 }
 
 /// Puts what is sealed of a claim's photos in its place, also of those that came later.
@@ -1024,7 +1129,28 @@ pub(super) async fn make_cases(db: &mut dyn Rows, vault: &Vault) -> Result<(), S
     db.note_cases_made().await
 }
 
+/// Steps among which it is looked for others who rule.
+const LATELY: i64 = 1000;
+
 impl ReviewTransaction {
+    /// A number from 0 to 999,999 that nobody can foresee, and the same each time for a claim.
+    ///
+    /// # Errors
+    /// If the key that it is drawn with is not at hand.
+    pub fn lot(&self) -> Result<u32, StoreError> {
+        let drawn = self.vault.keyed("blind_pair", self.file.claim.id.as_str())?;
+        let number = drawn.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        Ok(number.ok_or_else(|| malformed("a keyed text is malformed"))? % 1_000_000)
+    }
+
+    /// How many people but this one ruled lately.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn who_rule_besides(&mut self, who: &str) -> Result<i64, StoreError> {
+        self.db.others_who_ruled(who, LATELY).await
+    }
+
     /// Records a step, logs it, and gives the case as it stands then.
     ///
     /// # Errors
@@ -1161,6 +1287,22 @@ impl CaseFile {
     pub fn record(&self) -> Result<Option<Record>, StoreError> {
         let record = self.claim.decision.as_ref().map(|decision| serde_json::from_slice(&decision.record)).transpose();
         record.map_err(|_| malformed("a stored record is malformed"))
+    }
+
+    /// As somebody sees it: see [`crate::domain::pairs`].
+    pub fn shown_to(&self, who: &str, now: i64) -> Cow<'_, Self> {
+        let watched = |kind| matches!(kind, StepKind::Paired | StepKind::Known);
+        let is_watched = |h: &Happened| matches!(&h.event.act, Act::Step(step) if watched(step.kind));
+        if !self.happened.iter().any(is_watched) {
+            return Cow::Borrowed(self);
+        }
+        let events: Vec<&Event> = self.happened.iter().map(|happened| &happened.event).collect();
+        let shown = shown(&events, who, now);
+        let happened: Vec<Happened> =
+            self.happened.iter().zip(shown).filter_map(|(one, shown)| one.shown(shown)).collect();
+        let case = case_of(&happened).or_else(|| self.case.clone().filter(|_| !happened.is_empty()));
+        let row = self.row.as_ref().zip(case.as_ref()).map(|(row, case)| row.after(case, happened.len()));
+        Cow::Owned(Self { happened, case, row, ..self.clone() })
     }
 
     /// Whether the claim was erased.

@@ -515,10 +515,12 @@ impl Rows for SqliteRows {
     }
 
     async fn counts(&mut self) -> Result<[BTreeMap<String, i64>; 2], StoreError> {
-        let states = "SELECT iif(erased_at IS NULL, state, 'erased') AS stands, count(*) FROM claims GROUP BY stands";
+        let states = "SELECT iif(erased_at IS NULL, state, 'erased') AS stands, count(*) FROM claims \
+                      WHERE id NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known') GROUP BY stands";
         let states = sqlx::query(states).fetch_all(&mut *self.tx).await?;
         let latest = "SELECT decision, count(*) FROM decisions \
-                      WHERE id IN (SELECT max(id) FROM decisions GROUP BY claim) GROUP BY decision";
+                      WHERE id IN (SELECT max(id) FROM decisions GROUP BY claim) \
+                      AND claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known') GROUP BY decision";
         let latest = sqlx::query(latest).fetch_all(&mut *self.tx).await?;
         let counted = |rows: Vec<SqliteRow>| -> Result<_, StoreError> {
             rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?))).collect()
@@ -938,6 +940,7 @@ mod tests {
             key: None,
             now: None,
             taken: None,
+            known: None,
         }
     }
 

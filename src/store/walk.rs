@@ -376,6 +376,7 @@ mod tests {
             key: None,
             now: None,
             taken: None,
+            known: None,
         };
         let (begun, mut accepting) = (Instant::now(), 0.0);
         for batch in 0..entries / 1000 {

@@ -9,6 +9,7 @@ use super::{Store, StoreError};
 use crate::audit::Entry;
 use async_trait::async_trait;
 use sqlx::{ColumnIndex, Decode, Row, Type};
+use std::collections::BTreeSet;
 
 /// Entries looked through in one go.
 const AT_ONCE: i64 = 1000;
@@ -216,11 +217,14 @@ impl Store {
         let mut db = self.write().await?;
         let size = head(db.as_mut()).await?;
         let webhooks = db.webhooks().await?;
+        // Of those nothing is to be done by anybody outside.
+        let known: BTreeSet<String> = db.known_claims().await?.into_iter().collect();
         for webhook in webhooks.iter().filter(|webhook| webhook.active && webhook.place < size) {
             let to = size.min(webhook.place + AT_ONCE);
             let entries = db.entries(webhook.place + 1, to).await?;
+            let entries = entries.iter().filter(|entry| !known.contains(&entry.subject));
             let told: Vec<(i64, i64)> =
-                entries.iter().filter_map(|entry| Some((entry.seq as i64, wanted(webhook, entry)?))).collect();
+                entries.filter_map(|entry| Some((entry.seq as i64, wanted(webhook, entry)?))).collect();
             db.keep_deliveries(&webhook.id, &told).await?;
             db.set_webhook(&webhook.id, true, to).await?;
         }

@@ -37,7 +37,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("POST /v1/claims/{id}/outcome", "re ad", "claim"),
     ("POST /v1/claims/{id}/erase", "ad", "claim"),
     ("GET /v1/claims/{id}/related", "re au ad", "claim"),
-    ("GET /v1/claims/{id}/evidence", "re au ad", "claim"),
+    ("GET /v1/claims/{id}/evidence", "au ad", "claim"),
     ("GET /v1/claims/{id}/photos/{n}/{picture}", "re au ad", "claim"),
     ("POST /v1/photos:check", "su re ad", "nobody"),
     ("GET /v1/audit/checkpoint", "su re au ad", "nobody"),
@@ -56,6 +56,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("PUT /v1/cards", "ad", "installation"),
     ("GET /v1/forecast", "re au ad", "installation"),
     ("GET /v1/shift", "au ad", "installation"),
+    ("GET /v1/vigilance", "au ad", "installation"),
     ("GET /v1/reasons", "su re au ad", "nobody"),
     ("GET /v1/webhooks", "ad", "installation"),
     ("POST /v1/webhooks", "ad", "installation"),
@@ -283,6 +284,11 @@ fn a_submitter_sees_nothing_of_another_tenant_and_acts_bear_the_name_of_the_key(
     assert_eq!(submit(&server, north, 2, &[&retry]).problem(), (422, "idempotency_key_reused".to_owned()));
     let of_admin = submit(&server, admin, 3, &[]).json();
     assert!(of_admin.get("tenant").is_none(), "of the tenant that claims are of if nothing else is said");
+    // Only an admin says of a claim how it has to end.
+    let kind = ("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
+    let known = form(&[CLAIM, ("photo", Some("a.png"), &photo(9)), ("known", None, b"reject")]);
+    let refused = ask(&server, "POST", "/v1/claims", &[&bearer(north), &kind], &known).problem();
+    assert_eq!(refused, (403, "forbidden".to_owned()));
 
     let listed = |key: &str| -> Vec<String> {
         let page = ask(&server, "GET", "/v1/claims", &[&bearer(key)], b"").json();
@@ -325,7 +331,7 @@ fn a_submitter_sees_nothing_of_another_tenant_and_acts_bear_the_name_of_the_key(
     let order = json!({ "by": "somebody", "why": "asked for" });
     assert_eq!(json_post(&server, &format!("/v1/claims/{of_south}/erase"), &[&bearer(admin)], &order).status, 200);
     let third: ClaimId = of_admin["id"].as_str().unwrap().parse().unwrap();
-    let by = ask(&server, "GET", &format!("/v1/claims/{third}/evidence"), &[&bearer(reviewer)], b"");
+    let by = ask(&server, "GET", &format!("/v1/claims/{third}/evidence"), &[&bearer(admin)], b"");
     assert_eq!(by.status, 200);
     server.stop();
     beside(&server.data, async |records| {

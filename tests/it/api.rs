@@ -378,6 +378,7 @@ fn the_interface_describes_itself() {
             "/v1/shift",
             "/v1/stats",
             "/v1/tasks",
+            "/v1/vigilance",
             "/v1/webhooks",
             "/v1/webhooks/{id}",
             "/v1/webhooks/{id}/resume",

@@ -30,7 +30,7 @@ fn filled(data: &Path) -> (Running, Vec<ClaimId>) {
             claim_type: None,
             currency: None,
         };
-        let submission = Submission { claim: Some(claim), photos, now: None };
+        let submission = Submission { claim: Some(claim), photos, now: None, known: None };
         let key = format!("key-{}", ids.len());
         ids.push(running.wait(async {
             let ticket = running.service.admit(Some(&key)).await.unwrap();
@@ -439,7 +439,7 @@ fn records_without_the_logs_key_are_read_and_not_written() {
     assert_eq!(faults(&running), []);
     assert!(running.wait(running.service.records().evidence_pack(&ids[0])).is_ok());
     let photos = vec![Upload { name: "9.png".to_owned(), bytes: photo(9) }];
-    let submission = Submission { claim: None, photos, now: None };
+    let submission = Submission { claim: None, photos, now: None, known: None };
     let refused = running.wait(running.service.submit_and_wait(submission)).unwrap_err();
     assert!(refused.to_string().contains("log.key"), "{refused}");
     assert!(!dir.path().join("log.key").exists());

@@ -28,5 +28,6 @@ mod tasks;
 mod tiles;
 mod tls;
 mod traces;
+mod vigilance;
 mod webhooks;
 mod workbench;

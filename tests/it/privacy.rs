@@ -321,7 +321,7 @@ fn a_service_on_postgresql_that_is_listened_to() {
     let running = Running::open(config);
     let claim = serde_json::from_slice(CLAIM).unwrap();
     let photos = vec![Upload { name: "KANARIA.png".to_owned(), bytes: photo(43) }];
-    let submission = Submission { claim: Some(claim), photos, now: None };
+    let submission = Submission { claim: Some(claim), photos, now: None, known: None };
     let id = running.wait(async {
         running.service.start().await.unwrap();
         let ticket = running.service.admit(Some("KANARIA-key")).await.unwrap();
@@ -397,7 +397,7 @@ fn records_from_before_content_was_sealed_open_verify_replay_and_are_erased() {
             let ticket = running.service.admit(Some(key)).await.unwrap();
             let photos = vec![Upload { name: "1.png".to_owned(), bytes }];
             let claim = Some(serde_json::from_slice(claim).unwrap());
-            running.service.submit(ticket, Submission { claim, photos, now: None }).await
+            running.service.submit(ticket, Submission { claim, photos, now: None, known: None }).await
         })
     };
     let claim = pack["claim"]["claim_json"].as_str().unwrap().as_bytes();

@@ -494,7 +494,7 @@ fn photos_asked_for_are_added_and_decided_of_anew(database: Option<String>) {
 }
 
 /// The second verifier, in Python, agrees to the evidence pack, and finds what is changed in it.
-fn assert_pack_holds(desk: &Desk, id: &str) {
+pub(crate) fn assert_pack_holds(desk: &Desk, id: &str) {
     let folder = tempfile::tempdir().unwrap();
     let pack = desk.server.get_as(&format!("/v1/claims/{id}/evidence"), "auditor-1").json();
     let key = folder.path().join("log.pub");

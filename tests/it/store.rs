@@ -162,6 +162,7 @@ fn new_claim(n: u64) -> NewClaim {
         key: None,
         now: None,
         taken: None,
+        known: None,
     }
 }
 

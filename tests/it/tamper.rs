@@ -135,6 +135,7 @@ const TABLES: &[Table] = &[
             "risk",
             "external",
             "nudged",
+            "blind",
         ],
     ),
     table("log", "seq", "seq", &["seq", "at", "kind", "subject", "payload", "payload_sha256", "prev_hash", "hash"]),
@@ -389,7 +390,8 @@ impl Steps<'_> {
         };
         let service = &self.running.service;
         let ticket = service.admit(key).await.unwrap();
-        let id = service.submit(ticket, Submission { claim: Some(claim), photos, now: None }).await.unwrap();
+        let id =
+            service.submit(ticket, Submission { claim: Some(claim), photos, now: None, known: None }).await.unwrap();
         service.wait(&id, Duration::from_secs(300)).await;
         assert_eq!(self.store.claim(&id).await.unwrap().unwrap().state, ClaimState::Decided);
         self.decided.push(id);
@@ -463,7 +465,7 @@ impl Steps<'_> {
         let service = &self.running.service;
         let ticket = service.admit_for("north".parse().unwrap(), Some("k-1")).await.unwrap();
         let photos = vec![Upload { name: "b.png".to_owned(), bytes }];
-        let id = service.submit(ticket, Submission { claim: None, photos, now: None }).await.unwrap();
+        let id = service.submit(ticket, Submission { claim: None, photos, now: None, known: None }).await.unwrap();
         service.wait(&id, Duration::from_secs(300)).await;
         assert_eq!(self.store.claim(&id).await.unwrap().unwrap().tenant.as_str(), "north");
         self.noted().await;
@@ -549,6 +551,7 @@ impl Steps<'_> {
             now: (!failed).then(|| AT.to_owned()),
             // Nobody else works on it meanwhile.
             taken: Some(("the test".to_owned(), Duration::from_secs(36_000))),
+            known: None,
         };
         self.store.accept(new).await.unwrap();
         if failed {

@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 
 const CASES: &str = "SELECT claim, phase, rank, clock, opened, paused, holder, held_until, appeal, verdict, steps, \
-     kind, reasons, documents, amount, currency, risk, external, nudged FROM cases";
+     kind, reasons, documents, amount, currency, risk, external, nudged, blind FROM cases";
 
 #[async_trait]
 impl ReviewRows for PostgresRows {
@@ -80,11 +80,15 @@ impl ReviewRows for PostgresRows {
         let row = sqlx::query(
             "WITH ruled AS (SELECT c.clock, round(extract(epoch FROM max(s.at)::timestamptz) * 1000) AS at \
              FROM review_steps s JOIN cases c ON c.claim = s.claim WHERE c.phase = 'closed' AND c.verdict IS NOT NULL \
-             AND s.kind IN ('review_decided', 'review_seconded') AND s.at >= $1 GROUP BY c.claim, c.clock) SELECT \
+             AND s.kind IN ('review_decided', 'review_seconded', 'review_agreed') AND s.at >= $1 \
+             AND s.claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known') \
+             GROUP BY c.claim, c.clock) SELECT \
              (SELECT count(*) FROM ruled WHERE at <= clock + $2), \
              (SELECT count(*) FROM ruled WHERE at > clock + $2), \
-             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND paused IS NULL AND clock + $2 < $3), \
-             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND nudged IS NOT NULL)",
+             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND paused IS NULL AND clock + $2 < $3 \
+             AND claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known')), \
+             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND nudged IS NOT NULL \
+             AND claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known'))",
         );
         let row = row.bind(since).bind(may_take).bind(now).fetch_one(&mut *self.tx).await?;
         let [kept, broken, overdue] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
@@ -94,7 +98,7 @@ impl ReviewRows for PostgresRows {
     async fn keep_case(&mut self, claim: &str, case: &RawCase) -> Result<(), StoreError> {
         let insert = format!(
             "INSERT INTO cases (claim, {CASE}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-             $16, $17, $18, $19) \
+             $16, $17, $18, $19, $20) \
              ON CONFLICT (claim) DO UPDATE SET {}",
             renewed()
         );
@@ -118,6 +122,7 @@ impl ReviewRows for PostgresRows {
             .bind(case.risk)
             .bind(&case.external)
             .bind(case.nudged)
+            .bind(&case.blind)
             .execute(&mut *self.tx)
             .await?;
         Ok(())
@@ -160,14 +165,18 @@ impl ReviewRows for PostgresRows {
             Some(_) => "(SELECT q.* FROM cases q JOIN claims c ON c.id = q.claim WHERE c.tenant = $3)",
         };
         let counts = format!(
-            "WITH held AS (SELECT phase, holder FROM {cases} AS q WHERE holder IS NOT NULL AND held_until > $1) SELECT \
+            "WITH held AS (SELECT phase, holder, blind FROM {cases} AS q \
+             WHERE holder IS NOT NULL AND held_until > $1), \
+             seen AS (SELECT phase, holder FROM held WHERE blind IS DISTINCT FROM $2) SELECT \
              (SELECT count(*) FROM {cases} AS q WHERE phase = 'open') \
-             - (SELECT count(*) FROM held WHERE phase = 'open'), \
-             (SELECT count(*) FROM held), \
+             - (SELECT count(*) FROM held WHERE phase = 'open') \
+             - (SELECT count(*) FROM {cases} AS q WHERE phase = 'open' AND blind = $2 \
+             AND (held_until IS NULL OR held_until <= $1)), \
+             (SELECT count(*) FROM seen), \
              (SELECT count(*) FROM {cases} AS q WHERE phase = 'second') \
              - (SELECT count(*) FROM held WHERE phase = 'second'), \
              (SELECT count(*) FROM {cases} AS q WHERE phase = 'waiting'), \
-             (SELECT count(*) FROM held WHERE holder = $2)"
+             (SELECT count(*) FROM seen WHERE holder = $2)"
         );
         let mut row = sqlx::query(AssertSqlSafe(counts)).bind(now).bind(who);
         if let Some(tenant) = tenant {
@@ -176,6 +185,33 @@ impl ReviewRows for PostgresRows {
         let row = row.fetch_one(&mut *self.tx).await?;
         let [open, held, second] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
         Ok(CaseCounts { open, held, second, waiting: row.try_get(3)?, mine: row.try_get(4)? })
+    }
+
+    async fn known_claims(&mut self) -> Result<Vec<String>, StoreError> {
+        let known = sqlx::query_scalar("SELECT claim FROM review_steps WHERE kind = 'claim_known'");
+        Ok(known.fetch_all(&mut *self.tx).await?)
+    }
+
+    async fn is_known(&mut self, claim: &str) -> Result<bool, StoreError> {
+        let known = sqlx::query("SELECT 1 FROM review_steps WHERE kind = 'claim_known' AND claim = $1").bind(claim);
+        Ok(known.fetch_optional(&mut *self.tx).await?.is_some())
+    }
+
+    async fn watched_steps(&mut self) -> Result<Vec<(String, RawStep)>, StoreError> {
+        let watched = "SELECT claim FROM review_steps WHERE kind = 'claim_known' \
+                       UNION SELECT claim FROM review_steps WHERE kind = 'review_paired'";
+        let claims: Vec<String> = sqlx::query_scalar(watched).fetch_all(&mut *self.tx).await?;
+        self.steps_of(&claims).await
+    }
+
+    async fn others_who_ruled(&mut self, who: &str, among: i64) -> Result<i64, StoreError> {
+        let others = sqlx::query_scalar(
+            "SELECT count(DISTINCT lower(reviewer)) \
+             FROM (SELECT kind, reviewer FROM review_steps ORDER BY entry DESC LIMIT $2) AS late \
+             WHERE kind IN ('review_decided', 'review_seconded', 'review_paired', 'review_agreed', 'review_parted') \
+             AND lower(reviewer) <> lower($1)",
+        );
+        Ok(others.bind(who).bind(among).fetch_one(&mut *self.tx).await?)
     }
 
     async fn are_cases_made(&mut self) -> Result<bool, StoreError> {

@@ -78,11 +78,15 @@ impl ReviewRows for SqliteRows {
         let row = sqlx::query(
             "WITH ruled AS (SELECT c.clock, CAST(round(unixepoch(max(s.at), 'subsec') * 1000) AS INTEGER) AS at \
              FROM review_steps s JOIN cases c ON c.claim = s.claim WHERE c.phase = 'closed' AND c.verdict IS NOT NULL \
-             AND s.kind IN ('review_decided', 'review_seconded') AND s.at >= ?1 GROUP BY c.claim, c.clock) SELECT \
+             AND s.kind IN ('review_decided', 'review_seconded', 'review_agreed') AND s.at >= ?1 \
+             AND s.claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known') \
+             GROUP BY c.claim, c.clock) SELECT \
              (SELECT count(*) FROM ruled WHERE at <= clock + ?2), \
              (SELECT count(*) FROM ruled WHERE at > clock + ?2), \
-             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND paused IS NULL AND clock + ?2 < ?3), \
-             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND nudged IS NOT NULL)",
+             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND paused IS NULL AND clock + ?2 < ?3 \
+             AND claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known')), \
+             (SELECT count(*) FROM cases WHERE phase IN ('open', 'second') AND nudged IS NOT NULL \
+             AND claim NOT IN (SELECT claim FROM review_steps WHERE kind = 'claim_known'))",
         );
         let row = row.bind(since).bind(may_take).bind(now).fetch_one(&mut *self.tx).await?;
         let [kept, broken, overdue] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
@@ -91,7 +95,7 @@ impl ReviewRows for SqliteRows {
 
     async fn keep_case(&mut self, claim: &str, case: &RawCase) -> Result<(), StoreError> {
         let insert = format!(
-            "INSERT INTO cases (claim, {CASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            "INSERT INTO cases (claim, {CASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
              ON CONFLICT (claim) DO UPDATE SET {}",
             renewed()
         );
@@ -115,6 +119,7 @@ impl ReviewRows for SqliteRows {
             .bind(case.risk)
             .bind(&case.external)
             .bind(case.nudged)
+            .bind(&case.blind)
             .execute(&mut *self.tx)
             .await?;
         Ok(())
@@ -124,7 +129,7 @@ impl ReviewRows for SqliteRows {
         let select = "SELECT CAST(claim AS BLOB), CAST(phase AS BLOB), rank, clock, opened, paused, \
                       CAST(holder AS BLOB), held_until, appeal, CAST(verdict AS BLOB), steps, CAST(kind AS BLOB), \
                       CAST(reasons AS BLOB), documents, amount, CAST(currency AS BLOB), risk, \
-                      CAST(external AS BLOB), nudged FROM cases";
+                      CAST(external AS BLOB), nudged, CAST(blind AS BLOB) FROM cases";
         let case = |r: &SqliteRow| {
             Ok(RawCase {
                 phase: lossy(r, 1)?,
@@ -145,6 +150,7 @@ impl ReviewRows for SqliteRows {
                 risk: r.try_get(16)?,
                 external: lossy_or_null(r, 17)?,
                 nudged: r.try_get(18)?,
+                blind: lossy_or_null(r, 19)?,
             })
         };
         self.named(select, "claim", names, "claim", case).await
@@ -184,14 +190,18 @@ impl ReviewRows for SqliteRows {
             Some(_) => "(SELECT q.* FROM cases q JOIN claims c ON c.id = q.claim WHERE c.tenant = ?3)",
         };
         let counts = format!(
-            "WITH held AS (SELECT phase, holder FROM {cases} AS q WHERE holder IS NOT NULL AND held_until > ?1) SELECT \
+            "WITH held AS (SELECT phase, holder, blind FROM {cases} AS q \
+             WHERE holder IS NOT NULL AND held_until > ?1), \
+             seen AS (SELECT phase, holder FROM held WHERE blind IS DISTINCT FROM ?2) SELECT \
              (SELECT count(*) FROM {cases} AS q WHERE phase = 'open') \
-             - (SELECT count(*) FROM held WHERE phase = 'open'), \
-             (SELECT count(*) FROM held), \
+             - (SELECT count(*) FROM held WHERE phase = 'open') \
+             - (SELECT count(*) FROM {cases} AS q WHERE phase = 'open' AND blind = ?2 \
+             AND (held_until IS NULL OR held_until <= ?1)), \
+             (SELECT count(*) FROM seen), \
              (SELECT count(*) FROM {cases} AS q WHERE phase = 'second') \
              - (SELECT count(*) FROM held WHERE phase = 'second'), \
              (SELECT count(*) FROM {cases} AS q WHERE phase = 'waiting'), \
-             (SELECT count(*) FROM held WHERE holder = ?2)"
+             (SELECT count(*) FROM seen WHERE holder = ?2)"
         );
         let mut row = sqlx::query(AssertSqlSafe(counts)).bind(now).bind(who);
         if let Some(tenant) = tenant {
@@ -200,6 +210,33 @@ impl ReviewRows for SqliteRows {
         let row = row.fetch_one(&mut *self.tx).await?;
         let [open, held, second] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
         Ok(CaseCounts { open, held, second, waiting: row.try_get(3)?, mine: row.try_get(4)? })
+    }
+
+    async fn known_claims(&mut self) -> Result<Vec<String>, StoreError> {
+        let known = sqlx::query_scalar("SELECT claim FROM review_steps WHERE kind = 'claim_known'");
+        Ok(known.fetch_all(&mut *self.tx).await?)
+    }
+
+    async fn is_known(&mut self, claim: &str) -> Result<bool, StoreError> {
+        let known = sqlx::query("SELECT 1 FROM review_steps WHERE kind = 'claim_known' AND claim = ?").bind(claim);
+        Ok(known.fetch_optional(&mut *self.tx).await?.is_some())
+    }
+
+    async fn watched_steps(&mut self) -> Result<Vec<(String, RawStep)>, StoreError> {
+        let watched = "SELECT claim FROM review_steps WHERE kind = 'claim_known' \
+                       UNION SELECT claim FROM review_steps WHERE kind = 'review_paired'";
+        let claims: Vec<String> = sqlx::query_scalar(watched).fetch_all(&mut *self.tx).await?;
+        self.steps_of(&claims).await
+    }
+
+    async fn others_who_ruled(&mut self, who: &str, among: i64) -> Result<i64, StoreError> {
+        let others = sqlx::query_scalar(
+            "SELECT count(DISTINCT lower(reviewer)) \
+             FROM (SELECT kind, reviewer FROM review_steps ORDER BY entry DESC LIMIT ?2) AS late \
+             WHERE kind IN ('review_decided', 'review_seconded', 'review_paired', 'review_agreed', 'review_parted') \
+             AND lower(reviewer) <> lower(?1)",
+        );
+        Ok(others.bind(who).bind(among).fetch_one(&mut *self.tx).await?)
     }
 
     async fn are_cases_made(&mut self) -> Result<bool, StoreError> {

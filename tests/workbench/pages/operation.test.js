@@ -77,6 +77,56 @@ test('a demo shows what a forecast looks like, and says that its figures are mad
   await close();
 });
 
+test('without a known case or a blind pair it is said how to begin', async () => {
+  const { page, faults, go, close } = await person(browser, { url: service.url, name: 'boss-1' });
+  await go('#/operation', '.vigilance .body p');
+  assert.match(await page.textContent('.vigilance'), /Nobody ruled on a known case.*claimlens known seed/s);
+  assert.equal(await page.locator('.vigilance table').count(), 0);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+/** Figures of two people as the service would give them. */
+function vigilance() {
+  const share = (n, of, low, high) => ({ n, of, share: of ? n / of : null, low, high });
+  const one = (missed, agreed, kappa) => ({ missed, refused: share(0, 0, 0, 1), agreed, kappa });
+  return {
+    blind_pairs: 0.02,
+    unruled: 3,
+    half: 1,
+    all: one(share(3, 24, 0.027, 0.324), share(28, 31, 0.742, 0.98), 0.71),
+    reviewers: [
+      { reviewer: 'rv-1', ...one(share(0, 12, 0, 0.265), share(28, 31, 0.742, 0.98), 0.71) },
+      { reviewer: 'rv-2', ...one(share(3, 12, 0.055, 0.572), share(28, 31, 0.742, 0.98), null) },
+    ],
+  };
+}
+
+for (const [language, theme] of [
+  ['en', 'light'],
+  ['zh', 'dark'],
+]) {
+  test(`how carefully people look is told by person in ${language}, ${theme}`, async () => {
+    const { page, faults, go, close } = await person(browser, { url: service.url, name: 'boss-1', language, theme });
+    await page.route('**/v1/vigilance', (route) => route.fulfill({ json: vigilance() }));
+    await go('#/operation', '.vigilance table');
+    assert.deepEqual(await page.locator('.vigilance tbody th').allTextContents(), [
+      'rv-1',
+      'rv-2',
+      language === 'en' ? 'All' : '全部',
+    ]);
+    assert.equal(await page.locator('.vigilance svg.whisker').count(), 6);
+    const said = await page.textContent('.vigilance');
+    for (const figure of ['12.5 %', '5.5 %', '57.2 %', '0.71']) {
+      assert.ok(said.includes(figure), `${figure} in ${said}`);
+    }
+    await page.locator('.vigilance').screenshot({ path: `${OUT}vigilance-${language}-${theme}.png` });
+    assert.deepEqual(await unfit(page), []);
+    assert.deepEqual(faults, []);
+    await close();
+  });
+}
+
 for (const language of ['en', 'zh']) {
   for (const theme of ['light', 'dark']) {
     test(`a forecast is drawn with its error and the people it takes in ${language}, ${theme}`, async () => {

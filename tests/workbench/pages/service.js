@@ -37,7 +37,8 @@ export async function start(holders = [], { port: wanted = 0, options = [] } = {
   const data = await mkdtemp(join(tmpdir(), 'claimlens-workbench-'));
   const keys = {};
   for (const { role, name } of holders) keys[name] = await key(data, role, name);
-  const child = spawn(PROGRAM, ['serve', '--listen', `127.0.0.1:${wanted}`, '--data', data, ...options], {
+  const given = ['--listen', `127.0.0.1:${wanted}`, '--data', data, '--blind-pairs', '0', ...options];
+  const child = spawn(PROGRAM, ['serve', ...given], {
     cwd: HOME,
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -11,6 +11,7 @@ import { band, bars, columns, gauge } from './plot.js';
 import { bind } from './keys.js';
 import { seesCases, who } from './session.js';
 import { button, failure, wrong } from './ui.js';
+import { vigilancePanel } from './vigilance.js';
 
 const DAY = 86_400_000;
 const EVERY = 15_000;
@@ -27,6 +28,7 @@ export function operationScreen(root) {
   const stamp = h('span', { class: 'small quiet' });
   const forecastBox = h('div', {}, h('div', { class: 'panel op-wait skeleton' }));
   const shiftBox = h('div');
+  const vigilanceBox = h('div');
   const policyBox = h('div', { class: 'op-grid two' });
   const policiesBox = h('div');
   put(
@@ -40,6 +42,7 @@ export function operationScreen(root) {
       shiftBox,
       policyBox,
       policiesBox,
+      vigilanceBox,
       unmeasured(),
     ),
   );
@@ -111,6 +114,7 @@ export function operationScreen(root) {
           void load();
           void forecastPanel(forecastBox, alive);
           if (overseer()) void shiftPanel(shiftBox, alive);
+          if (overseer()) void vigilancePanel(vigilanceBox, alive);
           void loadPolicy();
         },
       },
@@ -119,6 +123,7 @@ export function operationScreen(root) {
   void load();
   void forecastPanel(forecastBox, alive);
   if (overseer()) void shiftPanel(shiftBox, alive);
+  if (overseer()) void vigilancePanel(vigilanceBox, alive);
   void loadPolicy();
   return () => {
     gone = true;
@@ -480,8 +485,6 @@ const unmeasured = () =>
     h(
       'ul',
       { class: 'body' },
-      [t('op.unmeasured_1'), t('op.unmeasured_2')].map((text) =>
-        h('li', { class: 'row' }, icon('dash'), h('span', { class: 'grow' }, text)),
-      ),
+      h('li', { class: 'row' }, icon('dash'), h('span', { class: 'grow' }, t('op.unmeasured_2'))),
     ),
   );

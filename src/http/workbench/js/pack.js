@@ -59,7 +59,14 @@ export async function held(pack, keyText) {
 }
 
 /** What people do with a claim, each step an entry of its own. */
-const STEPS = new Set(['claim_appealed', 'claim_withdrawn', 'claim_nudged', 'photos_asked', 'photos_added']);
+const STEPS = new Set([
+  'claim_appealed',
+  'claim_withdrawn',
+  'claim_nudged',
+  'claim_known',
+  'photos_asked',
+  'photos_added',
+]);
 
 /**
  * Whether people's steps are those that were logged.

@@ -480,7 +480,6 @@ export const en = {
   'op.backtest_none': 'No reason changes.',
   'op.backtest_failed': '{n} records could not be judged again.',
   'op.unmeasured': 'Not measured here',
-  'op.unmeasured_1': 'Whether people decide rightly: nothing compares reviewers yet.',
   'op.unmeasured_2':
     'How often approvals of real papers are wrong, until people audit some: the bound above comes from painted ' +
     'specimens.',
@@ -528,6 +527,24 @@ export const en = {
   'shift.rest': 'Within chance: {n}, together {points}.',
   'shift.reasons': 'Reasons that hold more or fewer, beyond chance',
   'shift.no_reasons': 'No reason holds more or fewer than chance explains.',
+  'vigilance.title': 'How carefully people look',
+  'vigilance.missed': 'of {n} known forgeries were approved',
+  'vigilance.none': 'Nobody ruled on a known case or in a blind pair yet.',
+  'vigilance.begin':
+    'Send claims whose end you know with the part “known” (claimlens known seed does it with painted papers). Blind ' +
+    'pairs come by themselves where three people or more rule; now a share of {share}.',
+  'vigilance.reviewer': 'Person',
+  'vigilance.col_missed': 'Forgeries approved',
+  'vigilance.col_refused': 'Sound ones rejected',
+  'vigilance.col_agreed': 'Blind pairs alike',
+  'vigilance.col_kappa': 'Beyond chance (κ)',
+  'vigilance.of': '{n} of {of}',
+  'vigilance.interval': '{low} to {high}',
+  'vigilance.all': 'All',
+  'vigilance.wait': 'Known cases nobody ruled on: {unruled}. Blind pairs that wait for the second verdict: {half}.',
+  'vigilance.why':
+    'Intervals hold at 95 %. Nobody who rules can tell such a case from any other; small numbers say little of a ' +
+    'person. A pair is alike when verdict and corrected values are.',
   'forecast.title': 'What will come to people',
   'forecast.next': 'The next two days',
   'forecast.next_day': 'cases in the next 24 hours; most of them, {peak} in a half-hour, {at}',
@@ -667,6 +684,9 @@ export const en = {
   'step.taken_over': '{by} took it over',
   'step.decided': '{by}: {verdict}',
   'step.seconded': '{by}, as the second person: {verdict}',
+  'step.paired': '{by}: {verdict}, not knowing of another verdict',
+  'step.agreed': '{by}: {verdict}, as the first did, not knowing of it',
+  'step.parted': '{by}: {verdict}, not knowing of the first verdict. The two differ; a third person decides',
   'step.undone': '{by} took the decision back',
   'step.escalated': '{by} escalated it',
   'step.noted': '{by} noted',
@@ -739,6 +759,10 @@ export const en = {
   'entry.review_taken_over': 'taken over',
   'entry.review_decided': 'decided by a person',
   'entry.review_seconded': 'second approval',
+  'entry.review_paired': 'first of a blind pair',
+  'entry.review_agreed': 'second of a blind pair, alike',
+  'entry.review_parted': 'second of a blind pair, otherwise',
+  'entry.claim_known': 'sent as a known case',
   'entry.review_undone': 'verdict taken back',
   'entry.review_escalated': 'escalated',
   'entry.review_noted': 'noted',
