@@ -13,6 +13,21 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def family(pid):
+    """A process and those that it started, such as the one that reads."""
+    found = [pid]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            found += family(int(child))
+    return found
+
+
+def held(pid, what="VmRSS"):
+    """Megabytes of a process and those it started, now (VmRSS) or at most (VmHWM); what they share counts for each."""
+    status = "".join(Path(f"/proc/{one}/status").read_text() for one in family(pid))
+    return sum(map(int, re.findall(what + r":\s+(\d+)", status))) / 1024
+
+
 class Process:
     """A program held to these cores."""
 
@@ -20,14 +35,13 @@ class Process:
         self.child = subprocess.Popen(["taskset", "-c", ",".join(map(str, cores)), *map(str, command)], **more)
 
     def cpu(self):
-        """Seconds of user and system time, of threads that have ended too."""
-        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Seconds of user and system time, of threads that have ended too, and of processes it started that live."""
+        stats = (Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split() for one in family(self.child.pid))
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
 
     def memory(self, what="VmHWM"):
         """Megabytes: the most so far (VmHWM) or now (VmRSS)."""
-        status = Path(f"/proc/{self.child.pid}/status").read_text()
-        return int(re.search(what + r":\s+(\d+)", status)[1]) / 1024
+        return held(self.child.pid, what)
 
     def stop(self):
         self.child.terminate()

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import pathlib
-import re
 import struct
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import uuid
 import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "faults"))
+sys.path[:0] = [str(HERE.parent / "faults"), str(HERE.parent / "bench")]
 
 import common  # noqa: E402
 
@@ -141,21 +140,6 @@ def percentile(values, share):
     """The least value that so large a share of them does not exceed."""
     values = sorted(values)
     return values[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
-
-
-def family(pid):
-    """A process and those that it started, such as the one that reads."""
-    found = [pid]
-    for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            found += family(int(child))
-    return found
-
-
-def resident(process):
-    """Megabytes that a process and those it started hold at present, what they share counted for each."""
-    status = "".join(pathlib.Path(f"/proc/{pid}/status").read_text() for pid in family(process.pid))
-    return sum(map(int, re.findall(r"VmRSS:\s+(\d+)", status))) / 1024
 
 
 def busy():

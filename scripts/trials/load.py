@@ -21,9 +21,10 @@ import sys
 import time
 
 from client import (
-    BROKEN, PROJECT, busy, closed_loop, decided, mark_of, open_loop, options, paper, percentile, problem, resident,
-    submit, tell, try_out,
+    BROKEN, PROJECT, busy, closed_loop, decided, mark_of, open_loop, options, paper, percentile, problem, submit, tell,
+    try_out,
 )  # fmt: skip
+from service import held
 
 
 async def capacity(service, count):
@@ -36,7 +37,7 @@ async def watched(process, samples):
     """Notes once a second how much memory the process holds."""
     begun = time.monotonic()
     while True:
-        samples.append((time.monotonic() - begun, resident(process)))
+        samples.append((time.monotonic() - begun, held(process.pid)))
         await asyncio.sleep(1)
 
 
