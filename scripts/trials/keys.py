@@ -10,7 +10,7 @@ import collections
 import json
 import sys
 
-from client import busy, common, form, once, options, paper, problem, tell
+from client import BROKEN, busy, common, form, once, options, paper, problem, tell
 from places import choose_databases, each_database
 
 # The queue holds all of them: that is not what is tried here.
@@ -24,7 +24,13 @@ async def one_key(ports, n, arguments, refused):
 
     async def send(nth):
         for _ in range(60):
-            answer = await once(ports[nth % len(ports)], "POST", "/v1/claims", body, headers)
+            try:
+                answer = await once(ports[nth % len(ports)], "POST", "/v1/claims", body, headers)
+            except BROKEN as error:
+                # What a key is for: whoever heard nothing sends again.
+                refused[type(error).__name__] += 1
+                await asyncio.sleep(1)
+                continue
             if answer.status in (200, 202):
                 return json.loads(answer.body)["id"]
             refused[problem(answer) or answer.status] += 1
