@@ -78,7 +78,7 @@ const row = (who, { missed, refused, agreed, kappa }) =>
     h('td', {}, counted(missed, 'bad')),
     h('td', {}, counted(refused, 'bad')),
     h('td', {}, counted(agreed, 'good')),
-    h('td', { class: 'num' }, kappa === null ? '–' : kappa.toFixed(2)),
+    h('td', {}, kappa === null ? '–' : kappa.toFixed(2)),
   );
 
 /** A share with its interval, drawn and in figures. @param {Share} share @param {string} tone */
