@@ -106,8 +106,8 @@ use utoipa::OpenApi;
         ops::readyz,
         ops::stats,
         forecast::get,
-        shift::get,
-        vigilance::get,
+        shift::shift,
+        vigilance::vigilance,
         ops::metrics,
         ops::openapi,
         docs::docs
@@ -171,8 +171,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/metrics").get(ops::metrics))
         .service(resource("/v1/stats").get(ops::stats))
         .service(resource("/v1/forecast").get(forecast::get))
-        .service(resource("/v1/shift").get(shift::get))
-        .service(resource("/v1/vigilance").get(vigilance::get))
+        .service(resource("/v1/shift").get(shift::shift))
+        .service(resource("/v1/vigilance").get(vigilance::vigilance))
         .service(resource("/openapi.json").get(ops::openapi))
         .service(resource("/docs").get(docs::docs))
         .service(resource("/docs/{file:.*}").get(docs::file))

@@ -34,7 +34,7 @@ pub struct ShiftQuery {
     (status = 400, description = "`bad_query`", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "the records cannot be read", body = Problem, content_type = "application/problem+json"),
 ))]
-pub async fn get(query: web::Query<ShiftQuery>, service: Shared) -> Result<HttpResponse, ApiError> {
+pub async fn shift(query: web::Query<ShiftQuery>, service: Shared) -> Result<HttpResponse, ApiError> {
     let ShiftQuery { recent_days, before_days, reason } = query.into_inner();
     let usual = ShiftAsk::default();
     let ask = ShiftAsk {

@@ -14,6 +14,6 @@ use actix_web::HttpResponse;
     (status = 503, description = "the records cannot be read", body = Problem,
         content_type = "application/problem+json"),
 ))]
-pub async fn get(service: Shared) -> Result<HttpResponse, ApiError> {
+pub async fn vigilance(service: Shared) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(service.vigilance().await?))
 }

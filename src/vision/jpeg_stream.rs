@@ -473,9 +473,9 @@ mod tests {
                 e.set_progressive_scans(12);
             }),
         ];
-        let grey = image::DynamicImage::ImageRgb8(painted_text(100, 90)).into_luma8();
+        let grey = image::DynamicImage::ImageRgb8(painted_text(300, 190)).into_luma8();
         let mut one = Vec::new();
-        Encoder::new(&mut one, 60).encode(grey.as_raw(), 100, 90, ColorType::Luma).unwrap();
+        Encoder::new(&mut one, 60).encode(grey.as_raw(), 300, 190, ColorType::Luma).unwrap();
         out.push(one);
         out
     }
