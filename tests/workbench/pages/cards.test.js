@@ -32,7 +32,7 @@ test("an admin changes a queue's cards by keyboard only, and the next case shows
   const { page, faults, go, close } = await person(browser, { url: service.url, name: 'boss-1' });
   await go(`#/case/${claim.id}`, '.problem .crop');
   assert.deepEqual(await cardsOf(page), ['brief', 'problems', 'amounts', 'fields', 'pixels', 'related', 'history']);
-  await page.keyboard.press('Alt+4');
+  await page.keyboard.press('Alt+5');
   await page.waitForSelector('.cards-row');
   // A queue of its own for outpatient bills: amounts first under another name, and no history.
   await page.focus('.cards-queues .button');
