@@ -104,7 +104,7 @@ test('a work account opens the page that somebody wanted, and signing out ends i
   await page.click('#oidc');
   await page.waitForSelector('.op-grid .plot');
   assert.equal(await page.evaluate(() => location.hash), '#/operation');
-  assert.deepEqual(await page.locator('.tab').allTextContents(), ['Queue', 'Operation']);
+  assert.deepEqual(await page.locator('.tab').allTextContents(), ['Queue', 'Tasks', 'Operation']);
   assert.match(await page.textContent('.top'), /oidc-[0-9a-f]{32}/);
   assert.equal(await page.evaluate(() => document.cookie), '', 'no script sees a cookie');
   await page.click('.top .button:last-child');

@@ -42,7 +42,7 @@ test('a wrong key is told, and the right one opens the queue', async () => {
   await page.fill('#key', service.keys['rv-1']);
   await page.keyboard.press('Enter');
   await page.waitForSelector('.queue-list .empty');
-  assert.deepEqual(await tabs(page), ['Queue', 'Operation']);
+  assert.deepEqual(await tabs(page), ['Queue', 'Tasks', 'Operation']);
   assert.match(await page.textContent('.top'), /rv-1/);
   // The key itself is kept nowhere in the page.
   const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
