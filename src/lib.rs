@@ -32,7 +32,7 @@
 //! | [`pipeline`] | read and judge: the only file that knows the order | domain, vision, ocr, extract, forensics, checks, decision, models |
 //! | [`audit`] | hash chain and Merkle tree over log entries, signed checkpoints, proofs, and their verification | domain |
 //! | [`store`] | verbs over SQLite or PostgreSQL; leases on work; content-addressed photos in a folder or on S3-compatible storage; what is known of people sealed under a key of each claim | domain, audit |
-//! | [`service`] | intake, work, the processes that decode and read, reviews, keys, sign-in at an issuer, webhooks, traces, replay, backtests, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
+//! | [`service`] | intake, work, the processes that decode and read, reviews, keys, sign-in at an issuer, webhooks, traces, replay, backtests, where a shift came from, how carefully people rule, evaluation: what HTTP and CLI share | domain, vision, decision, models, pipeline, audit, store |
 //! | [`http`] | routes and who may take them, problem answers, FHIR, OpenAPI, TLS, the workbench's pages | domain, decision, service |
 //! | [`cli`] | the commands and their settings: puts the product together | domain, vision, forensics, decision, models, pipeline, audit, service, http, specimen |
 //! | [`specimen`] | the lab: paints, photographs and alters labelled documents | domain |

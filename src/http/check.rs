@@ -29,7 +29,8 @@ pub struct PhotoCheck {
     /// Whether nothing stands in the way of reading it, as far as was looked.
     ok: bool,
     /// What to do better: `code` (`blurred`, `glare`, `cut_off`, `text_too_small`, `too_dark`, `too_small`,
-    /// `not_a_document`, `several_documents`, `file_damaged`; more may be added), `message` in `en` and `zh`, and `region`, where it is a place.
+    /// `not_a_document`, `several_documents`, `file_damaged`; more may be added), `message` in `en` and `zh`, and
+    /// `region`, where it is a place.
     retake: Vec<Value>,
     /// Width and height after EXIF orientation, pixels. Places are in these pixels.
     size: [u32; 2],

@@ -435,17 +435,26 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The rate with its Wilson score interval (Wilson 1927), which holds up for few tries and shares near 0 and 1.
+    /// The rate with its [`wilson`] interval.
     pub fn of(right: usize, n: usize) -> Self {
         if n == 0 {
             return Self { high: 1.0, ..Self::default() };
         }
         const Z: f64 = 1.959_963_984_540_054;
-        let (tries, share) = (n as f64, right as f64 / n as f64);
-        let centre = (share + Z * Z / (2.0 * tries)) / (1.0 + Z * Z / tries);
-        let half = Z / (1.0 + Z * Z / tries) * (share * (1.0 - share) / tries + Z * Z / (4.0 * tries * tries)).sqrt();
-        Self { n, right, share, low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
+        let share = right as f64 / n as f64;
+        let [low, high] = wilson(share, n as f64, Z);
+        Self { n, right, share, low: low.max(0.0), high: high.min(1.0) }
     }
+}
+
+/// The score interval of a share of some tries (Wilson 1927), so many standard errors to either side: it holds up for few
+/// tries and shares near 0 and 1.
+pub(super) fn wilson(share: f64, tries: f64, errors: f64) -> [f64; 2] {
+    let square = errors * errors;
+    let centre = (share + square / (2.0 * tries)) / (1.0 + square / tries);
+    let reach = (share * (1.0 - share) / tries + square / (4.0 * tries * tries)).sqrt();
+    let half = errors / (1.0 + square / tries) * reach;
+    [centre - half, centre + half]
 }
 
 /// One field over a set.

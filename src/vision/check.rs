@@ -4,8 +4,7 @@
 //! Looks at a copy of at most 1600 pixels a side, made by the JPEG decoder itself where it can: such a decoder skips the
 //! pixels that nobody looks at. Reading uses another decoder and every pixel, so nothing here touches a reading.
 
-use super::decode::coded;
-use super::jpeg_stream::Stream;
+use super::jpeg_stream::{Stream, walk};
 use super::plane::Plane;
 use super::quality::{self, Advice, bp};
 use super::{DecodeError, LOCATE_SIDE, Limits, PAGE_SIDE, PdfPage, Photo, decode, locate, media_type, rectify};
@@ -59,7 +58,7 @@ pub struct FirstLook {
 /// [`DecodeError`] if it is no picture we read, is damaged, or breaks a limit.
 pub fn decode_reduced(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Reduced, DecodeError> {
     if bytes.len() <= limits.bytes && media_type(bytes) == Ok("image/jpeg") {
-        let stream = coded(bytes, limits);
+        let stream = walk(bytes, limits.pixels);
         if stream != Stream::Broken
             && let Some(reduced) = scaled_jpeg(bytes, limits)
         {

@@ -198,7 +198,7 @@ pub type PdfPage = Option<u32>;
 pub fn decode(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Photo, DecodeError> {
     let format = admitted(bytes, limits)?;
     let damaged = DecodeError::Damaged { format: format.name() };
-    let stream = if format == Format::Jpeg { coded(bytes, limits) } else { Stream::Whole };
+    let stream = if format == Format::Jpeg { walk(bytes, limits.pixels) } else { Stream::Whole };
     if stream == Stream::Broken {
         return Err(damaged);
     }
@@ -360,33 +360,6 @@ fn archive(bytes: &[u8]) -> &'static str {
         () if has(b"word/document.xml") => "a Word document",
         () if has(b"xl/workbook.xml") => "an Excel workbook",
         () => "a ZIP archive",
-    }
-}
-
-/// How the coded data of a JPEG and its picture fit together; without an end it is broken whatever its kind.
-pub(super) fn coded(bytes: &[u8], limits: &Limits) -> Stream {
-    if jpeg_is_complete(bytes) { walk(bytes, limits.pixels) } else { Stream::Broken }
-}
-
-/// Whether the end marker (EOI) is reached when walking from marker to marker. Bytes after it do not matter:
-/// phones append previews and depth maps there. Segments are skipped by length, so an EOI inside an EXIF preview
-/// does not count.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    loop {
-        // To the next marker: 0xff, then neither 0x00 (stuffing) nor 0xff (fill).
-        let Some(ff) = bytes.get(at..).and_then(|rest| rest.iter().position(|&b| b == 0xff)) else { return false };
-        at += ff + 1;
-        match bytes.get(at) {
-            None => return false,
-            Some(0xd9) => return true,
-            Some(0x00 | 0x01 | 0xd0..=0xd8) => at += 1,
-            Some(0xff) => {}
-            Some(_) => match bytes.get(at + 1..at + 3) {
-                Some(&[high, low]) => at += 1 + usize::from(u16::from_be_bytes([high, low])).max(2),
-                _ => return false,
-            },
-        }
     }
 }
 

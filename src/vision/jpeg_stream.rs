@@ -13,7 +13,7 @@ const MOST_SCANS: usize = 100;
 /// How the coded data of a JPEG and its picture fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
-    /// The data ends where the picture does; or it is of a kind that is not walked: lossless, arithmetic, hierarchical.
+    /// The data ends where the picture does; of a kind that is not walked (lossless, arithmetic, hierarchical), it ends.
     Whole,
     /// The data goes on after the picture's last block, before the next marker.
     Surplus,
@@ -31,9 +31,32 @@ enum End {
 /// Walks a JPEG from its first marker to the end of its picture. `pixels` is the largest picture that is walked.
 pub(super) fn walk(bytes: &[u8], pixels: u64) -> Stream {
     match Walk::default().all(bytes, pixels) {
-        Ok(false) | Err(End::Unknown) => Stream::Whole,
+        Ok(false) => Stream::Whole,
+        Err(End::Unknown) if has_end(bytes) => Stream::Whole,
         Ok(true) => Stream::Surplus,
-        Err(End::Broken) => Stream::Broken,
+        Err(End::Broken | End::Unknown) => Stream::Broken,
+    }
+}
+
+/// Whether the end marker (EOI) is reached when walking from marker to marker. Bytes after it do not matter:
+/// phones append previews and depth maps there. Segments are skipped by length, so an EOI inside an EXIF preview
+/// does not count.
+fn has_end(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    loop {
+        // To the next marker: 0xff, then neither 0x00 (stuffing) nor 0xff (fill).
+        let Some(ff) = bytes.get(at..).and_then(|rest| rest.iter().position(|&b| b == 0xff)) else { return false };
+        at += ff + 1;
+        match bytes.get(at) {
+            None => return false,
+            Some(0xd9) => return true,
+            Some(0x00 | 0x01 | 0xd0..=0xd8) => at += 1,
+            Some(0xff) => {}
+            Some(_) => match bytes.get(at + 1..at + 3) {
+                Some(&[high, low]) => at += 1 + usize::from(u16::from_be_bytes([high, low])).max(2),
+                _ => return false,
+            },
+        }
     }
 }
 
@@ -539,6 +562,7 @@ mod tests {
         let frame = lossless.windows(2).position(|pair| pair == b"\xff\xc0").unwrap();
         lossless[frame + 1] = 0xc3;
         assert_eq!(walk(&lossless, PIXELS), Stream::Whole);
+        assert_eq!(walk(&lossless[..lossless.len() - 2], PIXELS), Stream::Broken, "but for their end");
         assert_eq!(walk(&encoded(|_| {}), 1000), Stream::Whole, "too large to be decoded at all");
     }
 }

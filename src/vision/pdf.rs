@@ -8,7 +8,7 @@
 //! The parser repairs what it can, and leaves out the rest in silence. A bill with something left out is another bill:
 //! a file that ends too early, lacks a page or holds a stream that breaks off is damaged.
 
-use super::decode::{DecodeError, coded, within};
+use super::decode::{DecodeError, within};
 use super::jpeg_stream;
 use super::{Limits, Photo};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -321,7 +321,7 @@ fn check_stream(stream: &Stream<'_>, limits: &Limits) -> Result<(), DecodeError>
         }
         if filters.as_slice() == [Filter::DctDecode] {
             // The decoder would fill the rest with grey, as in `decode`.
-            if coded(&raw, limits) != jpeg_stream::Stream::Whole {
+            if jpeg_stream::walk(&raw, limits.pixels) != jpeg_stream::Stream::Whole {
                 return Err(DAMAGED);
             }
             let (width, height) = JpegDecoder::new(Cursor::new(&raw)).map_err(|_| DAMAGED)?.dimensions();

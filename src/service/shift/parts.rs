@@ -13,6 +13,8 @@
 //!
 //! Figures are whole millionths. They are rounded so that the parts add up to the change itself, to the last one.
 
+use crate::service::evaluate::wilson;
+
 /// Decisions in the window before and in the recent one, and hits among them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -149,14 +151,8 @@ fn rounded(exact: &[f64], sum: i64) -> Vec<i64> {
 /// Where the difference of two shares lies, in millionths: R. G. Newcombe, “Interval estimation for the difference
 /// between independent proportions”, Statistics in Medicine 17 (1998), 873–890, method 10, of Wilson's scores.
 pub(super) fn difference(counts: Counts, errors: f64) -> [i64; 2] {
-    let scores = |window: usize| {
-        let (n, rate) = (counts.of[window] as f64, counts.rate(window));
-        let square = errors * errors;
-        let reach = errors * (rate * (1.0 - rate) / n + square / (4.0 * n * n)).sqrt();
-        let middle = rate + square / (2.0 * n);
-        [-1.0, 1.0].map(|sign| (middle + sign * reach) / (1.0 + square / n))
-    };
-    let ([low_0, high_0], [low_1, high_1]) = (scores(0), scores(1));
+    let score = |window: usize| wilson(counts.rate(window), counts.of[window] as f64, errors);
+    let ([low_0, high_0], [low_1, high_1]) = (score(0), score(1));
     let [rate_0, rate_1] = [counts.rate(0), counts.rate(1)];
     let low = rate_1 - rate_0 - (rate_1 - low_1).hypot(high_0 - rate_0);
     let high = rate_1 - rate_0 + (high_1 - rate_1).hypot(rate_0 - low_0);
