@@ -186,12 +186,15 @@ impl Room {
 /// An idempotency key of a request under way, as [`of_tenant`] gives it; given back when dropped.
 struct KeyInUse {
     key: String,
-    keys: Arc<Mutex<HashSet<String>>>,
+    /// Where it is marked as in use, by the first who came with it.
+    keys: Option<Arc<Mutex<HashSet<String>>>>,
 }
 
 impl Drop for KeyInUse {
     fn drop(&mut self) {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        if let Some(keys) = &self.keys {
+            keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        }
     }
 }
 
@@ -212,7 +215,10 @@ impl Service {
         if self.0.closing.load(Ordering::Acquire) {
             return Err(ServiceError::Closing);
         }
-        let key = idempotency_key.map(|key| self.take_key(&tenant, key)).transpose()?;
+        let key = match idempotency_key {
+            Some(key) => Some(self.take_key(&tenant, key).await?),
+            None => None,
+        };
         // A full house costs nobody an upload.
         if self.0.queue.available_permits() == 0 {
             return Err(ServiceError::Busy);
@@ -230,15 +236,19 @@ impl Service {
         self.0.queue.clone().try_acquire_owned().map_err(|_| ServiceError::Busy)
     }
 
-    fn take_key(&self, tenant: &Tenant, key: &str) -> Result<KeyInUse, Refusal> {
+    async fn take_key(&self, tenant: &Tenant, key: &str) -> Result<KeyInUse, ServiceError> {
         if key.is_empty() || key.len() > 255 || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Refusal::KeyInvalid);
+            return Err(Refusal::KeyInvalid.into());
         }
         let (key, keys) = (of_tenant(tenant, key), self.0.keys.clone());
-        if !keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
-            return Err(Refusal::KeyInFlight);
+        if keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
+            return Ok(KeyInUse { key, keys: Some(keys) });
         }
-        Ok(KeyInUse { key, keys })
+        // Once there is the claim, everybody is told of it, however many at a time.
+        match self.0.records.store.has_key(ContentHash::of(key.as_bytes())).await? {
+            true => Ok(KeyInUse { key, keys: None }),
+            false => Err(Refusal::KeyInFlight.into()),
+        }
     }
 
     /// Checks and stores a claim and queues its work. With a key that came before with the same body: that claim.

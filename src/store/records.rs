@@ -204,13 +204,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::KeyTaken`] if it came with another body.
     pub async fn by_key(&self, keyed: &KeyedBody) -> Result<Option<ClaimId>, StoreError> {
-        let forms = key_forms(&self.vault, keyed)?;
-        let found = self.read().await?.keys(&forms.map(|[key, _]| key)).await?;
+        let found = self.read().await?.keys(&stored_keys(&self.vault, &keyed.key)?).await?;
         match found.as_slice() {
             [] => Ok(None),
             [[_, body, claim], ..] if is_body(&self.vault, keyed, body)? => Ok(Some(claim_id(claim)?)),
             _ => Err(StoreError::KeyTaken),
         }
+    }
+
+    /// Whether a claim came with a key.
+    ///
+    /// # Errors
+    /// If it cannot be looked up.
+    pub async fn has_key(&self, key: ContentHash) -> Result<bool, StoreError> {
+        Ok(!self.read().await?.keys(&stored_keys(&self.vault, &key)?).await?.is_empty())
     }
 
     /// Accepts a claim: claim, photos, job, idempotency key and log entry in one transaction. When this returns, the claim
@@ -677,8 +684,14 @@ fn cut_off() -> StoreError {
 
 /// An idempotency key and its body as they are stored, and as they were before texts were keyed.
 fn key_forms(vault: &Vault, keyed: &KeyedBody) -> Result<[[String; 2]; 2], StoreError> {
-    let plain = [keyed.key.to_string(), keyed.body.to_string()];
-    Ok([[vault.keyed("key", &plain[0])?, vault.keyed("body", &plain[1])?], plain])
+    let ([key, plain], body) = (stored_keys(vault, &keyed.key)?, keyed.body.to_string());
+    Ok([[key, vault.keyed("body", &body)?], [plain, body]])
+}
+
+/// An idempotency key in each form in which it may be stored.
+fn stored_keys(vault: &Vault, key: &ContentHash) -> Result<[String; 2], StoreError> {
+    let plain = key.to_string();
+    Ok([vault.keyed("key", &plain)?, plain])
 }
 
 /// Whether a stored body is the one that came with this key. Of an erased claim nothing is known any more; its key stands

@@ -166,6 +166,20 @@ fn the_same_key_at_the_same_time_makes_one_claim() {
 }
 
 #[test]
+fn a_key_whose_claim_is_there_is_answered_however_many_ask_at_once() {
+    let server = TestServer::start();
+    let key = [("Idempotency-Key", "again")];
+    let first = png(&server, 1, "a.png", &key).json();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..32).map(|_| scope.spawn(|| png(&server, 1, "a.png", &key))).collect();
+        for answer in threads.into_iter().map(|thread| thread.join().unwrap()) {
+            assert_eq!((answer.status, &answer.json()["id"]), (200, &first["id"]));
+        }
+    });
+    assert_eq!(server.claims(), 1);
+}
+
+#[test]
 fn bytes_that_were_read_before_are_not_read_again() {
     let server = TestServer::start();
     let first = png(&server, 1, "a.png", &[]).json();
