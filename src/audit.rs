@@ -29,12 +29,12 @@
 
 pub mod access;
 pub mod acts;
-pub mod cards;
 pub mod keys;
 pub mod merkle;
 pub mod note;
 pub mod reviews;
 pub mod sealed;
+pub mod settings;
 pub mod tiles;
 
 use self::merkle::Nodes;
@@ -83,6 +83,8 @@ pub mod kind {
     pub const API_KEY_REVOKED: &str = "api_key_revoked";
     /// Which cards of a case a queue shows was changed.
     pub const CARDS_CHANGED: &str = "cards_changed";
+    /// Who works on which cases was changed.
+    pub const SKILLS_CHANGED: &str = "skills_changed";
 }
 
 /// The subject of entries that speak of no claim but of the approval gate.
@@ -100,8 +102,11 @@ pub const ACCESS: &str = "access";
 /// The subject of entries that speak of no claim but of the cards that a queue shows.
 pub const CARDS: &str = "cards";
 
+/// The subject of entries that speak of no claim but of who works on which cases.
+pub const SKILLS: &str = "skills";
+
 /// Subjects that are no claims.
-pub const OTHERS: &[&str] = &[GATE, POLICY, KEY, ACCESS, CARDS];
+pub const OTHERS: &[&str] = &[GATE, POLICY, KEY, ACCESS, CARDS, SKILLS];
 
 /// Where the names of claims begin, in the order of bytes, and the first beyond them.
 pub const CLAIMS: [&str; 2] = ["clm_", "clm`"];
@@ -415,6 +420,9 @@ pub enum FaultKind {
     /// A change of the cards that a queue shows is missing, added, or not what was logged.
     #[error("what is stored of the cards that a queue shows is not what was logged")]
     CardsAltered,
+    /// A change of who works on which cases is missing, added, or not what was logged.
+    #[error("what is stored of who works on which cases is not what was logged")]
+    SkillsAltered,
     /// The log's key was changed without the old key's word, or another key signs than the last change names.
     #[error("the log's key was changed without the word of the one before")]
     KeyChainBroken,

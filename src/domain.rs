@@ -23,6 +23,7 @@ pub mod result;
 pub mod review;
 pub mod risk;
 pub mod shape;
+pub mod skills;
 #[cfg(test)]
 pub(crate) mod support;
 pub mod tasks;

@@ -29,6 +29,7 @@ mod schema;
 pub mod server;
 mod session;
 mod shift;
+mod skills;
 mod tasks;
 pub mod tls;
 mod vigilance;
@@ -62,6 +63,8 @@ use utoipa::OpenApi;
         policy::backtest,
         cards::get,
         cards::put,
+        skills::get,
+        skills::put,
         claims::related,
         reviews::queue,
         reviews::case,
@@ -158,6 +161,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/v1/policy").get(policy::get))
         .service(resource("/v1/policy/backtest").post(policy::backtest))
         .service(resource("/v1/cards").get(cards::get).put(cards::put))
+        .service(resource("/v1/skills").get(skills::get).put(skills::put))
         .service(resource("/v1/reasons").get(codes::reasons))
         .service(resource("/v1/webhooks").get(webhooks::list).post(webhooks::add))
         .service(resource("/v1/webhooks/{id}").delete(webhooks::forget))

@@ -40,7 +40,9 @@ pub mod retention;
 pub mod review;
 pub mod sandbox;
 mod sealed;
+mod settings;
 pub mod shift;
+mod skills;
 mod stats;
 pub mod tasks;
 mod tiles;
@@ -72,6 +74,7 @@ pub use reads::{ReadOf, ReadView};
 pub use related::Related;
 pub use replay::{ReplayFrom, ReplayOf, ReplayReport};
 pub use review::{ClaimReview, ReviewRefusal, ReviewTerms};
+pub use skills::{SkillsRefusal, SkillsView};
 pub use traces::Traces;
 pub use work::{Decided, LoadReader, ReadPhotos, WorkLimits, build, decide_stateless};
 
@@ -128,6 +131,9 @@ pub enum ServiceError {
     /// The cards that a queue shows cannot be changed so.
     #[error(transparent)]
     Cards(#[from] CardsRefusal),
+    /// Who works on which cases cannot be changed so.
+    #[error(transparent)]
+    Skills(#[from] SkillsRefusal),
     /// The API key cannot be taken back or replaced.
     #[error(transparent)]
     ApiKey(#[from] KeyRefusal),

@@ -14,7 +14,6 @@
 pub mod access;
 pub mod arrivals;
 pub mod blobs;
-pub mod cards;
 pub mod gate;
 mod log;
 pub mod policy;
@@ -24,6 +23,7 @@ pub mod records;
 pub mod repeats;
 pub mod reviews;
 mod rows;
+pub mod settings;
 mod sqlite;
 pub mod vault;
 pub mod walk;

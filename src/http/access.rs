@@ -109,6 +109,8 @@ pub const TABLE: &[Rule] = &[
     rule("GET", "/v1/stats", STAFF, Of::Installation),
     rule("GET", "/v1/cards", STAFF, Of::None),
     rule("PUT", "/v1/cards", May::Roles(&[Admin]), Of::Installation),
+    rule("GET", "/v1/skills", OVERSEERS, Of::Installation),
+    rule("PUT", "/v1/skills", May::Roles(&[Admin]), Of::Installation),
     rule("GET", "/v1/forecast", STAFF, Of::Installation),
     rule("GET", "/v1/shift", OVERSEERS, Of::Installation),
     rule("GET", "/v1/vigilance", OVERSEERS, Of::Installation),

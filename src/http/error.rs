@@ -9,7 +9,7 @@ use crate::domain::{RetakeAdvice, result};
 use crate::service::review::time;
 use crate::service::{
     CardsRefusal, EraseRefusal, GateRefusal, KeyRefusal, LimitReached, Refusal, ReviewRefusal, ServiceError,
-    WebhookRefusal,
+    SkillsRefusal, WebhookRefusal,
 };
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
@@ -114,6 +114,7 @@ fn told(error: &ServiceError) -> String {
         ServiceError::Webhook(refusal) => return refusal.to_string(),
         ServiceError::ApiKey(refusal) => return refusal.to_string(),
         ServiceError::Cards(refusal) => return refusal.to_string(),
+        ServiceError::Skills(refusal) => return refusal.to_string(),
         ServiceError::Review(refusal) => return refusal.to_string(),
         ServiceError::SignIn(refusal) => return refusal.to_string(),
         ServiceError::Erased => "the claim's content was erased",
@@ -231,6 +232,10 @@ impl ApiError {
             Self::Service(ServiceError::Cards(refusal)) => match refusal {
                 CardsRefusal::Invalid(_) => (422, "cards_invalid"),
                 CardsRefusal::Changed => (412, "cards_changed"),
+            },
+            Self::Service(ServiceError::Skills(refusal)) => match refusal {
+                SkillsRefusal::Invalid(_) => (422, "skills_invalid"),
+                SkillsRefusal::Changed => (412, "skills_changed"),
             },
             Self::Service(ServiceError::Erased) => (410, "claim_erased"),
             Self::Service(ServiceError::Erase(EraseRefusal::Undecided)) => (409, "claim_undecided"),

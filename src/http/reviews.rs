@@ -7,6 +7,7 @@ use super::error::{ApiError, Problem};
 use super::form;
 use super::number::Whole;
 use crate::domain::review::{CaseState, CaseVerdict};
+use crate::domain::skills::Language;
 use crate::domain::tasks::TaskKind;
 use crate::domain::{ClaimId, ContentHash, Fen};
 use crate::service::review::{Ask, CaseView, QueueAsk, QueueOrder, QueuePage, ReviewRefusal, Ruling};
@@ -62,8 +63,12 @@ pub struct NextBody {
     reason: Option<String>,
     /// Whose first paper is of this kind.
     kind: Option<String>,
+    /// With a paper in this language.
+    language: Option<Language>,
     /// With such a task that is not done.
     task: Option<TaskKind>,
+    /// Also of what they do not work on, if an admin said what they do.
+    any: bool,
     /// Of at least this amount, such as `100.00`.
     #[schema(pattern = r"^[0-9]{1,13}\.[0-9]{2}$")]
     min: Option<String>,
@@ -178,6 +183,11 @@ fn queue_ask(query: &[(String, String)]) -> Result<(QueueAsk, Option<String>), A
             "mine" => ask.mine = value.parse().map_err(|_| wrong("`mine` must be true or false"))?,
             "reason" => ask.reason = Some(value.clone()),
             "kind" => ask.kind = Some(value.clone()),
+            "language" => {
+                let language = Language::parse(value);
+                ask.language = Some(language.ok_or_else(|| wrong("there is no such `language`"))?);
+            }
+            "suited" => ask.suited = value.parse().map_err(|_| wrong("`suited` must be true or false"))?,
             "task" => {
                 let task = TaskKind::parse(value);
                 ask.task = Some(task.ok_or_else(|| wrong("there is no such `task`"))?);
@@ -211,6 +221,8 @@ fn queue_ask(query: &[(String, String)]) -> Result<(QueueAsk, Option<String>), A
         ("mine" = Option<bool>, Query, description = "only those that whoever asks holds"),
         ("reason" = Option<String>, Query, description = "a code that is among the reasons"),
         ("kind" = Option<String>, Query, description = "kind of the first paper"),
+        ("language" = Option<Language>, Query, description = "with a paper in this language"),
+        ("suited" = Option<bool>, Query, description = "only those that whoever asks works on, if an admin said what"),
         ("task" = Option<TaskKind>, Query, description = "with such a task that is not done"),
         ("min" = Option<String>, Query, pattern = r"^[0-9]{1,13}\.[0-9]{2}$",
             description = "least amount, such as `100.00`"),
@@ -310,7 +322,7 @@ pub async fn case(path: web::Path<String>, caller: Caller, service: Shared) -> R
 
 /// Take the next case
 ///
-/// The most urgent one that nobody holds and that whoever asks may rule on. Above a limit it is drawn among the twenty
+/// The most urgent one that nobody holds, that whoever asks may rule on and that they work on. Above a limit it is drawn among the twenty
 /// most urgent, so that nobody chooses.
 #[utoipa::path(
     post, path = "/v1/reviews/next", tag = "reviews", request_body = NextBody,
@@ -322,10 +334,11 @@ pub async fn case(path: web::Path<String>, caller: Caller, service: Shared) -> R
     )
 )]
 pub async fn next(body: web::Json<NextBody>, caller: Caller, service: Shared) -> Result<HttpResponse, ApiError> {
-    let NextBody { order, reason, kind, task, min, max } = body.into_inner();
+    let NextBody { order, reason, kind, language, task, any, min, max } = body.into_inner();
     let [min, max] = [min, max].map(|text| text.as_deref().map(amount).transpose());
     let tenant = caller.1.scope().tenant().cloned();
-    let ask = QueueAsk { order, reason, kind, task, min: min?, max: max?, tenant, ..QueueAsk::default() };
+    let (suited, min, max) = (!any, min?, max?);
+    let ask = QueueAsk { order, reason, kind, language, task, suited, min, max, tenant, ..QueueAsk::default() };
     let Some(view) = service.next_case(&ask, &caller.0).await? else { return Ok(HttpResponse::NoContent().finish()) };
     service.note_read(&caller.0, ReadOf::Case, [&view.summary.id])?;
     Ok(answer(&view))

@@ -11,9 +11,9 @@
 //! checked on all cores: memory does not grow with the log.
 
 mod access;
-mod cards;
 mod policy;
 pub(super) mod review;
+mod settings;
 
 use super::work::whole_seconds;
 use super::{Records, ServiceError, off_thread, sealed};
@@ -24,6 +24,7 @@ use crate::audit::{self, Checkpoint, Entry, Fault, FaultKind, PhotoCommitment, k
 use crate::domain::{ContentHash, Gate, Record};
 use crate::store::gate::RawMove;
 use crate::store::reads::RawRead;
+use crate::store::settings::Setting;
 use crate::store::walk::{ClaimBatch, LogBlock, Names, Said};
 use crate::store::{BlobState, Blobs, RawClaim, RawDecision, Sealing, Snapshot, Store, StoreError};
 use jiff::Timestamp;
@@ -130,7 +131,10 @@ impl Records {
             }
         }
         report.faults.extend(access::against_acts(&snapshot.key_acts().await?, &history.access));
-        report.faults.extend(cards::against_acts(&snapshot.card_acts().await?, &history.cards));
+        for setting in Setting::ALL {
+            let stored = snapshot.setting_acts(setting).await?;
+            report.faults.extend(settings::against_acts(setting, &stored, &history.settings));
+        }
         report.faults.extend(policy::against_acts(&snapshot.policy_acts().await?, &history.acts, &policies));
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let are_cases_made = snapshot.are_cases_made().await?;
@@ -313,8 +317,8 @@ struct History {
     gate: GateHistory,
     /// Acts about API keys.
     access: Vec<Entry>,
-    /// Changes of the cards that a queue shows.
-    cards: Vec<Entry>,
+    /// Changes of what an admin said of how people work.
+    settings: Vec<Entry>,
     /// Acts about policies.
     acts: Vec<Entry>,
     adoptions: Adoptions,
@@ -325,7 +329,8 @@ impl History {
     fn follow(&mut self, entries: &[Entry]) {
         self.gate.follow(entries);
         self.access.extend(entries.iter().filter(|entry| entry.subject == audit::ACCESS).cloned());
-        self.cards.extend(entries.iter().filter(|entry| entry.subject == audit::CARDS).cloned());
+        let is_setting = |entry: &&Entry| Setting::ALL.iter().any(|setting| setting.subject() == entry.subject);
+        self.settings.extend(entries.iter().filter(is_setting).cloned());
         for entry in entries.iter().filter(|entry| entry.subject == audit::POLICY) {
             self.adoptions.note(entry);
             self.acts.push(entry.clone());

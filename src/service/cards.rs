@@ -1,13 +1,10 @@
 //! Which cards of a case a queue shows: what is kept, and changing it, which is logged.
 
-use super::work::stamp;
+use super::settings::value;
 use super::{Actor, Records, ServiceError};
 use crate::decision::reason_codes;
-use crate::domain::canonical_json;
 use crate::domain::cards::{Cards, CardsFault};
-use crate::store::StoreError;
-use crate::store::cards::RawCards;
-use jiff::Timestamp;
+use crate::store::settings::{RawSetting, Setting};
 use serde::Serialize;
 
 /// Why cards were not changed.
@@ -35,9 +32,8 @@ pub struct CardsView {
 }
 
 impl CardsView {
-    fn of(act: RawCards) -> Result<Self, ServiceError> {
-        let cards = serde_json::from_str(&act.cards);
-        let cards = cards.map_err(|_| StoreError::Corrupt("the cards that are kept are altered".to_owned()))?;
+    fn of(act: RawSetting) -> Result<Self, ServiceError> {
+        let cards = value(&act)?;
         Ok(Self { cards, entry: act.entry as u64, at: Some(act.at), by: act.reviewer })
     }
 }
@@ -48,7 +44,7 @@ impl Records {
     /// # Errors
     /// If they cannot be read, or are damaged.
     pub async fn cards(&self) -> Result<CardsView, ServiceError> {
-        match self.store.cards().await? {
+        match self.store.setting(Setting::Cards).await? {
             Some(act) => CardsView::of(act),
             None => Ok(CardsView { cards: Cards::default(), entry: 0, at: None, by: None }),
         }
@@ -65,14 +61,7 @@ impl Records {
         seen: Option<i64>,
     ) -> Result<CardsView, ServiceError> {
         cards.check(|reason| reason_codes().contains(&reason)).map_err(CardsRefusal::from)?;
-        let act = RawCards {
-            entry: 0,
-            at: stamp(Timestamp::now()),
-            cards: String::from_utf8_lossy(&canonical_json(cards)).into_owned(),
-            reviewer: actor.name().map(str::to_owned),
-            salt: rand::random::<[u8; 16]>().to_vec(),
-        };
-        match self.store.change_cards(act, seen).await? {
+        match self.change_setting(Setting::Cards, cards, actor, seen).await? {
             Some(act) => CardsView::of(act),
             None => Err(CardsRefusal::Changed.into()),
         }

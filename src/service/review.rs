@@ -7,6 +7,7 @@ use super::{Service, ServiceError};
 use crate::domain::review::{
     Act, Case, CaseState, CaseVerdict, Correction, StepKind, StepRefusal, Wish, at_stake, is_value_of,
 };
+use crate::domain::skills::{Language, Skill};
 use crate::domain::tasks::{Clocks, DAY, TaskKind};
 use crate::domain::{Claim, ClaimId, Fen, FieldName, Record, Tenant};
 use crate::store::reviews::{
@@ -133,6 +134,8 @@ pub struct CaseSummary {
     /// Kind of the first paper.
     #[schema(example = "medical_outpatient_bill")]
     pub kind: Option<String>,
+    /// What its papers are written in, as far as they were read; `en` for whatever is in Latin letters.
+    pub languages: Vec<Language>,
     /// Asked for, or what the papers come to.
     #[schema(example = "993.54")]
     pub amount: Option<String>,
@@ -182,6 +185,8 @@ pub struct QueuePage {
     pub next: Option<String>,
     /// Of all cases, whatever was asked for.
     pub counts: QueueCounts,
+    /// What whoever asks works on; `null` if nothing is said of them, and they work on everything.
+    pub skill: Option<Skill>,
 }
 
 /// Something that happened to a case.
@@ -291,6 +296,10 @@ pub struct QueueAsk {
     pub reason: Option<String>,
     /// Whose first paper is of this kind.
     pub kind: Option<String>,
+    /// With a paper in this language.
+    pub language: Option<Language>,
+    /// Only those that whoever asks works on, if an admin said so. Of what they hold nothing is left out.
+    pub suited: bool,
     /// Of at least this amount.
     pub min: Option<Fen>,
     /// Of at most this amount.
@@ -465,7 +474,9 @@ impl Service {
         let now = now();
         let after = cursor.map(|cursor| place(cursor, ask.order).ok_or(ServiceError::NotFound)).transpose()?;
         let who = actor.name().unwrap_or_default();
-        let query = CaseQuery { after, limit: ask.limit + 1, ..self.query(ask, who, now) };
+        let skill = self.0.records.skill_of(who).await?;
+        let suited = skill.clone().filter(|_| ask.suited && !ask.mine);
+        let query = CaseQuery { after, limit: ask.limit + 1, skill: suited, ..self.query(ask, who, now) };
         let mut found = self.0.records.store.cases(query.clone()).await?;
         let more = found.len() > ask.limit as usize;
         found.truncate(ask.limit as usize);
@@ -484,7 +495,7 @@ impl Service {
                 cases.push(self.summary(seen, now)?);
             }
         }
-        Ok(QueuePage { cases, next, counts: QueueCounts { open, held, second, waiting, mine } })
+        Ok(QueuePage { cases, next, counts: QueueCounts { open, held, second, waiting, mine }, skill })
     }
 
     /// A case of the queue as somebody sees it.
@@ -508,6 +519,7 @@ impl Service {
             holder: ask.mine.then(|| who.to_owned()),
             reason: ask.reason.clone(),
             kind: ask.kind.clone(),
+            language: ask.language,
             min: ask.min,
             max: ask.max,
             named: ask.named.clone(),
@@ -526,6 +538,7 @@ impl Service {
         let tasks = tasks::shown(tasks::of_row(self, &case, &steps, now)?, now);
         let held = case.held(now);
         let (state, codes, amount, ppm) = (case.state(now)?, case.codes(), case.fen(), case.ppm());
+        let languages = case.languages();
         let RawCase { phase, rank, clock, opened, paused, appeal, verdict, steps, kind, documents, .. } = case;
         let RawCase { currency, nudged, .. } = case;
         Ok(CaseSummary {
@@ -540,6 +553,7 @@ impl Service {
             second: phase == "second",
             reasons: codes,
             kind,
+            languages,
             amount: amount.map(|amount| amount.to_string()),
             currency,
             documents,
@@ -748,7 +762,8 @@ impl Service {
     pub async fn next_case(&self, ask: &QueueAsk, actor: &Actor) -> Result<Option<CaseView>, ServiceError> {
         let who = actor.name().ok_or(ReviewRefusal::ReviewerUnknown)?;
         let states = vec![CaseState::Open, CaseState::Second];
-        let mut query = CaseQuery { states, limit: DRAWN_FROM, ..self.query(ask, who, now()) };
+        let skill = if ask.suited { self.0.records.skill_of(who).await? } else { None };
+        let mut query = CaseQuery { states, skill, limit: DRAWN_FROM, ..self.query(ask, who, now()) };
         loop {
             let mut found = self.0.records.store.cases(query.clone()).await?;
             let Some(last) = found.last() else { return Ok(None) };

@@ -18,6 +18,7 @@ use crate::domain::pairs::{Shown, shown};
 use crate::domain::review::{
     Act, Case, CaseState, CaseVerdict, Correction, Event, Holder, Phase, Step, StepKind, asked,
 };
+use crate::domain::skills::{Language, Skill, languages};
 use crate::domain::tasks::{Taken, TaskKind};
 use crate::domain::{Claim, ClaimId, ContentHash, Fen, Record, Severity, Tenant, canonical_json};
 use async_trait::async_trait;
@@ -170,11 +171,13 @@ pub struct RawCase {
     pub nudged: Option<i64>,
     /// As stored.
     pub blind: Option<String>,
+    /// As stored.
+    pub languages: String,
 }
 
 /// The columns of [`RawCase`], in their order.
 pub(super) const CASE: &str = "phase, rank, clock, opened, paused, holder, held_until, appeal, verdict, steps, kind, \
-     reasons, documents, amount, currency, risk, external, nudged, blind";
+     reasons, documents, amount, currency, risk, external, nudged, blind, languages";
 
 /// The columns set anew where there was a row.
 pub(super) fn renewed() -> String {
@@ -185,7 +188,6 @@ pub(super) fn renewed() -> String {
 impl RawCase {
     /// The row of a case.
     pub fn of(case: &Case, steps: usize, facts: &CaseFacts, external: Option<String>) -> Self {
-        let codes: String = facts.reasons.iter().map(|code| format!(" {code}")).collect();
         Self {
             phase: case.phase.as_str().to_owned(),
             rank: rank(case),
@@ -198,7 +200,7 @@ impl RawCase {
             verdict: case.verdict.map(|verdict| verdict.as_str().to_owned()),
             steps: steps as i64,
             kind: facts.kind.clone(),
-            reasons: if codes.is_empty() { codes } else { codes + " " },
+            reasons: between_blanks(facts.reasons.iter().map(String::as_str)),
             documents: facts.documents as i64,
             amount: facts.amount.map_or(NO_AMOUNT, |amount| -amount.0.max(0)),
             currency: facts.currency.clone(),
@@ -206,19 +208,25 @@ impl RawCase {
             external,
             nudged: case.nudged_unruled(),
             blind: case.is_ruled_for().map(str::to_owned),
+            languages: between_blanks(facts.languages.iter().map(|language| language.as_str())),
         }
     }
 
     /// The same case after a step, its claim being what it was.
     pub fn after(&self, case: &Case, steps: usize) -> Self {
-        let Self { kind, reasons, documents, amount, currency, risk, external, .. } = self.clone();
+        let Self { kind, reasons, documents, amount, currency, risk, external, languages, .. } = self.clone();
         let bare = Self::of(case, steps, &CaseFacts::default(), external);
-        Self { kind, reasons, documents, amount, currency, risk, ..bare }
+        Self { kind, reasons, documents, amount, currency, risk, languages, ..bare }
     }
 
     /// Codes of what holds the claim.
     pub fn codes(&self) -> Vec<String> {
         self.reasons.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// What its papers are written in.
+    pub fn languages(&self) -> Vec<Language> {
+        parsed(&self.languages)
     }
 
     /// The amount, if it is known.
@@ -279,8 +287,20 @@ impl RawCase {
             external: row.try_get(first + 16)?,
             nudged: row.try_get(first + 17)?,
             blind: row.try_get(first + 18)?,
+            languages: row.try_get(first + 19)?,
         })
     }
+}
+
+/// Words as a column holds them that is searched for each of them.
+fn between_blanks<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let all: String = words.map(|word| format!(" {word}")).collect();
+    if all.is_empty() { all } else { all + " " }
+}
+
+/// The languages of a column.
+fn parsed(languages: &str) -> Vec<Language> {
+    languages.split_whitespace().filter_map(Language::parse).collect()
 }
 
 /// What was put before the others comes first, then what the insured person asked about.
@@ -307,6 +327,8 @@ pub struct CaseFacts {
     pub currency: Option<String>,
     /// How likely approving is wrong, in millionths.
     pub risk: Option<u32>,
+    /// What its papers are written in.
+    pub languages: BTreeSet<Language>,
 }
 
 impl CaseFacts {
@@ -334,6 +356,7 @@ impl CaseFacts {
             amount: asked(claim, readings),
             currency: claim.and_then(|claim| claim.currency.clone()),
             risk,
+            languages: languages(readings),
         }
     }
 }
@@ -491,6 +514,10 @@ pub struct CaseQuery {
     pub reason: Option<String>,
     /// Whose first paper is of this kind.
     pub kind: Option<String>,
+    /// With a paper in this language.
+    pub language: Option<Language>,
+    /// That this person works on.
+    pub skill: Option<Skill>,
     /// Of at least this amount.
     pub min: Option<Fen>,
     /// Of at most this amount.
@@ -558,6 +585,12 @@ impl CaseQuery {
         if let Some(kind) = &self.kind {
             query.push(" AND q.kind = ").push_bind(kind.as_str());
         }
+        if let Some(language) = self.language {
+            push_language(&mut query, language, position).push(" > 0");
+        }
+        if let Some(skill) = &self.skill {
+            push_skill(&mut query, skill, position);
+        }
         // Amounts are stored below zero, and one that nobody knows above.
         if let Some(min) = self.min {
             query.push(" AND q.amount <= ").push_bind(-min.0);
@@ -608,6 +641,36 @@ impl CaseQuery {
             CaseOrder::Amount => case.amount,
         };
         CasePlace(case.rank, key, id.to_owned())
+    }
+}
+
+/// Asks of a case what one of its papers is written in; the place of that is above 0 where there is one.
+fn push_language<'q, DB: Database>(
+    query: &'q mut QueryBuilder<DB>,
+    language: Language,
+    position: &str,
+) -> &'q mut QueryBuilder<DB>
+where
+    for<'a> &'a str: Encode<'a, DB> + Type<DB>,
+{
+    let sought = format!(" {} ", language.as_str());
+    query.push(format!(" AND {position}(q.languages, ")).push_bind(sought.as_str()).push(")")
+}
+
+/// As [`Skill::suits`].
+fn push_skill<DB: Database>(query: &mut QueryBuilder<DB>, skill: &Skill, position: &str)
+where
+    for<'a> &'a str: Encode<'a, DB> + Type<DB>,
+{
+    if !skill.kinds.is_empty() {
+        query.push(" AND (q.kind IS NULL OR q.kind IN (''");
+        for kind in &skill.kinds {
+            query.push(", ").push_bind(kind.as_str());
+        }
+        query.push("))");
+    }
+    for language in Language::ALL.into_iter().filter(|language| !skill.reads(*language)) {
+        push_language(query, language, position).push(" = 0");
     }
 }
 
@@ -739,6 +802,17 @@ impl TaskQuery {
     }
 }
 
+/// Cases of one kind and of the same languages that nobody holds and that wait for a verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FreeCases {
+    /// Of the first paper, if it was read.
+    pub kind: Option<String>,
+    /// What the papers are written in.
+    pub languages: Vec<Language>,
+    /// How many.
+    pub n: u64,
+}
+
 /// A case of the queue as stored, with what its claim's name at the sender's is sealed in.
 pub(super) struct CaseRecord {
     claim: String,
@@ -838,6 +912,8 @@ pub(super) trait ReviewRows: Send {
     ) -> Result<Vec<CaseRecord>, StoreError>;
     /// Of one tenant, if one is named.
     async fn case_counts(&mut self, now: i64, who: &str, tenant: Option<&str>) -> Result<CaseCounts, StoreError>;
+    /// How many that nobody holds wait for a verdict, by kind and languages as stored.
+    async fn free_cases(&mut self, now: i64) -> Result<Vec<(Option<String>, String, i64)>, StoreError>;
     /// The claims whose end is known.
     async fn known_claims(&mut self) -> Result<Vec<String>, StoreError>;
     async fn is_known(&mut self, claim: &str) -> Result<bool, StoreError>;
@@ -954,6 +1030,16 @@ impl Store {
             Ok(QueuedCase { id: claim_id(&claim)?, created_at, external_id, case, steps })
         };
         found.into_iter().map(&mut queued).collect()
+    }
+
+    /// How many cases that nobody holds wait for a verdict, by the kind of their first paper and by languages.
+    ///
+    /// # Errors
+    /// If they cannot be counted.
+    pub async fn free_cases(&self, now: i64) -> Result<Vec<FreeCases>, StoreError> {
+        let found = self.read().await?.free_cases(now).await?;
+        let free = |(kind, written, n): (_, String, i64)| FreeCases { kind, languages: parsed(&written), n: n as u64 };
+        Ok(found.into_iter().map(free).collect())
     }
 
     /// How many cases stand where, of one tenant or of all.

@@ -3,11 +3,11 @@
 
 use super::access::AccessRows;
 use super::arrivals::ArrivalRows;
-use super::cards::CardRows;
 use super::gate::{RawMove, RawOutcome};
 use super::policy::PolicyRows;
 use super::reads::ReadRows;
 use super::reviews::ReviewRows;
+use super::settings::SettingRows;
 use super::vault::RawErasure;
 use super::walk::Walk;
 use super::webhooks::WebhookRows;
@@ -251,7 +251,7 @@ pub(super) struct AuditableRow {
 /// The rows, within one transaction. Lists come in the order that their names promise; limits are counts of rows.
 #[async_trait]
 pub(super) trait Rows:
-    AccessRows + ArrivalRows + CardRows + PolicyRows + ReadRows + ReviewRows + WebhookRows + WindowRows + Walk
+    AccessRows + ArrivalRows + PolicyRows + ReadRows + ReviewRows + SettingRows + WebhookRows + WindowRows + Walk
 {
     /// Ends the transaction; what it wrote then survives a power cut.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;

@@ -5,10 +5,10 @@
 
 mod access;
 mod arrivals;
-mod cards;
 mod policy;
 mod reads;
 mod reviews;
+mod settings;
 mod walk;
 mod webhooks;
 mod windows;

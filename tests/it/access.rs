@@ -54,6 +54,8 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("GET /docs", "-", "nobody"),
     ("GET /v1/cards", "re au ad", "nobody"),
     ("PUT /v1/cards", "ad", "installation"),
+    ("GET /v1/skills", "au ad", "installation"),
+    ("PUT /v1/skills", "ad", "installation"),
     ("GET /v1/forecast", "re au ad", "installation"),
     ("GET /v1/shift", "au ad", "installation"),
     ("GET /v1/vigilance", "au ad", "installation"),

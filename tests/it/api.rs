@@ -390,6 +390,7 @@ fn the_interface_describes_itself() {
             "/v1/session/oidc/callback",
             "/v1/session/ways",
             "/v1/shift",
+            "/v1/skills",
             "/v1/stats",
             "/v1/tasks",
             "/v1/vigilance",
@@ -744,6 +745,7 @@ fn answers_have_the_shape_that_the_document_says() {
     holds("ClaimList", &server.get("/v1/claims").json());
     holds("GateView", &server.get("/v1/gate").json());
     holds("CardsView", &server.get("/v1/cards").json());
+    holds("SkillsView", &server.get("/v1/skills").json());
     let forecast = server.get("/v1/forecast").json();
     holds("ForecastView", &forecast);
     assert_eq!((&forecast["half_hours"], &forecast["measured"]), (&json!([]), &Value::Null), "too little is known");

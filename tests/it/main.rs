@@ -20,6 +20,7 @@ mod replay;
 mod reviews;
 mod s3;
 mod sandbox;
+mod skills;
 mod store;
 mod stub;
 mod support;

@@ -96,6 +96,8 @@ pub(crate) fn receipts(config: &mut ServiceConfig) {
 pub(crate) struct Desk {
     pub(crate) server: TestServer,
     pub(crate) place: Place,
+    /// Of a database that is no file in its folder.
+    url: Option<String>,
 }
 
 impl Desk {
@@ -107,15 +109,15 @@ impl Desk {
         database: Option<String>,
         change: impl FnOnce(&mut ServiceConfig) + Send + 'static,
     ) -> Self {
-        let url = database.map(|url| url.parse().unwrap());
-        let of_server = url.clone();
+        let parsed = database.as_ref().map(|url| url.parse().unwrap());
+        let of_server = parsed.clone();
         let server = TestServer::start_with(move |config| {
             receipts(config);
             config.place.database = of_server;
             change(config);
         });
-        let place = Place { database: url, ..Place::from(&server.data) };
-        Self { server, place }
+        let place = Place { database: parsed, ..Place::from(&server.data) };
+        Self { server, place, url: database }
     }
 
     /// A claim that waits for a person, by its photo's seed.
@@ -200,6 +202,30 @@ impl Desk {
             records.close().await;
             answer
         })
+    }
+
+    /// Changes rows behind the program's back; gives how many.
+    pub(crate) fn execute(&self, sql: &str) -> u64 {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            match &self.url {
+                Some(url) => {
+                    let pool = sqlx::PgPool::connect(url).await.unwrap();
+                    sqlx::query(sql).execute(&pool).await.unwrap().rows_affected()
+                }
+                None => {
+                    let file = format!("sqlite://{}", self.server.data.join("claimlens.sqlite").display());
+                    let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
+                    sqlx::query(sql).execute(&pool).await.unwrap().rows_affected()
+                }
+            }
+        })
+    }
+
+    /// What verification finds, in words.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let faults = self.on_records(async |records| records.audit_verify(&Noted::default()).await.unwrap().faults);
+        faults.into_iter().map(|fault| fault.kind.to_string()).collect()
     }
 
     /// Everything recorded holds and replays.
@@ -710,7 +736,6 @@ fn an_erased_claim_leaves_who_ruled_and_nothing_that_was_said(database: Option<S
 }
 
 fn changed_steps_cases_and_photos_are_found(database: Option<String>) {
-    let url = database.clone();
     let desk = Desk::start(database);
     let id = desk.submit(60, "12.00");
     desk.claim(&id, "rv-1");
@@ -718,27 +743,6 @@ fn changed_steps_cases_and_photos_are_found(database: Option<String>) {
     assert_eq!(desk.add_photos(&id, "held-2.png", 61, Some("0")).status, 202);
     desk.settled(&id);
     desk.assert_sound();
-    let file = format!("sqlite://{}", desk.server.data.join("claimlens.sqlite").display());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let execute = |sql: &str| {
-        let sql = sqlx::AssertSqlSafe(sql.to_owned());
-        runtime.block_on(async {
-            match &url {
-                Some(url) => {
-                    let pool = sqlx::PgPool::connect(url).await.unwrap();
-                    sqlx::query(sql).execute(&pool).await.unwrap().rows_affected()
-                }
-                None => {
-                    let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
-                    sqlx::query(sql).execute(&pool).await.unwrap().rows_affected()
-                }
-            }
-        })
-    };
-    let faults = || {
-        let faults = desk.on_records(async |records| records.audit_verify(&Noted::default()).await.unwrap().faults);
-        faults.into_iter().map(|fault| fault.kind.to_string()).collect::<Vec<_>>()
-    };
     let (step, case, of_photo) = ("a person's step", "the queue has a case", "stored about the photo");
     for (change, back, told) in [
         (
@@ -778,9 +782,9 @@ fn changed_steps_cases_and_photos_are_found(database: Option<String>) {
             of_photo,
         ),
     ] {
-        assert_eq!(execute(change), 1, "{change}");
-        assert!(faults().iter().any(|fault| fault.contains(told)), "{change}: {:?}", faults());
-        assert_eq!(execute(back), 1);
+        assert_eq!(desk.execute(change), 1, "{change}");
+        assert!(desk.faults().iter().any(|fault| fault.contains(told)), "{change}: {:?}", desk.faults());
+        assert_eq!(desk.execute(back), 1);
     }
     desk.assert_sound();
     assert_eq!(execute("DELETE FROM cases"), 1);
@@ -792,7 +796,7 @@ fn claims_from_before_there_were_cases_wait_for_a_person_all_the_same() {
     let desk = Desk::start(None);
     let held = desk.submit(70, "12.00");
     let approved = desk.submit_named(71, "10.60", "good-71.png");
-    let Desk { mut server, place } = desk;
+    let Desk { mut server, place, .. } = desk;
     server.stop();
     let file = format!("sqlite://{}", server.data.join("claimlens.sqlite").display());
     tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -14,6 +14,7 @@ use claimlens::decision::Policy;
 use claimlens::domain::cards::Cards;
 use claimlens::domain::gate::{AuditSource, Audited, Reviewer, Why};
 use claimlens::domain::review::CaseVerdict;
+use claimlens::domain::skills::Skills;
 use claimlens::domain::{Claim, ClaimId, ContentHash, DocumentKind, FieldName, Tenant};
 use claimlens::pipeline::{ReadError, ReadOutcome};
 use claimlens::service::review::{Ask, Ruling};
@@ -104,6 +105,7 @@ const TABLES: &[Table] = &[
         ],
     ),
     table("card_acts", "entry", "entry", &["entry", "at", "cards", "reviewer", "salt"]),
+    table("skill_acts", "entry", "entry", &["entry", "at", "skills", "reviewer", "salt"]),
     table("reads", "entry", "claim", &["entry", "claim", "at", "what", "reader", "salt"]),
     table(
         "review_steps",
@@ -136,6 +138,7 @@ const TABLES: &[Table] = &[
             "external",
             "nudged",
             "blind",
+            "languages",
         ],
     ),
     table("log", "seq", "seq", &["seq", "at", "kind", "subject", "payload", "payload_sha256", "prev_hash", "hash"]),
@@ -428,7 +431,7 @@ impl Steps<'_> {
         self.noted().await;
     }
 
-    /// A policy tried, cards changed, and claims read.
+    /// A policy tried, cards and skills changed, and claims read.
     async fn tried_and_read(&mut self) {
         let records = self.running.service.records();
         let other = Policy::parse(&policy().replace("max_documents = 10", "max_documents = 9")).unwrap();
@@ -436,6 +439,7 @@ impl Steps<'_> {
         records.backtest_logged(other.clone(), &actor).await.unwrap().1.unwrap();
         records.shadow(&other, &actor).await.unwrap();
         records.change_cards(&Cards::default(), &actor, Some(0)).await.unwrap();
+        records.change_skills(&Skills::default(), &actor, Some(0)).await.unwrap();
         records.log_read(&actor, ReadOf::Page, &self.decided).await.unwrap();
         records.log_read(&Actor::default(), ReadOf::Evidence, &self.decided[..1]).await.unwrap();
         self.noted().await;
@@ -660,7 +664,7 @@ impl Change {
     fn place(&mut self, table: &str, place: Option<String>) {
         match (place, table) {
             (None, _) => self.anywhere = true,
-            (Some(seq), "log" | "log_nodes" | "gate" | "policy_acts" | "api_keys" | "card_acts") => {
+            (Some(seq), "log" | "log_nodes" | "gate" | "policy_acts" | "api_keys" | "card_acts" | "skill_acts") => {
                 // A gap is told where the log goes on, a lost end where it ends.
                 let seq = seq.parse::<i64>().unwrap() as u64;
                 self.entries.extend([seq.wrapping_sub(1), seq, seq.wrapping_add(1)]);

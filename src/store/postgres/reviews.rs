@@ -13,7 +13,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 
 const CASES: &str = "SELECT claim, phase, rank, clock, opened, paused, holder, held_until, appeal, verdict, steps, \
-     kind, reasons, documents, amount, currency, risk, external, nudged, blind FROM cases";
+     kind, reasons, documents, amount, currency, risk, external, nudged, blind, \
+     languages FROM cases";
 
 #[async_trait]
 impl ReviewRows for PostgresRows {
@@ -98,7 +99,7 @@ impl ReviewRows for PostgresRows {
     async fn keep_case(&mut self, claim: &str, case: &RawCase) -> Result<(), StoreError> {
         let insert = format!(
             "INSERT INTO cases (claim, {CASE}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-             $16, $17, $18, $19, $20) \
+             $16, $17, $18, $19, $20, $21) \
              ON CONFLICT (claim) DO UPDATE SET {}",
             renewed()
         );
@@ -123,6 +124,7 @@ impl ReviewRows for PostgresRows {
             .bind(&case.external)
             .bind(case.nudged)
             .bind(&case.blind)
+            .bind(&case.languages)
             .execute(&mut *self.tx)
             .await?;
         Ok(())
@@ -185,6 +187,14 @@ impl ReviewRows for PostgresRows {
         let row = row.fetch_one(&mut *self.tx).await?;
         let [open, held, second] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
         Ok(CaseCounts { open, held, second, waiting: row.try_get(3)?, mine: row.try_get(4)? })
+    }
+
+    async fn free_cases(&mut self, now: i64) -> Result<Vec<(Option<String>, String, i64)>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT kind, languages, count(*) FROM cases WHERE phase IN ('open', 'second') \
+             AND (held_until IS NULL OR held_until <= $1) GROUP BY kind, languages ORDER BY kind, languages",
+        );
+        Ok(rows.bind(now).fetch_all(&mut *self.tx).await?)
     }
 
     async fn known_claims(&mut self) -> Result<Vec<String>, StoreError> {

@@ -95,7 +95,7 @@ impl ReviewRows for SqliteRows {
 
     async fn keep_case(&mut self, claim: &str, case: &RawCase) -> Result<(), StoreError> {
         let insert = format!(
-            "INSERT INTO cases (claim, {CASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            "INSERT INTO cases (claim, {CASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
              ON CONFLICT (claim) DO UPDATE SET {}",
             renewed()
         );
@@ -120,6 +120,7 @@ impl ReviewRows for SqliteRows {
             .bind(&case.external)
             .bind(case.nudged)
             .bind(&case.blind)
+            .bind(&case.languages)
             .execute(&mut *self.tx)
             .await?;
         Ok(())
@@ -129,7 +130,7 @@ impl ReviewRows for SqliteRows {
         let select = "SELECT CAST(claim AS BLOB), CAST(phase AS BLOB), rank, clock, opened, paused, \
                       CAST(holder AS BLOB), held_until, appeal, CAST(verdict AS BLOB), steps, CAST(kind AS BLOB), \
                       CAST(reasons AS BLOB), documents, amount, CAST(currency AS BLOB), risk, \
-                      CAST(external AS BLOB), nudged, CAST(blind AS BLOB) FROM cases";
+                      CAST(external AS BLOB), nudged, CAST(blind AS BLOB), CAST(languages AS BLOB) FROM cases";
         let case = |r: &SqliteRow| {
             Ok(RawCase {
                 phase: lossy(r, 1)?,
@@ -151,6 +152,7 @@ impl ReviewRows for SqliteRows {
                 external: lossy_or_null(r, 17)?,
                 nudged: r.try_get(18)?,
                 blind: lossy_or_null(r, 19)?,
+                languages: lossy(r, 20)?,
             })
         };
         self.named(select, "claim", names, "claim", case).await
@@ -210,6 +212,14 @@ impl ReviewRows for SqliteRows {
         let row = row.fetch_one(&mut *self.tx).await?;
         let [open, held, second] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
         Ok(CaseCounts { open, held, second, waiting: row.try_get(3)?, mine: row.try_get(4)? })
+    }
+
+    async fn free_cases(&mut self, now: i64) -> Result<Vec<(Option<String>, String, i64)>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT kind, languages, count(*) FROM cases WHERE phase IN ('open', 'second') \
+             AND (held_until IS NULL OR held_until <= ?1) GROUP BY kind, languages ORDER BY kind, languages",
+        );
+        Ok(rows.bind(now).fetch_all(&mut *self.tx).await?)
     }
 
     async fn known_claims(&mut self) -> Result<Vec<String>, StoreError> {
