@@ -79,12 +79,12 @@ export function queueScreen(root) {
     drawBar();
   }
 
-  /** What somebody works on does not sift what is theirs already. */
-  const mayBeSuited = () => view.tab !== 'mine';
+  /** Whether only what suits is asked for: what is somebody's already is theirs whatever they work on. */
+  const suited = () => filters.suited && view.tab !== 'mine';
 
   /** Only what suits whoever is here, or everything. */
   function suit() {
-    if (!filters.skill || !mayBeSuited()) return;
+    if (!filters.skill || view.tab === 'mine') return;
     filters.suited = !filters.suited;
     choose({});
   }
@@ -104,7 +104,7 @@ export function queueScreen(root) {
       q.append('state', 'held');
       q.set('mine', 'true');
     } else q.append('state', view.tab);
-    if (filters.suited && mayBeSuited()) q.set('suited', 'true');
+    if (suited()) q.set('suited', 'true');
     for (const key of FILTERS) if (filters.chosen[key]) q.set(key, filters.chosen[key]);
     return q;
   }
@@ -119,17 +119,17 @@ export function queueScreen(root) {
   /** @returns {HTMLElement} */
   function emptiness() {
     const filtered = FILTERS.some((key) => filters.chosen[key]);
-    const suited = mayBeSuited() && filters.suited && filters.skill && figures()[view.tab] !== 0 ? filters.skill : null;
-    if (filtered || suited) {
+    const skill = suited() && figures()[view.tab] !== 0 ? filters.skill : null;
+    if (filtered || skill) {
       return h(
         'div',
         { class: 'empty' },
         h('h2', {}, t(filtered ? 'queue.none_filtered' : 'queue.none_suited')),
-        suited && h('p', {}, t('queue.suited_to', { skill: said(suited) })),
+        skill && h('p', {}, t('queue.skill', { skill: said(skill) })),
         h(
           'div',
           { class: 'row acts' },
-          suited && button([t('queue.show_all'), kbd('s')], suit),
+          skill && button([t('queue.show_all'), kbd('s')], suit),
           filtered &&
             button(t('queue.clear'), () => {
               search.value = '';
@@ -193,9 +193,9 @@ export function queueScreen(root) {
           over > 0 && h('span', { class: 'chip bad' }, icon('clock'), t('queue.overdue', { n: over })),
           soon > 0 && h('span', { class: 'chip warn' }, icon('clock'), t('queue.soon', { n: soon })),
           !over && !soon && all.length > 0 && t('queue.calm'),
-          mayBeSuited() &&
-            filters.suited &&
+          suited() &&
             filters.skill &&
+            all.length > 0 &&
             h('span', {}, t('queue.suited_to', { skill: said(filters.skill) })),
         ),
       ),
@@ -244,52 +244,56 @@ export function queueScreen(root) {
         ),
       ),
       filters.skill &&
-        mayBeSuited() &&
+        view.tab !== 'mine' &&
         button([icon('person'), t('queue.suited'), kbd('s')], suit, {
           id: 'queue-suited',
           'aria-pressed': String(filters.suited),
           title: t('queue.suited_why', { skill: said(filters.skill) }),
         }),
       h('span', { class: 'grow' }),
-      queues.length > 0 && queueSelect(),
-      select(
-        'order',
-        ORDERS.map((one) => [one, t(`order.${one}`)]),
-        filters.chosen.order || 'due',
+      h(
+        'div',
+        { class: 'queue-filters' },
+        queues.length > 0 && queueSelect(),
+        select(
+          'order',
+          ORDERS.map((one) => [one, t(`order.${one}`)]),
+          filters.chosen.order || 'due',
+        ),
+        select(
+          'task',
+          [
+            ['', t('queue.any_task')],
+            ...(view.tab === 'closed' ? TASKS_AFTER : TASKS).map(
+              (one) => /** @type {[string, string]} */ ([one, name('task', one)]),
+            ),
+          ],
+          filters.chosen.task ?? '',
+        ),
+        select(
+          'kind',
+          [['', t('queue.any_kind')], ...KINDS.map((one) => /** @type {[string, string]} */ ([one, name('kind', one)]))],
+          filters.chosen.kind ?? '',
+        ),
+        select(
+          'language',
+          [
+            ['', t('queue.any_language')],
+            ...LANGUAGES.map((one) => /** @type {[string, string]} */ ([one, name('language', one)])),
+          ],
+          filters.chosen.language ?? '',
+        ),
+        select(
+          'reason',
+          [
+            ['', t('queue.any_reason')],
+            ...known.map((one) => /** @type {[string, string]} */ ([one, name('code', one)])),
+          ],
+          chosen ?? '',
+        ),
+        amount('min'),
+        amount('max'),
       ),
-      select(
-        'task',
-        [
-          ['', t('queue.any_task')],
-          ...(view.tab === 'closed' ? TASKS_AFTER : TASKS).map(
-            (one) => /** @type {[string, string]} */ ([one, name('task', one)]),
-          ),
-        ],
-        filters.chosen.task ?? '',
-      ),
-      select(
-        'kind',
-        [['', t('queue.any_kind')], ...KINDS.map((one) => /** @type {[string, string]} */ ([one, name('kind', one)]))],
-        filters.chosen.kind ?? '',
-      ),
-      select(
-        'language',
-        [
-          ['', t('queue.any_language')],
-          ...LANGUAGES.map((one) => /** @type {[string, string]} */ ([one, name('language', one)])),
-        ],
-        filters.chosen.language ?? '',
-      ),
-      select(
-        'reason',
-        [
-          ['', t('queue.any_reason')],
-          ...known.map((one) => /** @type {[string, string]} */ ([one, name('code', one)])),
-        ],
-        chosen ?? '',
-      ),
-      amount('min'),
-      amount('max'),
     );
     if (focused) document.getElementById(focused)?.focus();
   }

@@ -19,7 +19,7 @@ export const spoken = (languages) => languages.map((one) => name('language', one
 /** What somebody works on, in words. @param {Skill} skill */
 export function said({ kinds, languages }) {
   const papers = kinds.map((kind) => name('kind', kind)).join(t('list.comma'));
-  return `${papers || t('queue.any_kind')} · ${spoken(languages) || t('queue.any_language')}`;
+  return [papers, spoken(languages)].filter(Boolean).join(' · ') || t('queue.any_kind');
 }
 
 /**

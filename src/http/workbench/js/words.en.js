@@ -91,6 +91,7 @@ export const en = {
   'queue.suited': 'My skills',
   'queue.suited_why': 'Only what you work on: {skill}. Press it to see all cases.',
   'queue.suited_to': 'Only what you work on: {skill}.',
+  'queue.skill': 'You work on: {skill}.',
   'queue.none_suited': 'Nothing here that you work on',
   'queue.show_all': 'Show all cases',
   'queue.min': 'from',

@@ -84,6 +84,7 @@ export const zh = {
   'queue.suited': '我的专长',
   'queue.suited_why': '只显示您负责的：{skill}。点按可查看全部案件。',
   'queue.suited_to': '只显示您负责的：{skill}。',
+  'queue.skill': '您负责：{skill}。',
   'queue.none_suited': '这里没有您负责的案件',
   'queue.show_all': '显示全部案件',
   'queue.min': '金额起',
