@@ -18,9 +18,10 @@ test('a choice keeps the order in which all are offered, and goes when it is mad
 test('what somebody works on is said in words, and none named means all', () => {
   setLanguage('en');
   assert.equal(said({ kinds: ['vat_invoice', 'till_receipt'], languages: ['zh'] }), 'VAT invoice, till receipt · Chinese');
-  assert.equal(said({ kinds: [], languages: ['zh', 'en'] }), 'Every kind · Chinese, English');
+  assert.equal(said({ kinds: [], languages: ['zh', 'en'] }), 'Chinese, English');
+  assert.equal(said({ kinds: [], languages: [] }), 'Every kind');
   setLanguage('zh');
-  assert.equal(said({ kinds: ['vat_invoice'], languages: [] }), '增值税发票 · 全部语言');
+  assert.equal(said({ kinds: ['vat_invoice'], languages: [] }), '增值税发票');
 });
 
 test('nobody is listed twice, under a name that no name can be, or beyond the most', () => {
