@@ -106,6 +106,7 @@ test('an admin lists a reviewer by keyboard only, whose queue then shows what su
   const { skills, open } = await kept();
   assert.deepEqual(skills, { reviewers: [{ name: 'rv-017', kinds: ['till_receipt'], languages: ['zh'] }] });
   await boss.page.waitForFunction(() => document.querySelector('.skills-foot .primary')?.hasAttribute('disabled'));
+  await boss.page.waitForSelector('[data-reviewer=rv-017] [data-code=zh]:focus');
   assert.equal(await boss.page.textContent('[data-reviewer=rv-017] .num'), String(open.of[0].cases));
   assert.match(await boss.page.textContent('.skills-open .warn'), new RegExp(` ${open.unsuited} of ${open.cases}\\.`));
   // It stands in the log who said it.

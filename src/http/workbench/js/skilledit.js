@@ -31,6 +31,7 @@ export function skillsScreen(root) {
   let draft = { reviewers: [] };
   /** Whether somebody else saved meanwhile. */
   let overtaken = false;
+  let saving = false;
   let gone = false;
 
   const open = h('div', { class: 'skills-open' });
@@ -116,8 +117,19 @@ export function skillsScreen(root) {
     );
   }
 
+  /** Finds the button, or the name to be typed, at which the keyboard is, once the list is drawn anew. */
+  function place() {
+    const at = document.activeElement;
+    const called = at instanceof HTMLElement && list.contains(at) && at.closest('tr')?.dataset.reviewer;
+    if (!called) return () => (at === input ? input : null);
+    const buttons = () => [...list.querySelectorAll(`[data-reviewer="${called}"] button`)];
+    const nth = buttons().indexOf(at);
+    return () => buttons()[nth];
+  }
+
   function drawList() {
     const { reviewers } = draft;
+    const before = place();
     put(
       list,
       reviewers.length > 0
@@ -149,6 +161,8 @@ export function skillsScreen(root) {
           fault,
         ),
     );
+    const found = before();
+    if (found instanceof HTMLElement) found.focus();
   }
 
   /** @param {Reviewer} one */
@@ -291,8 +305,10 @@ export function skillsScreen(root) {
   }
 
   async function save() {
+    if (!may() || overtaken || saving || !view) return;
     // A name that was typed and not added yet is meant as well.
-    if (!may() || overtaken || !view || (input.value.trim() && !add()) || !changed()) return;
+    if ((input.value.trim() && !add()) || !changed()) return;
+    saving = true;
     try {
       const headers = { 'If-Match': `"${view.entry}"` };
       const found = await (await request('PUT', '/v1/skills', { body: draft, headers })).json();
@@ -302,6 +318,8 @@ export function skillsScreen(root) {
       overtaken = error instanceof Problem && error.code === 'skills_changed';
       if (overtaken && !gone) drawFoot();
       else toast(wrong(error), { bad: true });
+    } finally {
+      saving = false;
     }
   }
 
