@@ -37,6 +37,7 @@ export const MARKS = /** @type {Record<string, Parameters<typeof icon>[0]>} */ (
   policy_adopted: 'flag',
   policy_backtested: 'turn',
   cards_changed: 'pen',
+  skills_changed: 'pen',
   outcome: 'check',
   key_rotated: 'shield',
   gate_closed: 'warn',

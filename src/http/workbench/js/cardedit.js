@@ -7,7 +7,7 @@ import { lang, name, t } from './i18n.js';
 import { bind } from './keys.js';
 import { CARDS, KINDS } from './layout.js';
 import { who } from './session.js';
-import { button, failure, kbd, toast, wrong } from './ui.js';
+import { button, desk, failure, kbd, toast, wrong } from './ui.js';
 
 /** @typedef {import('./layout.js').Card} Card */
 /** @typedef {import('./layout.js').CardKind} CardKind */
@@ -40,6 +40,7 @@ export function cardsScreen(root) {
     h(
       'div',
       { class: 'page cards' },
+      desk('cards'),
       h('h1', {}, t('cards.title')),
       h('p', { class: 'quiet lead' }, t('cards.why')),
       h('div', { class: 'cards-columns' }, list, editor),

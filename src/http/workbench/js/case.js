@@ -1,6 +1,6 @@
 // One case: the photo on the left, on the right what was read, what does not hold, and what a person decides.
 import { Problem } from './api.js';
-import { act, cameFrom, keep, likelyNext, nextCase, openCase, picture, prefetch } from './cases.js';
+import { act, cameFrom, keep, likelyNext, nextCase, nothingNext, openCase, picture, prefetch } from './cases.js';
 import { balance } from './amounts.js';
 import { cards, guarded, title } from './cards.js';
 import { crop } from './crop.js';
@@ -17,6 +17,7 @@ import { foremost, gather, troubled } from './problems.js';
 import { compare, relatedList } from './related.js';
 import { who } from './session.js';
 import { signals } from './signals.js';
+import { spoken } from './skills.js';
 import { finishDialog, mayFinish } from './tasks.js';
 import { brief, standing, timeline } from './timeline.js';
 import { button, countdown, dialog, failure, kbd, toast, wrong } from './ui.js';
@@ -224,7 +225,9 @@ export function caseScreen(root, parts) {
         h(
           'span',
           { class: 'small quiet cut' },
-          `${name('kind', item.kind)} · ${shownMoney(item.amount)} ${item.currency ?? ''}`,
+          name('kind', item.kind),
+          item.languages.length > 0 && ` · ${spoken(item.languages)}`,
+          ` · ${shownMoney(item.amount)} ${item.currency ?? ''}`,
         ),
       ),
       docs().length > 1 &&
@@ -652,7 +655,7 @@ export function caseScreen(root, parts) {
       const found = await nextCase();
       if (found) location.hash = `#/case/${found.id}`;
       else {
-        toast(t('queue.nothing_next'));
+        toast(nothingNext());
         location.hash = cameFrom.list;
       }
     } catch (error) {

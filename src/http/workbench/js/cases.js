@@ -1,5 +1,6 @@
 // Cases and pictures that are at hand: what was fetched ahead is there when it is asked for.
 import { Problem, get, post, request } from './api.js';
+import { t } from './i18n.js';
 import { foremost } from './problems.js';
 
 /** @typedef {import('./types.js').Case} Case */
@@ -120,6 +121,10 @@ export const act = async (item, act, body = {}) =>
 export const filters = {
   /** @type {Record<string, string>} */
   chosen: {},
+  /** Whether only what suits whoever is here counts; nothing is left out for whoever has no skill. */
+  suited: true,
+  /** What whoever is here works on, as the service said last. @type {import('./skills.js').Skill|null} */
+  skill: null,
 };
 
 /** The list that somebody came from to a case, and goes back to. */
@@ -127,22 +132,28 @@ export const cameFrom = { list: /** @type {'#/queue'|'#/tasks'} */ ('#/queue') }
 
 /** Takes the most urgent case that nobody holds. @returns {Promise<Case|null>} */
 export async function nextCase() {
-  const { order, kind, task, reason, min, max } = filters.chosen;
-  const all = { order, kind, task, reason, min, max };
+  const { order, kind, language, task, reason, min, max } = filters.chosen;
+  const all = { order, kind, language, task, reason, min, max };
   const wanted = Object.fromEntries(Object.entries(all).filter(([, value]) => value));
-  const answer = await post('/v1/reviews/next', wanted);
+  const answer = await post('/v1/reviews/next', filters.suited ? wanted : { ...wanted, any: true });
   if (!answer) return null;
   const found = whole(answer);
   keep(found);
   return found;
 }
 
+/** What is said where "next" gives none. */
+export const nothingNext = () =>
+  t(filters.suited && filters.skill ? 'queue.nothing_next_suited' : 'queue.nothing_next');
+
 /** The case that "next" would most likely give. @param {string} but @returns {Promise<string|null>} */
 export async function likelyNext(but) {
   const query = new URLSearchParams({ limit: '2', state: 'open' });
   for (const [key, value] of Object.entries(filters.chosen)) {
-    if (value && ['order', 'kind', 'task', 'reason', 'min', 'max'].includes(key)) query.set(key, value);
+    if (value && ['order', 'kind', 'language', 'task', 'reason', 'min', 'max'].includes(key)) query.set(key, value);
   }
+  if (filters.suited) query.set('suited', 'true');
   const page = await get(`/v1/reviews?${query}`);
+  filters.skill = page.skill;
   return page.cases.find((/** @type {{ id: string }} */ one) => one.id !== but)?.id ?? null;
 }

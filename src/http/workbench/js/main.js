@@ -9,6 +9,7 @@ import { caseScreen } from './case.js';
 import { auditScreen } from './audit.js';
 import { cardsScreen } from './cardedit.js';
 import { operationScreen } from './operation.js';
+import { skillsScreen } from './skilledit.js';
 import { tasksScreen } from './tasklist.js';
 
 /** A screen is put into `root` and gives back what takes it down.
@@ -22,6 +23,7 @@ const SCREENS = {
   audit: auditScreen,
   operation: operationScreen,
   cards: cardsScreen,
+  skills: skillsScreen,
 };
 const TABS = /** @type {const} */ (['queue', 'tasks', 'audit', 'operation', 'cards']);
 /** What each role has a use for; a service that runs open shows all. @type {Record<string, readonly string[]>} */
@@ -31,6 +33,10 @@ const OF_ROLE = {
   auditor: ['audit', 'operation'],
   admin: TABS,
 };
+/** What a role may look at although no tab of its own leads there. @type {Record<string, readonly string[]>} */
+const BESIDE = { auditor: ['skills'] };
+/** The tab under which a screen stands that has none. @type {Record<string, string>} */
+const UNDER = { case: 'queue', skills: 'cards' };
 const THEME = 'claimlens.theme';
 
 const top = h('header', { class: 'top' });
@@ -77,7 +83,7 @@ function drawDemo() {
 
 function drawTop() {
   drawDemo();
-  const here = location.hash.split('/')[1];
+  const here = location.hash.split('/')[1] ?? '';
   const theme = currentTheme();
   const drawn = theme === 'dark' ? 'moon' : theme === 'light' ? 'sun' : 'auto';
   const name = who().name;
@@ -98,7 +104,7 @@ function drawTop() {
           {
             class: 'tab',
             href: `#/${tab}`,
-            'aria-current': tab === here || (tab === 'queue' && here === 'case') ? 'page' : null,
+            'aria-current': tab === (UNDER[here] ?? here) ? 'page' : null,
           },
           t(`nav.${tab}`),
         ),
@@ -123,14 +129,15 @@ function drawTop() {
 function show() {
   down();
   const parts = location.hash.replace(/^#\//, '').split('/').map(decodeURIComponent);
-  const wanted = parts[0] === 'case' ? 'queue' : parts[0];
-  if (tabs().length && !tabs().some((tab) => tab === wanted)) {
+  const wanted = parts[0] ?? '';
+  const beside = BESIDE[who().role ?? '']?.includes(wanted);
+  if (tabs().length && !beside && !tabs().some((tab) => tab === (UNDER[wanted] ?? wanted))) {
     // Such as at the first visit, or of somebody else's link.
     down = () => {};
     location.replace(`#/${tabs()[0]}`);
     return;
   }
-  const screen = SCREENS[parts[0] ?? ''] ?? queueScreen;
+  const screen = SCREENS[wanted] ?? queueScreen;
   drawTop();
   put(root);
   root.scrollTop = 0;

@@ -1,7 +1,7 @@
 // The queue: what is due first stands first.
 import { get } from './api.js';
 import { cards } from './cards.js';
-import { act, cameFrom, filters, nextCase, openCase, prefetch } from './cases.js';
+import { act, cameFrom, filters, nextCase, nothingNext, openCase, prefetch } from './cases.js';
 import { h, icon, put } from './dom.js';
 import { ago, clock, count, moment, percent, shownMoney } from './format.js';
 import { lang, name, t } from './i18n.js';
@@ -9,6 +9,7 @@ import { bind } from './keys.js';
 import { KINDS } from './layout.js';
 import { pagedList } from './list.js';
 import { who } from './session.js';
+import { LANGUAGES, said, spoken } from './skills.js';
 import { TASKS, TASKS_AFTER, overdueChips } from './tasks.js';
 import { button, dialog, kbd, toast, wrong } from './ui.js';
 
@@ -17,7 +18,7 @@ import { button, dialog, kbd, toast, wrong } from './ui.js';
 const REST = 250;
 const STATES = /** @type {const} */ (['open', 'mine', 'second', 'waiting', 'closed']);
 const ORDERS = /** @type {const} */ (['due', 'risk', 'amount', 'oldest']);
-const FILTERS = ['task', 'reason', 'kind', 'min', 'max', 'q'];
+const FILTERS = ['task', 'reason', 'kind', 'language', 'min', 'max', 'q'];
 const CHIPS = 3;
 
 /** What somebody chose lasts as long as the page. */
@@ -48,6 +49,7 @@ export function queueScreen(root) {
     row,
     empty: emptiness,
     came: (/** @type {import('./types.js').QueuePage} */ page) => {
+      filters.skill = page.skill;
       for (const one of page.cases) for (const code of one.reasons) reasons.add(code);
     },
     drawing: () => {
@@ -77,6 +79,16 @@ export function queueScreen(root) {
     drawBar();
   }
 
+  /** Whether only what suits is asked for: what is somebody's already is theirs whatever they work on. */
+  const suited = () => filters.suited && view.tab !== 'mine';
+
+  /** Only what suits whoever is here, or everything. */
+  function suit() {
+    if (!filters.skill || view.tab === 'mine') return;
+    filters.suited = !filters.suited;
+    choose({});
+  }
+
   /** @param {typeof STATES[number]} tab */
   function show(tab) {
     // Cases that are ruled have other tasks than those that are not.
@@ -92,6 +104,7 @@ export function queueScreen(root) {
       q.append('state', 'held');
       q.set('mine', 'true');
     } else q.append('state', view.tab);
+    if (suited()) q.set('suited', 'true');
     for (const key of FILTERS) if (filters.chosen[key]) q.set(key, filters.chosen[key]);
     return q;
   }
@@ -103,17 +116,26 @@ export function queueScreen(root) {
     if (ahead) resting = setTimeout(() => prefetch(ahead.id), REST);
   }
 
+  /** @returns {HTMLElement} */
   function emptiness() {
     const filtered = FILTERS.some((key) => filters.chosen[key]);
-    if (filtered) {
+    const skill = suited() && figures()[view.tab] !== 0 ? filters.skill : null;
+    if (filtered || skill) {
       return h(
         'div',
         { class: 'empty' },
-        h('h2', {}, t('queue.none_filtered')),
-        button(t('queue.clear'), () => {
-          search.value = '';
-          choose({ task: '', reason: '', kind: '', min: '', max: '', q: '' });
-        }),
+        h('h2', {}, t(filtered ? 'queue.none_filtered' : 'queue.none_suited')),
+        skill && h('p', {}, t('queue.skill', { skill: said(skill) })),
+        h(
+          'div',
+          { class: 'row acts' },
+          skill && button([t('queue.show_all'), kbd('s')], suit),
+          filtered &&
+            button(t('queue.clear'), () => {
+              search.value = '';
+              choose(Object.fromEntries(FILTERS.map((key) => [key, ''])));
+            }),
+        ),
       );
     }
     if (view.tab !== 'open') return h('div', { class: 'empty' }, h('h2', {}, t('queue.none_here')));
@@ -171,6 +193,10 @@ export function queueScreen(root) {
           over > 0 && h('span', { class: 'chip bad' }, icon('clock'), t('queue.overdue', { n: over })),
           soon > 0 && h('span', { class: 'chip warn' }, icon('clock'), t('queue.soon', { n: soon })),
           !over && !soon && all.length > 0 && t('queue.calm'),
+          suited() &&
+            filters.skill &&
+            all.length > 0 &&
+            h('span', {}, t('queue.suited_to', { skill: said(filters.skill) })),
         ),
       ),
       search,
@@ -179,15 +205,18 @@ export function queueScreen(root) {
     if (searching) search.focus();
   }
 
-  function drawBar() {
+  /**
+   * How many cases there are, whatever the filters, as far as that is known.
+   * @returns {Record<string, number|null|undefined>}
+   */
+  function figures() {
     const counts = list.page()?.counts;
     const total = counts ? (counts.open ?? 0) + (counts.held ?? 0) + (counts.second ?? 0) : null;
-    const figures = /** @type {Record<string, number|null|undefined>} */ ({
-      open: total,
-      mine: counts?.mine,
-      second: counts?.second,
-      waiting: counts?.waiting,
-    });
+    return { open: total, mine: counts?.mine, second: counts?.second, waiting: counts?.waiting };
+  }
+
+  function drawBar() {
+    const shown = figures();
     const focused = bar.contains(document.activeElement) ? document.activeElement?.id : null;
     const known = [...reasons].sort((a, b) => name('code', a).localeCompare(name('code', b)));
     const chosen = filters.chosen.reason;
@@ -210,42 +239,61 @@ export function queueScreen(root) {
               },
             },
             t(`tab.${state}`),
-            figures[state] ? h('span', { class: 'count' }, count(figures[state] ?? 0)) : null,
+            shown[state] ? h('span', { class: 'count' }, count(shown[state] ?? 0)) : null,
           ),
         ),
       ),
+      filters.skill &&
+        view.tab !== 'mine' &&
+        button([icon('person'), t('queue.suited'), kbd('s')], suit, {
+          id: 'queue-suited',
+          'aria-pressed': String(filters.suited),
+          title: t('queue.suited_why', { skill: said(filters.skill) }),
+        }),
       h('span', { class: 'grow' }),
-      queues.length > 0 && queueSelect(),
-      select(
-        'order',
-        ORDERS.map((one) => [one, t(`order.${one}`)]),
-        filters.chosen.order || 'due',
+      h(
+        'div',
+        { class: 'queue-filters' },
+        queues.length > 0 && queueSelect(),
+        select(
+          'order',
+          ORDERS.map((one) => [one, t(`order.${one}`)]),
+          filters.chosen.order || 'due',
+        ),
+        select(
+          'task',
+          [
+            ['', t('queue.any_task')],
+            ...(view.tab === 'closed' ? TASKS_AFTER : TASKS).map(
+              (one) => /** @type {[string, string]} */ ([one, name('task', one)]),
+            ),
+          ],
+          filters.chosen.task ?? '',
+        ),
+        select(
+          'kind',
+          [['', t('queue.any_kind')], ...KINDS.map((one) => /** @type {[string, string]} */ ([one, name('kind', one)]))],
+          filters.chosen.kind ?? '',
+        ),
+        select(
+          'language',
+          [
+            ['', t('queue.any_language')],
+            ...LANGUAGES.map((one) => /** @type {[string, string]} */ ([one, name('language', one)])),
+          ],
+          filters.chosen.language ?? '',
+        ),
+        select(
+          'reason',
+          [
+            ['', t('queue.any_reason')],
+            ...known.map((one) => /** @type {[string, string]} */ ([one, name('code', one)])),
+          ],
+          chosen ?? '',
+        ),
+        amount('min'),
+        amount('max'),
       ),
-      select(
-        'task',
-        [
-          ['', t('queue.any_task')],
-          ...(view.tab === 'closed' ? TASKS_AFTER : TASKS).map(
-            (one) => /** @type {[string, string]} */ ([one, name('task', one)]),
-          ),
-        ],
-        filters.chosen.task ?? '',
-      ),
-      select(
-        'kind',
-        [['', t('queue.any_kind')], ...KINDS.map((one) => /** @type {[string, string]} */ ([one, name('kind', one)]))],
-        filters.chosen.kind ?? '',
-      ),
-      select(
-        'reason',
-        [
-          ['', t('queue.any_reason')],
-          ...known.map((one) => /** @type {[string, string]} */ ([one, name('code', one)])),
-        ],
-        chosen ?? '',
-      ),
-      amount('min'),
-      amount('max'),
     );
     if (focused) document.getElementById(focused)?.focus();
   }
@@ -331,6 +379,7 @@ export function queueScreen(root) {
           'span',
           { class: 'small quiet cut' },
           name('kind', one.kind ?? 'unknown'),
+          one.languages.length > 0 && ` · ${spoken(one.languages)}`,
           one.documents > 1 && ` · ${t('queue.documents', { n: one.documents })}`,
         ),
       ),
@@ -392,7 +441,7 @@ export function queueScreen(root) {
     try {
       const found = await nextCase();
       if (found) location.hash = `#/case/${found.id}`;
-      else toast(t('queue.nothing_next'));
+      else toast(nothingNext());
     } catch (error) {
       toast(wrong(error), { bad: true });
     }
@@ -468,6 +517,7 @@ export function queueScreen(root) {
           show(view.tab === 'mine' ? 'open' : 'mine');
         },
       },
+      { keys: ['s'], what: 'queue.suited', act: suit },
       { keys: ['/'], what: 'queue.search', act: () => search.focus() },
       ...STATES.map((state, index) => ({
         keys: [String(index + 1)],

@@ -2,6 +2,7 @@
 import { Problem, get, post, request, setActor, whenUnauthorised } from './api.js';
 import { h, put } from './dom.js';
 import { t } from './i18n.js';
+import { sound } from './names.js';
 import { button, dialog, wrong } from './ui.js';
 
 /** @typedef {{ name: string|null, role: string|null, tenant?: string|null, open: boolean,
@@ -56,9 +57,6 @@ export async function enter() {
   whenUnauthorised(signIn);
   return session;
 }
-
-/** The same rule as the service's for names. */
-const sound = (/** @type {string} */ text) => /^[A-Za-z0-9._-]{1,64}$/.test(text);
 
 /** @returns {Promise<void>} */
 export const askName = () =>

@@ -34,7 +34,7 @@
  *   reason?: string|null, corrections?: Corrected[], entry?: number|null }} Step */
 /** @typedef {{ id: string, state: CaseState, opened_at: string, due_at: string, paused: boolean, holder: string|null,
  *   held_until: string|null, reasons: string[], kind: string, amount: string|null, currency: string|null,
- *   documents: number, wrong_approval_ppm: number|null, second?: boolean, appeal: boolean, escalated: boolean,
+ *   languages: string[], documents: number, wrong_approval_ppm: number|null, second?: boolean, appeal: boolean, escalated: boolean,
  * external_id: string|null, nudged_at: string|null, tasks: Task[],
  *   verdict: string|null, steps: number, submitted_at: string }} Summary */
 /** @typedef {Summary & { result: Result, claim?: Claim, timeline: Step[], may: string[],
@@ -44,6 +44,7 @@
  *   late: boolean, who: string|null, done_at: string|null, by_hand: boolean }} Task */
 /** @typedef {Task & { case: string, external_id: string|null, case_state: CaseState, escalated: boolean,
  *   nudged_at: string|null }} CaseTask */
-/** @typedef {{ cases: Summary[], next: string|null, counts: Record<string, number> }} QueuePage */
+/** @typedef {{ cases: Summary[], next: string|null, counts: Record<string, number>,
+ *   skill: import('./skills.js').Skill|null }} QueuePage */
 
 export {};

@@ -16,12 +16,22 @@ export function button(label, act, props = {}) {
   return h('button', { type: 'button', ...props, class: `button ${props.class ?? ''}`, on: { click: act } }, label);
 }
 
+/** The screens on which an admin sets up how people work. @param {'cards'|'skills'} here */
+export const desk = (here) =>
+  h(
+    'nav',
+    { class: 'desk segments', 'aria-label': t('desk.label') },
+    /** @type {const} */ (['cards', 'skills']).map((one) =>
+      h('a', { href: `#/${one}`, 'aria-current': one === here ? 'page' : null }, t(`nav.${one}`)),
+    ),
+  );
+
 /** What went wrong, in words. @param {unknown} error */
 export function wrong(error) {
   if (!(error instanceof Problem)) return t('problem.page', { what: String(error) });
   const known = name('problem', error.code);
   if (known !== error.code.replaceAll('_', ' ')) {
-    return known.replace('{holder}', error.body.holder ?? '?');
+    return known.replace('{holder}', error.body.holder ?? '?').replace('{detail}', error.message);
   }
   return `${error.message} (${error.code})`;
 }
