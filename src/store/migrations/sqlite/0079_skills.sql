@@ -12,3 +12,13 @@ CREATE TABLE skill_acts (
 ALTER TABLE cases ADD COLUMN languages TEXT NOT NULL DEFAULT '';
 DELETE FROM cases;
 DELETE FROM cases_made;
+
+-- Filters ask for these as well.
+DROP INDEX cases_by_clock;
+DROP INDEX cases_by_age;
+DROP INDEX cases_by_risk;
+DROP INDEX cases_by_amount;
+CREATE INDEX cases_by_clock ON cases (phase, rank, clock, claim, held_until, reasons, kind, languages, amount, external);
+CREATE INDEX cases_by_age ON cases (phase, rank, opened, claim, held_until, reasons, kind, languages, amount, external);
+CREATE INDEX cases_by_risk ON cases (phase, rank, risk, claim, held_until, reasons, kind, languages, amount, external);
+CREATE INDEX cases_by_amount ON cases (phase, rank, amount, claim, held_until, reasons, kind, languages, external);
