@@ -787,8 +787,8 @@ fn changed_steps_cases_and_photos_are_found(database: Option<String>) {
         assert_eq!(desk.execute(back), 1);
     }
     desk.assert_sound();
-    assert_eq!(execute("DELETE FROM cases"), 1);
-    assert!(faults().iter().any(|fault| fault.contains(case)));
+    assert_eq!(desk.execute("DELETE FROM cases"), 1);
+    assert!(desk.faults().iter().any(|fault| fault.contains(case)));
 }
 
 #[test]
