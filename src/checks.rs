@@ -23,6 +23,7 @@ mod support;
 mod text_layer;
 
 use crate::domain::document::ValueType;
+use crate::domain::evidence::ReadLine;
 use crate::domain::{
     Bp, CheckId, Day, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Outcome, Quad, Reading, Upload,
 };
@@ -30,6 +31,9 @@ use std::collections::BTreeMap;
 
 pub use risk::features;
 pub use support::support;
+
+/// Left, top, right and bottom, in pixels.
+type Bounds = (f64, f64, f64, f64);
 
 /// Looks at one document and answers.
 type Check = fn(&Case) -> Answer;
@@ -190,6 +194,21 @@ impl<'a> Case<'a> {
     /// Whether two fields were read at the very same place: then they are one reading, not two that agree.
     fn same_place(&self, a: FieldName, b: FieldName) -> bool {
         matches!((self.field(a), self.field(b)), (Some(a), Some(b)) if a.polygon == b.polygon)
+    }
+
+    /// What stands beside one another, from left to right: for each line of text the row that it begins. Without those in
+    /// which the total stands: they say nothing that it does not say itself.
+    fn rows_beside_total(&self) -> Vec<String> {
+        let lines: Vec<_> = self.reading.lines.iter().map(|line| (line, line.polygon.bounds())).collect();
+        let total = self.field(FieldName::Total).map(|field| field.polygon.bounds());
+        let holds =
+            |(_, top, _, bottom): &Bounds, other: &Bounds| (*top..*bottom).contains(&((other.1 + other.3) / 2.0));
+        let row = |(line, at): &(&ReadLine, Bounds)| {
+            let mut right: Vec<_> = lines.iter().filter(|(_, other)| other.0 > at.0 && holds(at, other)).collect();
+            right.sort_by(|(_, a), (_, b)| a.0.total_cmp(&b.0));
+            right.iter().fold(line.text.clone(), |row, (other, _)| row + " " + &other.text)
+        };
+        lines.iter().filter(|(_, at)| !total.is_some_and(|total| holds(at, &total))).map(row).collect()
     }
 
     /// An answer that speaks of these fields, as far as they were seen.

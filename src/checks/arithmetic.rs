@@ -66,14 +66,17 @@ pub(super) fn items_sum(case: &Case) -> Answer {
     let tax = tax(case).unwrap_or_default();
     let holds = match kind {
         VatInvoice => sum == total || add(&[sum, tax]) == total,
-        // A lone row that is the total's own size proves nothing where the subtotal is another.
-        TillReceipt if items.len() == 1 && case.money(Subtotal).read().is_some_and(|subtotal| subtotal != sum) => false,
-        TillReceipt => sum == total || case.own_money(Subtotal) == Some(sum) && subtotal_leads_to(case, total),
+        TillReceipt if is_lone_beside_subtotal(case, sum) => false,
+        TillReceipt => leads_to(case, sum, total),
         _ => sum == total,
     };
     let outcome = match kind {
         _ if holds => Pass,
         // A row that was not read leaves the sum too small, which says nothing. Too large is another matter.
+        TillReceipt if sum == total => return answer.why("lone_row"),
+        TillReceipt if case.money(Tax).read().is_some_and(|tax| add(&[sum, tax]) == total) => {
+            return answer.why("tax_chosen");
+        }
         TillReceipt if rows_exceed(case, sum, total) => Fail,
         TillReceipt => return answer.why("rows_fall_short"),
         // Rows of the categories and rows of their details, both read: says nothing against the bill.
@@ -81,6 +84,11 @@ pub(super) fn items_sum(case: &Case) -> Answer {
         _ => Fail,
     };
     Answer { outcome, ..answer }
+}
+
+/// Whether a receipt has one row, and a subtotal that is another sum: a row of the total's own size proves nothing then.
+fn is_lone_beside_subtotal(case: &Case, sum: Fen) -> bool {
+    case.reading.items.len() == 1 && case.money(Subtotal).read().is_some_and(|subtotal| subtotal != sum)
 }
 
 /// Whether the rows of a receipt come to more than its subtotal and its total, with no discount to take that off.
@@ -238,20 +246,40 @@ fn names_amount(text: &str, amount: Fen) -> bool {
     })
 }
 
-/// Whether subtotal [+ tax] [+ rounding] is `total`. What was chosen to make it so does not count, nor does a tax of more
-/// than half of what is taxed: no country has one.
+/// Whether the subtotal, which was not chosen to make it so, makes `total` with what is added and taken off.
 fn subtotal_leads_to(case: &Case, total: Fen) -> bool {
-    let Some(subtotal) = case.own_money(Subtotal) else { return false };
-    let tax = case.own_money(Tax).filter(|tax| tax.0 * 2 <= subtotal.0).unwrap_or_default();
-    let rounding = case.money(Rounding).read().unwrap_or_default();
-    [
-        add(&[subtotal, tax, rounding]),
-        add(&[subtotal, rounding]),
-        // The rounding may be told for the record after a total that already has it.
-        add(&[subtotal, tax]),
-        subtotal,
-    ]
-    .contains(&total)
+    case.own_money(Subtotal).is_some_and(|subtotal| leads_to(case, subtotal, total))
+}
+
+/// Whether a sum of a receipt [+ tax] [+ a charge] [− a discount] [+ rounding] is `total`, each as its own row names it.
+/// What was chosen to make it so does not count, nor does a tax of more than half of what is taxed: no country has one.
+/// Each may also be told for the record, of a sum that already has it.
+fn leads_to(case: &Case, sum: Fen, total: Fen) -> bool {
+    const CHARGES: [&str; 7] =
+        ["service ch", "serv. ch", "serv ch", "svc ch", "delivery ch", "packing ch", "surcharge"];
+    const DISCOUNTS: [&str; 6] = ["discount", "disc.", "coupon", "voucher", "rabatt", "gutschein"];
+    let tax = case.own_money(Tax).filter(|tax| tax.0 * 2 <= sum.0).unwrap_or_default();
+    let rounding = case.own_money(Rounding).filter(|fen| fen.0.abs() <= MOST_ROUNDING).unwrap_or_default();
+    let rows = case.rows_beside_total();
+    let named = |words: &[&str]| {
+        let rows = rows.iter().filter(|row| words.iter().any(|word| row.to_lowercase().contains(word)));
+        let amounts = rows.filter_map(|row| last_amount(row)).filter(|fen| *fen < sum);
+        std::iter::once(Fen(0)).chain(amounts).collect::<Vec<_>>()
+    };
+    let (charges, discounts) = (named(&CHARGES), named(&DISCOUNTS));
+    let with = |tax: Fen, rounding: Fen| {
+        charges.iter().any(|charge| {
+            discounts.iter().any(|discount| add(&[sum, tax, *charge, Fen(-discount.0), rounding]) == total)
+        })
+    };
+    with(tax, rounding) || with(Fen(0), rounding) || with(tax, Fen(0)) || with(Fen(0), Fen(0))
+}
+
+/// The amount at a row's end, before what marks how it is taxed.
+fn last_amount(row: &str) -> Option<Fen> {
+    let is_cents = |word: &str| word.rsplit_once('.').is_some_and(|(_, cents)| cents.len() == 2);
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_ascii_digit()).to_owned();
+    row.split_whitespace().rev().map(bare).filter(|word| is_cents(word)).find_map(|word| Fen::parse(&word))
 }
 
 /// Cash − change = total (till receipts). Held on 97 % of public receipts where all three are readable.
@@ -268,12 +296,14 @@ pub(super) fn cash_change(case: &Case) -> Answer {
         return figures(Inconclusive).why("same_place");
     }
     match case.money(Change) {
+        // Shops print either below zero, as it comes in or goes out.
         Seen::Read(change) => {
-            figures(if add(&[cash, Fen(-change.0)]) == total { Pass } else { Fail }).with("change", change)
+            let paid = Fen(cash.0.abs() - change.0.abs());
+            figures(if paid == total { Pass } else { Fail }).with("change", change)
         }
-        Seen::Absent if cash == total => figures(Pass),
+        Seen::Absent if cash.0.abs() == total.0 => figures(Pass),
         // Paid less than the total, and something else that made it up: a voucher, a second card.
-        Seen::Absent if cash.0 < total.0 - MOST_ROUNDING => figures(Fail).why("paid_less"),
+        Seen::Absent if cash.0.abs() < total.0 - MOST_ROUNDING => figures(Fail).why("paid_less"),
         _ => figures(Inconclusive).why("change_unclear"),
     }
 }
@@ -283,13 +313,14 @@ pub(super) fn cash_change(case: &Case) -> Answer {
 /// `by` lists what says the same and `corroborations` counts it; `against` lists what contradicts.
 pub(super) fn total_corroborated(case: &Case) -> Answer {
     type Source = (&'static str, fn(&Case) -> Answer);
-    const SOURCES: [Source; 6] = [
+    const SOURCES: [Source; 7] = [
         ("total_in_words", total_in_words),
         ("items_sum", items_sum),
         ("payment_split", payment_split),
         ("tax_sum", tax_sum),
         ("subtotal_sum", subtotal_sum),
         ("cash_change", cash_change),
+        ("card_paid", super::paper::card_paid),
     ];
     if !case.is_bill() || case.field(Total).is_none() {
         return Answer::not_applicable();
@@ -402,6 +433,8 @@ mod tests {
             r.items[0].amount = r.fields[&Total].value.clone();
             r.set(Subtotal, "45.00")
         };
+        let bare = || with(receipt(), &[(Subtotal, None), (Tax, None)]);
+        let charged = |row| with(receipt(), &[(Subtotal, None), (Total, Some("11.60"))]).line(row);
         let twice: Change = |mut r| {
             r.items.extend(r.items.clone());
             r
@@ -424,6 +457,12 @@ mod tests {
                 ("receipt, too large a row, another of that price", large_item(receipt()).line("90.60"), Fail),
                 ("receipt, rows between subtotal and total", between(receipt()), Fail),
                 ("receipt, a lone row that is no subtotal", lone(receipt()), Inconclusive),
+                ("receipt, rows and rounding", with(bare(), &[(Total, Some("10.02")), (Rounding, Some("0.02"))]), Pass),
+                ("receipt, no such rounding", with(bare(), &[(Total, Some("10.02"))]), Inconclusive),
+                ("receipt, rows, tax and charge", charged("Service Charge 1.00"), Pass),
+                ("receipt, what is charged on another row", charged("Service Charge"), Inconclusive),
+                ("receipt, rows less a discount", with(bare(), &[(Total, Some("8.50"))]).line("Discount 1.50-"), Pass),
+                ("receipt, no such discount", with(bare(), &[(Total, Some("8.50"))]).line("Points 1.50"), Fail),
             ],
         );
     }
@@ -497,7 +536,8 @@ mod tests {
                 ("nothing holds", with(receipt(), &[(Subtotal, Some("9.00"))]), Fail),
                 ("a tip is printed", with(receipt(), &[(Subtotal, Some("9.00"))]).line("Tip 1.00"), Inconclusive),
                 ("total far below", with(receipt(), &[(Subtotal, Some("21.20"))]), Fail),
-                ("total far below, discount seen", discounted.clone().line("COUPON 10.60-"), Inconclusive),
+                ("total far below, discount seen", discounted.clone().line("COUPON 10.60-"), Pass),
+                ("total far below, a sum of that size seen", discounted.clone().line("POINTS 10.60-"), Inconclusive),
                 ("total far below, a longer number", discounted.line("110.600"), Fail),
                 ("the price of goods explains nothing", over_goods, Fail),
                 (
@@ -520,6 +560,8 @@ mod tests {
                 ("holds", receipt(), Pass),
                 ("differs", with(receipt(), &[(Change, Some("9.50"))]), Fail),
                 ("paid exactly", with(receipt(), &[(Cash, Some("10.60")), (Change, None)]), Pass),
+                ("change below zero", with(receipt(), &[(Change, Some("-9.40"))]), Pass),
+                ("cash below zero", with(receipt(), &[(Cash, Some("-20.00"))]), Pass),
                 ("no change seen", with(receipt(), &[(Change, None)]), Inconclusive),
                 ("paid in part", with(receipt(), &[(Cash, Some("7.60")), (Change, None)]), Fail),
                 ("change unclear", receipt().unclear(Change), Inconclusive),
@@ -534,15 +576,27 @@ mod tests {
             r.fields.get_mut(&name).unwrap().repairs.push(SETTLED_BY_SUM.to_owned());
             r
         };
-        // The rows make the subtotal; only a tax chosen for the purpose leads from there to the total.
-        let outcome = |r: &Reading| ask(&evidence(vec![r.clone()]), CheckId::ItemsSum).outcome;
-        assert_eq!(outcome(&receipt()), Pass);
-        assert_eq!(outcome(&settled(receipt(), Tax)), Inconclusive);
-        assert_eq!(outcome(&settled(receipt(), Subtotal)), Inconclusive);
+        // Only a tax chosen for the purpose leads from the rows, or from the subtotal, to the total.
+        let outcome = |r: &Reading, check| ask(&evidence(vec![r.clone()]), check).outcome;
+        for (reading, of_rows, of_subtotal) in [
+            (receipt(), Pass, Pass),
+            (settled(receipt(), Tax), Inconclusive, Inconclusive),
+            (settled(receipt(), Subtotal), Pass, Inconclusive),
+        ] {
+            assert_eq!(outcome(&reading, CheckId::ItemsSum), of_rows);
+            assert_eq!(outcome(&reading, CheckId::SubtotalSum), of_subtotal);
+        }
     }
 
     #[test]
     fn corroboration() {
+        let lone: Change = |mut r| {
+            r.items[0].amount = Some("10.60".into());
+            for name in [Subtotal, Tax] {
+                r.fields.get_mut(&name).unwrap().repairs.push(SETTLED_BY_SUM.to_owned());
+            }
+            r
+        };
         let short: Change = |mut r| {
             r.items.truncate(1);
             r.items[0].amount = Some("1.00".into());
@@ -561,6 +615,12 @@ mod tests {
                 ("no total", with(bill(), &[(Total, None)]), NotApplicable),
                 ("goods short, change and subtotal say so", with(short(receipt()), &[]), Pass),
                 ("goods short, the change alone says so", with(short(receipt()), &[(Subtotal, None)]), Inconclusive),
+                ("goods that are the total, the change says so", lone(receipt()), Pass),
+                (
+                    "goods short, the change and a card say so",
+                    with(short(receipt()), &[(Subtotal, None)]).line("VISA 10.60"),
+                    Pass,
+                ),
             ],
         );
         let finding = ask(&evidence(vec![bill()]), CheckId::TotalCorroborated);

@@ -194,7 +194,7 @@ pub(super) fn card_paid(case: &Case) -> Answer {
         return Answer::not_applicable();
     }
     let paid: Vec<Fen> =
-        case.reading.lines.iter().filter_map(|line| charged(&line.text)).filter(|fen| fen.0 > 0).collect();
+        case.rows_beside_total().iter().filter_map(|row| charged(row)).filter(|fen| fen.0 > 0).collect();
     let Some(first) = paid.first() else { return Answer::not_applicable() };
     let answer = |outcome| case.answer(outcome, &[Total]).with("paid", first);
     match case.money(Total).read() {
@@ -310,11 +310,14 @@ mod tests {
 
     #[test]
     fn cards() {
+        let mut own_row = receipt().line("TOTAL VISA 10.60");
+        own_row.lines.last_mut().unwrap().polygon = own_row.fields[&Total].polygon;
         table(
             CheckId::CardPaid,
             &[
                 ("the total", receipt().line("VISA 10.60"), Pass),
                 ("another sum", receipt().line("MASTERCARD RM 90.60"), Inconclusive),
+                ("the total's own row", own_row, NotApplicable),
                 ("no total", receipt().line("VISA 10.60").without(Total), Inconclusive),
                 ("a card's number", receipt().line("VISA **** 1234"), NotApplicable),
                 ("no card", receipt(), NotApplicable),

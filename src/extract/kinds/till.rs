@@ -56,9 +56,7 @@ fn row(sheet: &Sheet<'_>, cells: Vec<usize>, is_amount: fn(&str, &Parsed) -> boo
     let mut words = String::new();
     for &i in &cells {
         let t = &sheet.cells[i].line.text;
-        // `@6.00%` is a rate.
-        let rate = |p: &Parsed| t.chars().skip(p.chars.1).find(|c| *c != ' ') == Some('%');
-        let found: Vec<Parsed> = parse::amounts(t).into_iter().filter(|p| is_amount(t, p) && !rate(p)).collect();
+        let found: Vec<Parsed> = parse::amounts(t).into_iter().filter(|p| is_amount(t, p) && !measures(t, p)).collect();
         for (k, &c) in sheet.cells[i].chars.iter().enumerate() {
             if found.iter().any(|p| (p.chars.0..p.chars.1).contains(&k)) {
                 continue;
@@ -83,6 +81,22 @@ fn row(sheet: &Sheet<'_>, cells: Vec<usize>, is_amount: fn(&str, &Parsed) -> boo
     }
 }
 
+/// Whether a number is no amount to pay: `@6.00%` is a rate, `39.42 litre` what was filled in, `7.30am` a time, `@2.50` the
+/// price of one.
+fn measures(text: &str, number: &Parsed) -> bool {
+    const UNITS: [&str; 8] = ["litre", "liter", "ltr", "kg", "gal", "pcs", "am", "pm"];
+    // A letter that stands apart says how it is taxed.
+    const CLOSE: [&str; 6] = ["l", "ml", "g", "m", "cm", "mm"];
+    let rest = text.chars().skip(number.chars.1).collect::<String>().to_lowercase();
+    let (word, is_close) = (rest.trim_start(), !rest.starts_with(' '));
+    let is = |unit: &&str| -> bool {
+        let end = word.strip_prefix(*unit).map(|end| end.strip_prefix('s').unwrap_or(end));
+        end.is_some_and(|end| !end.starts_with(char::is_alphabetic))
+    };
+    let before = text.chars().take(number.chars.0).filter(|c| *c != ' ').last();
+    before == Some('@') || word.starts_with('%') || UNITS.iter().any(&is) || is_close && CLOSE.iter().any(is)
+}
+
 /// In lower case and without its accent: readers put accents on dirt.
 fn plain_letter(c: char) -> char {
     let base = std::iter::once(c).nfd().next().unwrap_or(c);
@@ -95,6 +109,8 @@ enum Role {
     /// The total, with the weight of its wording.
     Total(u32),
     Subtotal,
+    /// What the total is without the tax: the subtotal, where nothing is called that.
+    Net,
     Rounding,
     Change,
     Cash,
@@ -116,7 +132,7 @@ fn role(words: &str) -> Role {
     let squeezed: String = words.chars().filter(|c| !c.is_whitespace()).collect();
     let glued = |list: &[&str]| list.iter().any(|w| squeezed.contains(w));
     if glued(&["subtotal", "subtota1", "subtt", "zwischensumme", "subtl", "sub7otal"])
-        || has(&["sub ttl", "net sales", "food total", "gross amount"])
+        || has(&["sub ttl", "sttl", "net sales", "food total", "gross amount"])
     {
         return Role::Subtotal;
     }
@@ -151,20 +167,16 @@ fn role(words: &str) -> Role {
             "pcs",
             "count",
             "unit",
-        ]) || glued(&[
-            "discount",
-            "excl",
-            "exgst",
-            "beforegst",
-            "withoutgst",
-            "wogst",
-            "savings",
-            "totalqty",
-            "totalitem",
-            "exctax",
-            "totaldisc",
-        ]) {
+        ]) || glued(&["discount", "savings", "totalqty", "totalitem", "totaldisc"])
+        {
             return Role::Aside;
+        }
+        if glued(&["excl", "exctu", "exclu", "xcluding", "exgst", "beforegst", "withoutgst", "wogst", "exctax"]) {
+            return Role::Net;
+        }
+        // `GST payable`
+        if !glued(&["total"]) && has(&["payable"]) && has(&["gst", "sst", "vat", "tax"]) {
+            return Role::Tax;
         }
         if words.starts_with("total included gst")
             || glued(&["totalincludedgst", "totalgst"]) && !glued(&["totalgstincl"]) && !inclusive
@@ -215,7 +227,8 @@ fn role(words: &str) -> Role {
     {
         return Role::Rounding;
     }
-    if has(&["change", "change due", "ruckgeld", "rückgeld", "change rm", "chg", "balance"])
+    let is_charge = has(&["delivery", "service", "svc", "serv", "packing"]);
+    if has(&["change", "change due", "ruckgeld", "rückgeld", "change rm", "chg", "balance"]) && !is_charge
         || squeezed.starts_with("change")
     {
         return Role::Change;
@@ -223,7 +236,11 @@ fn role(words: &str) -> Role {
     if has(&["due"]) {
         return Role::Total(11);
     }
-    if glued(&["discount", "saving", "youpay", "voucher", "deposit"]) {
+    let counts = ["totqty", "itemcount", "noqty", "noofitem", "noitem", "taxable", "einzelpreis"];
+    if glued(&["discount", "saving", "youpay", "voucher", "deposit"])
+        || glued(&counts)
+        || ["qty", "quantity"].iter().any(|word| words.starts_with(word))
+    {
         return Role::Aside;
     }
     if has(&[
@@ -303,7 +320,7 @@ fn set_tax_tables_aside(rows: &[Row], roles: &mut [Role]) {
         match role {
             Role::Cash | Role::Change | Role::Card | Role::Rounding | Role::Subtotal => inside = false,
             Role::Total(weight) if *weight > 14 => inside = false,
-            Role::Total(_) if inside => *role = Role::Aside,
+            Role::Total(_) | Role::Net if inside => *role = Role::Aside,
             _ => {}
         }
     }
@@ -323,7 +340,7 @@ fn contains_words(words: &str, phrase: &str) -> bool {
     })
 }
 
-/// The amount that belongs to a row's label: its last one, else the only thing on the row below.
+/// The amount that belongs to a row's label: its last one, else the only one on the row below.
 fn amount_of<'r>(rows: &'r [Row], roles: &[Role], i: usize) -> Option<&'r (Span, Parsed)> {
     rows[i].amounts.last().or_else(|| {
         // A number on the label's own row that is no amount is a torn one: the row below belongs to another label.
@@ -336,8 +353,8 @@ fn amount_of<'r>(rows: &'r [Row], roles: &[Role], i: usize) -> Option<&'r (Span,
         let next = rows.get(i + 1)?;
         let close = next.top - rows[i].bottom < rows[i].height * 1.2;
         (close && roles[i + 1] == Role::None && next.words.chars().filter(|c| c.is_alphabetic()).count() <= 2)
-            .then(|| next.amounts.last())
-            .flatten()
+            .then_some(next.amounts.as_slice())
+            .and_then(|amounts| if let [only] = amounts { Some(only) } else { None })
     })
 }
 
@@ -364,6 +381,10 @@ fn labelled(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields
             continue; // the first of its kind: later ones are copies in a tax table or a card slip
         }
         put(fields, name, labels::found(sheet, *span, parsed.clone()));
+    }
+    let net = (0..rows.len()).filter(|&i| roles[i] == Role::Net).find_map(|i| amount_of(rows, roles, i));
+    if let Some((span, parsed)) = net.filter(|_| !fields.contains_key(&F::Subtotal)) {
+        put(fields, F::Subtotal, labels::found(sheet, *span, parsed.clone()));
     }
 }
 
@@ -474,7 +495,7 @@ fn taken_off(rows: &[Row], roles: &[Role], total_row: usize, total: i64) -> bool
         let amount = row.amounts.last().map_or(0, |(_, p)| fen(p).abs());
         let less = has(&WORDS) && !has(&TOLD) && amount > 0 && amount < total;
         let to_pay = has(&["you pay", "to pay", "balance to pay"]) && amount > 0 && amount != total;
-        !matches!(role, Role::Subtotal | Role::Total(_)) && (less || to_pay)
+        !matches!(role, Role::Subtotal | Role::Net | Role::Total(_)) && (less || to_pay)
     })
 }
 
@@ -522,7 +543,7 @@ fn settle(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role], fields: &mut Fields) 
             let named =
                 |i: &usize| roles[*i] == Role::Tax && rows[*i].amounts.last().is_some_and(|(_, p)| possible(fen(p)));
             // Its row is one of tax, or stands about the subtotal's and the total's, whatever its words were read as.
-            let first = roles.iter().position(|r| *r == Role::Subtotal).map_or(0, |row| row + 1);
+            let first = roles.iter().position(|r| matches!(r, Role::Subtotal | Role::Net)).map_or(0, |row| row + 1);
             let last = roles.iter().rposition(|r| matches!(r, Role::Total(_))).unwrap_or(0) + 1;
             let between = |i: usize| (first..=last).contains(&i) && matches!(roles[i], Role::None | Role::Aside);
             let by_sum = (0..rows.len())
@@ -652,36 +673,33 @@ fn state_and_zip(text: &str) -> bool {
 
 /// Rows with words and an amount, above the first sum.
 fn items(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role]) -> Vec<FoundItem> {
-    let end = roles
-        .iter()
-        .enumerate()
-        .position(|(i, r)| matches!(r, Role::Total(_) | Role::Subtotal) && !rows[i].amounts.is_empty())
-        .unwrap_or(0);
-    let mut items = Vec::new();
-    for (i, row) in rows.iter().enumerate().take(end) {
-        let Some((span, parsed)) = row.amounts.last() else { continue };
-        if roles[i] != Role::None {
-            continue;
-        }
-        let letters = row.words.chars().filter(|c| c.is_alphabetic()).count();
-        // An amount under its name: the name is the row above.
-        let name_row = if letters >= 3 {
-            row
-        } else if i > 0 && rows[i - 1].amounts.is_empty() && roles[i - 1] == Role::None {
-            &rows[i - 1]
-        } else {
-            continue;
-        };
+    let is_sum = |role: &Role| matches!(role, Role::Total(_) | Role::Subtotal | Role::Net);
+    let end = (0..rows.len()).position(|i| is_sum(&roles[i]) && !rows[i].amounts.is_empty()).unwrap_or(0);
+    // What says in which currency, of which unit and how taxed is no name.
+    const MARKS: [&str; 14] =
+        ["rm", "x", "sr", "zr", "zrl", "zre", "s", "z", "pcs", "pc", "set", "ea", "unit", "units"];
+    let letters = |row: &Row| {
+        let words = row.words.split(' ').filter(|word| !MARKS.contains(word));
+        words.flat_map(str::chars).filter(|c| c.is_alphabetic()).count()
+    };
+    let priced = |i: usize| i < end && roles[i] == Role::None && !rows[i].amounts.is_empty();
+    // A card that is bought is named as one by which is paid.
+    let is_name = |i: usize| matches!(roles[i], Role::None | Role::Card) && rows[i].amounts.is_empty();
+    // Names stand above codes and amounts, or below them: as at the first that has no name of its own.
+    let bare = |i: &usize| priced(*i) && letters(&rows[*i]) < 3;
+    let below = (0..end).find(bare).is_some_and(|i| i == 0 || !is_name(i - 1));
+    let name_of = |i: usize| match bare(&i) {
+        false => Some(i),
+        true if below => Some(i + 1).filter(|&j| j < end && is_name(j) && letters(&rows[j]) >= 3),
+        true => i.checked_sub(1).filter(|&j| is_name(j)),
+    };
+    let item = |i: usize| {
+        let (row, name_row) = (&rows[i], &rows[name_of(i)?]);
+        let (span, parsed) = row.amounts.last()?;
         let found = labels::found(sheet, *span, parsed.clone());
-        let name: String = name_row
-            .cells
-            .iter()
-            .map(|&c| sheet.cells[c].line.text.as_str())
-            .filter(|t| t.chars().any(char::is_alphabetic))
-            .collect::<Vec<_>>()
-            .join(" ");
-        items.push(FoundItem {
-            name,
+        let texts = name_row.cells.iter().map(|&c| sheet.cells[c].line.text.as_str());
+        Some(FoundItem {
+            name: texts.filter(|t| t.chars().any(char::is_alphabetic)).collect::<Vec<_>>().join(" "),
             quantity: None,
             unit: None,
             price: None,
@@ -690,9 +708,9 @@ fn items(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role]) -> Vec<FoundItem> {
             confidence: found.confidence,
             quad: sheet.cells[row.cells[0]].line.quad.union(&found.quad),
             repairs: vec![],
-        });
-    }
-    items
+        })
+    };
+    (0..end).filter(|&i| priced(i)).filter_map(item).collect()
 }
 
 #[cfg(test)]
@@ -759,6 +777,71 @@ mod tests {
             ("CASH", Some("70.30")),
         ]);
         assert!(got.contains(&(F::Total, "60.30".to_owned())), "{got:?}");
+    }
+
+    fn goods(rows: &[(&str, Option<&str>)]) -> Vec<(String, String)> {
+        let page = receipt(rows);
+        let (_, items) = read(&Sheet::new(&page));
+        items.into_iter().map(|item| (item.name, item.amount.unwrap())).collect()
+    }
+
+    fn pairs(goods: &[(&str, &str)]) -> Vec<(String, String)> {
+        goods.iter().map(|(name, amount)| ((*name).to_owned(), (*amount).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_is_measured_is_no_amount() {
+        let got = goods(&[
+            ("OPEN 7.30am-6.00pm", None),
+            ("39.42litre Pump # 09", None),
+            ("DIESEL", Some("85.54")),
+            ("APPLES 1.25 kg", Some("4.00")),
+            ("5.00 SALTS", Some("5.00")),
+            ("TOTAL", Some("94.54")),
+        ]);
+        assert_eq!(got, pairs(&[("DIESEL", "85.54"), ("APPLES 1.25 kg", "4.00"), ("5.00 SALTS", "5.00")]));
+    }
+
+    #[test]
+    fn names_stand_beside_above_or_below_their_amounts() {
+        let head = ("Description Qty Price", None);
+        let total = ("TOTAL", Some("12.07"));
+        let both = pairs(&[("SCISSORS", "7.45"), ("JUG", "4.62")]);
+        let codes = [("8091 1", Some("7.45")), ("8092 1", Some("4.62"))];
+        let names = [("SCISSORS", None), ("JUG", None)];
+        assert_eq!(goods(&[head, ("SCISSORS", Some("7.45")), ("JUG", Some("4.62")), total]), both);
+        assert_eq!(goods(&[names[0], codes[0], names[1], codes[1], total]), both);
+        assert_eq!(goods(&[("Qty Amount", None), codes[0], names[0], codes[1], names[1], total]), both);
+        assert_eq!(goods(&[("MEMBER CARD", None), ("8091 1", Some("7.45")), total]), pairs(&[("MEMBER CARD", "7.45")]));
+    }
+
+    #[test]
+    fn a_total_without_the_tax_is_the_subtotal_where_nothing_is_called_that() {
+        let all = [
+            ("SOUP", Some("41.30")),
+            ("Total (Excluding GST)", Some("41.30")),
+            ("Serv. Charge (10%)", Some("4.13")),
+            ("GST Payable", Some("2.73")),
+            ("Total (Inclusive of GST)", Some("48.16")),
+        ];
+        let got = values(&all);
+        for (name, value) in [(F::Subtotal, "41.30"), (F::Tax, "2.73"), (F::Total, "48.16")] {
+            assert!(got.contains(&(name, value.to_owned())), "{got:?}");
+        }
+        let called = [all[0], ("Sub Total", Some("45.43")), all[1], all[3], all[4]];
+        assert!(values(&called).contains(&(F::Subtotal, "45.43".to_owned())));
+    }
+
+    #[test]
+    fn a_charge_for_the_delivery_is_no_change() {
+        let got = values(&[("DELIVERY CHG", Some("4.00")), ("TOTAL", Some("9.00")), ("CHG", Some("1.00"))]);
+        assert!(got.contains(&(F::Change, "1.00".to_owned())), "{got:?}");
+    }
+
+    #[test]
+    fn the_head_of_a_table_names_none_of_its_first_row() {
+        let got = values(&[("(GST) (GST) Tax", None), ("17 0.85 0.90 15.25", None), ("TOTAL", Some("15.25"))]);
+        assert!(!got.iter().any(|(name, _)| *name == F::Tax), "{got:?}");
     }
 
     #[test]
