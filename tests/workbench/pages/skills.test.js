@@ -234,7 +234,11 @@ test('an auditor reads them and changes nothing, and a reviewer has no such scre
   await page.keyboard.press('Enter');
   await page.waitForSelector('.checks .notice.good');
   faults.length = 0;
-  await go('#/skills', '[data-reviewer=rv-1]');
+  const headers = { Authorization: `Bearer ${keyed.keys['au-1']}` };
+  const { entry } = await (await fetch(`${keyed.url}/v1/skills`, { headers })).json();
+  await go(`#/audit/entry/${entry}`, '.ladder .root.good');
+  await page.click('.lead a[href="#/skills"]');
+  await page.waitForSelector('[data-reviewer=rv-1]');
   assert.deepEqual(await page.locator('[data-reviewer=rv-1] .chip').allTextContents(), [
     'till receipt',
     'Every language',
