@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { after, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, person, unfit } from './browser.js';
-import { decided, start, until } from './service.js';
+import { start, submit, until } from './service.js';
 
 const OUT = fileURLToPath(new URL('../../../target/workbench/', import.meta.url));
 const SHOWN = '.case-row .case-link';
@@ -16,7 +16,7 @@ before(
   async () => {
     await mkdir(OUT, { recursive: true });
     [service, keyed, browser] = await Promise.all([
-      start([], { options: ['--demo'] }),
+      start(),
       start([
         { role: 'auditor', name: 'au-1' },
         { role: 'admin', name: 'boss-1' },
@@ -24,7 +24,9 @@ before(
       ]),
       launch(),
     ]);
-    await decided(service.url);
+    // Papers in two languages, which only reading can tell.
+    for (const kind of ['till_receipt', 'outpatient_bill', 'inpatient_bill'])
+      await submit(service.url, `T-${kind}`, kind, [`${kind}/altered.jpg`]);
   },
   { timeout: 900_000 },
 );
@@ -75,8 +77,12 @@ async function tabTo(page, selector) {
 
 test('an admin lists a reviewer by keyboard only, whose queue then shows what suits, or all', async () => {
   const all = await cases();
-  const suiting = all.filter((one) => one.kind === 'till_receipt' && one.languages.includes('zh'));
-  assert.ok(suiting.length > 0 && suiting.length < all.length, `${suiting.length} of ${all.length}`);
+  assert.deepEqual(all.map((one) => [one.kind, ...one.languages]).sort(), [
+    ['medical_inpatient_bill', 'zh'],
+    ['medical_outpatient_bill', 'zh'],
+    ['till_receipt', 'en'],
+  ]);
+  const suiting = all.filter((one) => one.languages.includes('zh') && one.kind !== 'medical_inpatient_bill');
   const boss = await person(browser, { url: service.url, name: 'boss-1' });
   await boss.go('#/queue', SHOWN);
   // Whoever has no skill sees all, and no switch.
@@ -96,23 +102,31 @@ test('an admin lists a reviewer by keyboard only, whose queue then shows what su
   await boss.page.keyboard.press('Control+A');
   await boss.page.keyboard.type('rv-017');
   await boss.page.keyboard.press('Enter');
+  await tabTo(boss.page, '[data-code=medical_outpatient_bill]');
+  await boss.page.keyboard.press('Space');
   await tabTo(boss.page, '[data-code=till_receipt]');
   await boss.page.keyboard.press('Space');
   await tabTo(boss.page, '[data-code=zh]');
   await boss.page.keyboard.press('Enter');
-  assert.deepEqual(await boss.page.locator('[aria-pressed=true]').allTextContents(), ['till receipt', 'Chinese']);
+  assert.deepEqual(await boss.page.locator('[aria-pressed=true]').allTextContents(), [
+    'outpatient bill',
+    'till receipt',
+    'Chinese',
+  ]);
   await boss.page.keyboard.press('Control+s');
   await until('the change', async () => (await kept()).by === 'boss-1');
   const { skills, open } = await kept();
-  assert.deepEqual(skills, { reviewers: [{ name: 'rv-017', kinds: ['till_receipt'], languages: ['zh'] }] });
+  const kinds = ['medical_outpatient_bill', 'till_receipt'];
+  assert.deepEqual(skills, { reviewers: [{ name: 'rv-017', kinds, languages: ['zh'] }] });
+  assert.deepEqual(open, { cases: 3, unsuited: 2, of: [{ name: 'rv-017', cases: 1 }] });
   await boss.page.waitForFunction(() => document.querySelector('.skills-foot .primary')?.hasAttribute('disabled'));
   await boss.page.waitForSelector('[data-reviewer=rv-017] [data-code=zh]:focus');
-  assert.equal(await boss.page.textContent('[data-reviewer=rv-017] .num'), String(open.of[0].cases));
-  assert.match(await boss.page.textContent('.skills-open .warn'), new RegExp(` ${open.unsuited} of ${open.cases}\\.`));
-  // It stands in the log who said it.
+  assert.equal(await boss.page.textContent('[data-reviewer=rv-017] .num'), '1');
+  assert.match(await boss.page.textContent('.skills-open .warn'), / 2 of 3\./);
+  // It stands in the log that they were changed, and to what as a hash.
   await boss.page.click('.skills-foot a');
   await boss.page.waitForSelector('.ladder .root.good');
-  assert.match(await boss.page.textContent('.audit-detail'), /skills changed[\s\S]*till_receipt/);
+  assert.match(await boss.page.textContent('.audit-detail'), /skills changed[\s\S]*"skills": "[0-9a-f]{64}"/);
   assert.deepEqual(boss.faults, []);
   await boss.close();
 
@@ -120,8 +134,8 @@ test('an admin lists a reviewer by keyboard only, whose queue then shows what su
   await go('#/queue', SHOWN);
   await showing(page, called(suiting));
   assert.equal(await page.getAttribute('#queue-suited', 'aria-pressed'), 'true');
-  assert.match(await page.textContent('.queue-head'), /Only what you work on: till receipt · Chinese\./);
-  assert.match(await page.textContent('.case-row .what'), /till receipt · Chinese/);
+  assert.match(await page.textContent('.queue-head'), /what you work on: outpatient bill, till receipt · Chinese\./);
+  assert.match(await page.textContent('.case-row .what'), /outpatient bill · Chinese/);
   assert.deepEqual(await unfit(page), []);
   await page.screenshot({ path: `${OUT}queue-suited.png` });
   await page.keyboard.press('s');
@@ -136,21 +150,23 @@ test('an admin lists a reviewer by keyboard only, whose queue then shows what su
   // "Next" gives nothing but what suits while the switch is on, and the case says the language as well.
   for (const one of suiting) {
     await page.keyboard.press('n');
-    await page.waitForSelector('.case-strip');
-    assert.match(await page.textContent('.case-name'), /till receipt · Chinese/, one.external_id);
+    await page.waitForSelector('.case-name h1');
+    assert.match(await page.textContent('.case-name'), /outpatient bill · Chinese/, one.external_id);
     await go('#/queue', SHOWN);
   }
   await page.keyboard.press('n');
   await page.waitForFunction(() => /No case is free that you work on/.test(document.body.textContent));
   // What is theirs stays theirs, and no switch hides it.
+  await say([{ name: 'rv-017', kinds: ['vat_invoice'], languages: [] }]);
   await page.keyboard.press('m');
   await showing(page, called(suiting));
   assert.equal(await page.locator('#queue-suited').count(), 0);
   await page.keyboard.press('m');
+  await page.waitForSelector('.queue-list .empty');
   await page.keyboard.press('s');
   await showing(page, called(all));
   await page.keyboard.press('n');
-  await page.waitForSelector('.case-strip');
+  await page.waitForSelector('.case-name h1');
   assert.ok(!suiting.some((one) => page.url().endsWith(one.id)));
   assert.deepEqual(faults, []);
   await close();
@@ -218,7 +234,11 @@ test('an auditor reads them and changes nothing, and a reviewer has no such scre
   await page.keyboard.press('Enter');
   await page.waitForSelector('.checks .notice.good');
   faults.length = 0;
-  await go('#/skills', '[data-reviewer=rv-1]');
+  const headers = { Authorization: `Bearer ${keyed.keys['au-1']}` };
+  const { entry } = await (await fetch(`${keyed.url}/v1/skills`, { headers })).json();
+  await go(`#/audit/entry/${entry}`, '.ladder .root.good');
+  await page.click('.lead a[href="#/skills"]');
+  await page.waitForSelector('[data-reviewer=rv-1]');
   assert.deepEqual(await page.locator('[data-reviewer=rv-1] .chip').allTextContents(), [
     'till receipt',
     'Every language',

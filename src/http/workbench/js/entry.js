@@ -51,6 +51,8 @@ export async function entryView(place, position, alive) {
             t('audit.open_claim'),
             kbd('Enter'),
           ),
+        // The log holds what was said as a hash; what holds now stands there.
+        leaf.kind === 'skills_changed' && h('a', { class: 'button tiny', href: '#/skills' }, t('skills.title')),
       ),
       h(
         'section',

@@ -285,7 +285,7 @@ export function skillsScreen(root) {
       : t('skills.never');
     const acts = overtaken
       ? [
-          h('span', { class: 'small bad' }, t('problem.skills_changed')),
+          h('span', { class: 'small bad', role: 'alert' }, t('problem.skills_changed')),
           button(t('skills.reload'), () => void load(), { class: 'primary' }),
         ]
       : [
