@@ -634,7 +634,8 @@ fn order_of_dates(rows: &[Row]) -> (DateOrder, bool) {
         + any(&|row| PHONE.is_match(&row.text))
         + any(&|row| row.words.contains("sales tax"))
         + any(&|row| has(row, &["gratuity", "tip"]));
-    let others = 3 * any(&|row| row.words.contains("gmbh") || has(row, MALAYSIAN))
+    let others = 3 * any(&|row| has(row, MALAYSIAN) || is_malaysian_gst(&row.text))
+        + 3 * any(&|row| row.words.contains("gmbh") || has(row, &["mwst", "ust id", "steuer nr", "rechnung"]))
         + 3 * any(&|row| row.text.contains('£') || row.text.contains('€'))
         + any(&|row| has(row, &["gst", "gstid"]))
         + any(&amount_behind_rm);
@@ -645,6 +646,12 @@ fn order_of_dates(rows: &[Row]) -> (DateOrder, bool) {
 /// A telephone number as North America writes it.
 static PHONE: LazyLock<Regex> =
     LazyLock::new(|| parse::regex(r"(?:^|[^\d])\(?[2-9]\d\d\)?[-. ]{1,2}[2-9]\d\d[-. ]\d{4}(?:$|[^\d])"));
+
+/// Whether a row holds a Malaysian GST number: twelve digits, of which the first two are 0. No other country's is like it.
+fn is_malaysian_gst(text: &str) -> bool {
+    let mut runs = text.split(|c: char| !c.is_ascii_digit());
+    text.to_lowercase().contains("gst") && runs.any(|run| run.len() == 12 && run.starts_with("00"))
+}
 
 /// Words of Malaysian legal forms, streets and states.
 #[rustfmt::skip]
@@ -960,6 +967,9 @@ mod tests {
             ("Somewhere", "2012-04-03", false),
             ("Somewhere", "04/04/2012", false),
             ("Somewhere SDN BHD", "03/04/2012", false),
+            ("GST ID: 000123456789", "03/04/2012", false),
+            ("GST ID: 123456789 RT", "03/04/2012", true),
+            ("inkl. 19% MwSt", "03.04.12", false),
             ("Somewhere, NY 10014", "03/04/2012", false),
             ("Somewhere", "03/04/2012", true),
             ("Room RM 4, tip not included", "03/04/2012", true),
