@@ -67,16 +67,15 @@ pub(super) fn items_sum(case: &Case) -> Answer {
     let holds = match kind {
         VatInvoice => sum == total || add(&[sum, tax]) == total,
         TillReceipt if is_lone_beside_subtotal(case, sum) => false,
-        TillReceipt => leads_to(case, sum, total),
+        TillReceipt if sum == total => true,
+        TillReceipt => !is_subtotal_gone(case) && leads_to(case, sum, total),
         _ => sum == total,
     };
     let outcome = match kind {
         _ if holds => Pass,
         // A row that was not read leaves the sum too small, which says nothing. Too large is another matter.
         TillReceipt if sum == total => return answer.why("lone_row"),
-        TillReceipt if case.money(Tax).read().is_some_and(|tax| add(&[sum, tax]) == total) => {
-            return answer.why("tax_chosen");
-        }
+        TillReceipt if leads_with_chosen_tax(case, sum, total) => return answer.why("tax_chosen"),
         TillReceipt if rows_exceed(case, sum, total) => Fail,
         TillReceipt => return answer.why("rows_fall_short"),
         // Rows of the categories and rows of their details, both read: says nothing against the bill.
@@ -89,6 +88,17 @@ pub(super) fn items_sum(case: &Case) -> Answer {
 /// Whether a receipt has one row, and a subtotal that is another sum: a row of the total's own size proves nothing then.
 fn is_lone_beside_subtotal(case: &Case, sum: Fen) -> bool {
     case.reading.items.len() == 1 && case.money(Subtotal).read().is_some_and(|subtotal| subtotal != sum)
+}
+
+/// Whether the rows and a tax that may have been chosen to make it so are the total: the rows do not fall short then.
+fn leads_with_chosen_tax(case: &Case, sum: Fen, total: Fen) -> bool {
+    !is_subtotal_gone(case) && case.money(Tax).read().is_some_and(|tax| add(&[sum, tax]) == total)
+}
+
+/// Whether a receipt names a subtotal and has none: it was not read, or taken off the paper.
+fn is_subtotal_gone(case: &Case) -> bool {
+    let squeezed = |text: &str| text.to_lowercase().replace([' ', '-', '.'], "");
+    case.field(Subtotal).is_none() && case.reading.lines.iter().any(|line| squeezed(&line.text).contains("subtotal"))
 }
 
 /// Whether the rows of a receipt come to more than its subtotal and its total, with no discount to take that off.
@@ -461,6 +471,11 @@ mod tests {
                 ("receipt, no such rounding", with(bare(), &[(Total, Some("10.02"))]), Inconclusive),
                 ("receipt, rows, tax and charge", charged("Service Charge 1.00"), Pass),
                 ("receipt, what is charged on another row", charged("Service Charge"), Inconclusive),
+                (
+                    "receipt, the subtotal painted out",
+                    with(receipt(), &[(Subtotal, None)]).line("SUB-TOTAL"),
+                    Inconclusive,
+                ),
                 ("receipt, rows less a discount", with(bare(), &[(Total, Some("8.50"))]).line("Discount 1.50-"), Pass),
                 ("receipt, no such discount", with(bare(), &[(Total, Some("8.50"))]).line("Points 1.50"), Fail),
             ],
