@@ -25,14 +25,15 @@ mod text_layer;
 use crate::domain::document::ValueType;
 use crate::domain::evidence::ReadLine;
 use crate::domain::{
-    Bp, CheckId, Day, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Outcome, Quad, Reading, Upload,
+    Bp, CheckId, Day, DocumentKind, Evidence, Fen, Field, FieldName, Finding, Homography, Outcome, Page, Quad, Reading,
+    Upload,
 };
 use std::collections::BTreeMap;
 
 pub use risk::features;
 pub use support::support;
 
-/// Left, top, right and bottom, in pixels.
+/// Left, top, right and bottom, in pixels of the page.
 type Bounds = (f64, f64, f64, f64);
 
 /// Looks at one document and answers.
@@ -196,19 +197,23 @@ impl<'a> Case<'a> {
         matches!((self.field(a), self.field(b)), (Some(a), Some(b)) if a.polygon == b.polygon)
     }
 
-    /// What stands beside one another, from left to right: for each line of text the row that it begins. Without those in
+    /// Each line of text with the row that it begins: what stands beside one another, from left to right. Without those in
     /// which the total stands: they say nothing that it does not say itself.
-    fn rows_beside_total(&self) -> Vec<String> {
-        let lines: Vec<_> = self.reading.lines.iter().map(|line| (line, line.polygon.bounds())).collect();
-        let total = self.field(FieldName::Total).map(|field| field.polygon.bounds());
+    fn rows_beside_total(&self) -> Vec<(&str, String)> {
+        // On the page, since the photo may lie on its side.
+        let to_page: Homography<Upload, Page> = Homography::new(self.reading.upload_to_page.to_f64());
+        let lines = self.reading.lines.iter().map(|line| (line, to_page.quad(&line.polygon).bounds()));
+        let lines: Vec<(&ReadLine, Bounds)> = lines.collect();
+        let total = self.field(FieldName::Total).map(|field| field.page_polygon.bounds());
         let holds =
             |(_, top, _, bottom): &Bounds, other: &Bounds| (*top..*bottom).contains(&((other.1 + other.3) / 2.0));
-        let row = |(line, at): &(&ReadLine, Bounds)| {
+        let row = |at: &Bounds, first: &str| {
             let mut right: Vec<_> = lines.iter().filter(|(_, other)| other.0 > at.0 && holds(at, other)).collect();
             right.sort_by(|(_, a), (_, b)| a.0.total_cmp(&b.0));
-            right.iter().fold(line.text.clone(), |row, (other, _)| row + " " + &other.text)
+            right.iter().fold(first.to_owned(), |row, (other, _)| row + " " + &other.text)
         };
-        lines.iter().filter(|(_, at)| !total.is_some_and(|total| holds(at, &total))).map(row).collect()
+        let beside = lines.iter().filter(|(_, at)| !total.is_some_and(|total| holds(at, &total)));
+        beside.map(|(line, at)| (line.text.as_str(), row(at, &line.text))).collect()
     }
 
     /// An answer that speaks of these fields, as far as they were seen.

@@ -62,16 +62,21 @@ pub(super) fn items_sum(case: &Case) -> Answer {
     let Some(sum) = sum_of_items(case) else { return answer.why("item_unclear") };
     let answer = answer.with("sum", sum);
     let Some(total) = case.money(Total).read() else { return answer.why("total_unclear") };
+    if kind == TillReceipt && is_total_among_items(case) {
+        return answer.why("same_place");
+    }
     let answer = answer.with("total", total);
     let tax = tax(case).unwrap_or_default();
     let holds = match kind {
         VatInvoice => sum == total || add(&[sum, tax]) == total,
         TillReceipt if is_lone_beside_subtotal(case, sum) => false,
-        TillReceipt if sum == total => true,
-        TillReceipt => !is_subtotal_gone(case) && leads_to(case, sum, total),
+        TillReceipt => sum == total || !is_subtotal_gone(case) && leads_to(case, sum, total),
         _ => sum == total,
     };
     let outcome = match kind {
+        TillReceipt if holds && !leads_plainly_to(case, sum, total) => {
+            return Answer { outcome: Pass, ..answer }.why(WITH_PARTS);
+        }
         _ if holds => Pass,
         // A row that was not read leaves the sum too small, which says nothing. Too large is another matter.
         TillReceipt if sum == total => return answer.why("lone_row"),
@@ -83,6 +88,18 @@ pub(super) fn items_sum(case: &Case) -> Answer {
         _ => Fail,
     };
     Answer { outcome, ..answer }
+}
+
+/// Why a sum of a receipt holds that holds only with what is printed beside it: a charge, a discount, a tax on goods of which
+/// no subtotal says that it was left out. So many ways are there then that one of them may make a total that was altered.
+const WITH_PARTS: &str = "with_parts";
+
+/// Whether the total was taken for a row of goods.
+fn is_total_among_items(case: &Case) -> bool {
+    let Some(total) = case.field(Total).map(|field| field.polygon.bounds()) else { return false };
+    let (x, y) = ((total.0 + total.2) / 2.0, (total.1 + total.3) / 2.0);
+    let bounds = case.reading.items.iter().map(|item| item.polygon.bounds());
+    bounds.into_iter().any(|(left, top, right, bottom)| (left..right).contains(&x) && (top..bottom).contains(&y))
 }
 
 /// Whether a receipt has one row, and a subtotal that is another sum: a row of the total's own size proves nothing then.
@@ -206,7 +223,10 @@ pub(super) fn subtotal_sum(case: &Case) -> Answer {
         Some(_) if [Subtotal, Tax].iter().any(|name| case.field(*name).is_some_and(Field::is_settled)) => {
             answer.why("chosen_by_this_sum")
         }
-        Some(total) if subtotal_leads_to(case, total) => Answer { outcome: Pass, ..answer },
+        Some(total) if case.own_money(Subtotal).is_some_and(|sum| leads_plainly_to(case, sum, total)) => {
+            Answer { outcome: Pass, ..answer }
+        }
+        Some(total) if subtotal_leads_to(case, total) => Answer { outcome: Pass, ..answer }.why(WITH_PARTS),
         // A tip, a charge or a discount explains a difference, but then it stands on the paper.
         Some(total) => match case.money(Subtotal).read() {
             Some(subtotal) if !explained(case, subtotal, total) => {
@@ -261,28 +281,42 @@ fn subtotal_leads_to(case: &Case, total: Fen) -> bool {
     case.own_money(Subtotal).is_some_and(|subtotal| leads_to(case, subtotal, total))
 }
 
-/// Whether a sum of a receipt [+ tax] [+ a charge] [− a discount] [+ rounding] is `total`, each as its own row names it.
-/// What was chosen to make it so does not count, nor does a tax of more than half of what is taxed: no country has one.
-/// Each may also be told for the record, of a sum that already has it.
+/// Whether a sum of a receipt [+ tax, if the sum is the subtotal] [+ rounding] is `total`. What was chosen to make it so does
+/// not count, nor does a tax of more than half of what is taxed: no country has one. Each may also be told for the record, of
+/// a sum that already has it.
+fn leads_plainly_to(case: &Case, sum: Fen, total: Fen) -> bool {
+    let tax = if case.own_money(Subtotal) == Some(sum) { possible_tax(case, sum) } else { Fen(0) };
+    makes(case, &[sum], tax, total)
+}
+
+/// Whether it is so with the tax, every charge and every discount that stand beside the sum.
 fn leads_to(case: &Case, sum: Fen, total: Fen) -> bool {
     const CHARGES: [&str; 7] =
         ["service ch", "serv. ch", "serv ch", "svc ch", "delivery ch", "packing ch", "surcharge"];
     const DISCOUNTS: [&str; 6] = ["discount", "disc.", "coupon", "voucher", "rabatt", "gutschein"];
-    let tax = case.own_money(Tax).filter(|tax| tax.0 * 2 <= sum.0).unwrap_or_default();
-    let rounding = case.own_money(Rounding).filter(|fen| fen.0.abs() <= MOST_ROUNDING).unwrap_or_default();
     let rows = case.rows_beside_total();
-    let named = |words: &[&str]| {
-        let rows = rows.iter().filter(|row| words.iter().any(|word| row.to_lowercase().contains(word)));
-        let amounts = rows.filter_map(|row| last_amount(row)).filter(|fen| *fen < sum);
-        std::iter::once(Fen(0)).chain(amounts).collect::<Vec<_>>()
+    let named = |words: &[&str], most: i64| {
+        let is_named = |label: &str| words.iter().any(|word| label.to_lowercase().contains(word));
+        let rows = rows.iter().filter(|(label, _)| is_named(label));
+        add(&rows.filter_map(|(_, row)| last_amount(row)).filter(|fen| fen.0 <= most).collect::<Vec<_>>())
     };
-    let (charges, discounts) = (named(&CHARGES), named(&DISCOUNTS));
-    let with = |tax: Fen, rounding: Fen| {
-        charges.iter().any(|charge| {
-            discounts.iter().any(|discount| add(&[sum, tax, *charge, Fen(-discount.0), rounding]) == total)
-        })
-    };
-    with(tax, rounding) || with(Fen(0), rounding) || with(tax, Fen(0)) || with(Fen(0), Fen(0))
+    // No shop charges more than a quarter for its service, nor takes off more than there is.
+    let (charges, discounts) = (named(&CHARGES, sum.0 / 4), named(&DISCOUNTS, sum.0));
+    leads_plainly_to(case, sum, total)
+        || makes(case, &[sum, charges, Fen(-discounts.0)], possible_tax(case, sum), total)
+}
+
+fn possible_tax(case: &Case, of: Fen) -> Fen {
+    case.own_money(Tax).filter(|tax| tax.0 * 2 <= of.0).unwrap_or_default()
+}
+
+/// Whether these parts [+ tax] [+ rounding] are `total`.
+fn makes(case: &Case, parts: &[Fen], tax: Fen, total: Fen) -> bool {
+    let rounding = case.own_money(Rounding).filter(|fen| fen.0.abs() <= MOST_ROUNDING).unwrap_or_default();
+    let sum = add(parts);
+    [[tax, rounding], [tax, Fen(0)], [Fen(0), rounding], [Fen(0); 2]]
+        .iter()
+        .any(|more| add(&[sum, more[0], more[1]]) == total)
 }
 
 /// The amount at a row's end, before what marks how it is taxed.
@@ -311,9 +345,9 @@ pub(super) fn cash_change(case: &Case) -> Answer {
             let paid = Fen(cash.0.abs() - change.0.abs());
             figures(if paid == total { Pass } else { Fail }).with("change", change)
         }
-        Seen::Absent if cash.0.abs() == total.0 => figures(Pass),
+        Seen::Absent if cash == total => figures(Pass),
         // Paid less than the total, and something else that made it up: a voucher, a second card.
-        Seen::Absent if cash.0.abs() < total.0 - MOST_ROUNDING => figures(Fail).why("paid_less"),
+        Seen::Absent if cash.0 < total.0 - MOST_ROUNDING => figures(Fail).why("paid_less"),
         _ => figures(Inconclusive).why("change_unclear"),
     }
 }
@@ -336,7 +370,18 @@ pub(super) fn total_corroborated(case: &Case) -> Answer {
         return Answer::not_applicable();
     }
     let answers = SOURCES.map(|(name, ask)| (name, ask(case)));
-    let falls_short = answers.iter().any(|(_, a)| a.detail.get("why").is_some_and(|why| why == "rows_fall_short"));
+    let is_why = |name: &str, why: &str| {
+        let of = answers.iter().find(|(source, _)| *source == name);
+        of.is_some_and(|(_, answer)| answer.detail.get("why").is_some_and(|told| told == why))
+    };
+    let falls_short = ["rows_fall_short", "same_place"].iter().any(|why| is_why("items_sum", why));
+    // What was paid says the total once more, and no sum.
+    let repeats = |name: &str| match name {
+        "card_paid" => true,
+        "cash_change" => case.field(Change).is_none(),
+        _ => false,
+    };
+    let are_goods_unread = is_why("items_sum", "item_unclear");
     let mut said: Vec<(&str, Outcome)> = answers.iter().map(|(name, answer)| (*name, answer.outcome)).collect();
     said.extend(super::qr::total_agrees(case).map(|same| ("qr_amount", if same { Pass } else { Fail })));
     let list = |wanted| said.iter().filter(|(_, o)| *o == wanted).map(|(name, _)| *name).collect::<Vec<_>>();
@@ -346,6 +391,10 @@ pub(super) fn total_corroborated(case: &Case) -> Answer {
         // Goods that do not add up to the total may be rows unread, or a total raised: one thing that follows from the total,
         // as the change does, is not enough then.
         (true, false) if falls_short && by.len() < 2 => Inconclusive,
+        // A tip or a second card, or a total that was another when it was paid.
+        (true, false) if is_why("card_paid", "differs") && !by.contains(&"cash_change") => Inconclusive,
+        (true, false) if are_goods_unread && by.iter().all(|name| repeats(name)) => Inconclusive,
+        (true, false) if by.iter().all(|name| is_why(name, WITH_PARTS)) => Inconclusive,
         (true, false) => Pass,
         (true, true) => Inconclusive,
     };
@@ -577,6 +626,7 @@ mod tests {
                 ("paid exactly", with(receipt(), &[(Cash, Some("10.60")), (Change, None)]), Pass),
                 ("change below zero", with(receipt(), &[(Change, Some("-9.40"))]), Pass),
                 ("cash below zero", with(receipt(), &[(Cash, Some("-20.00"))]), Pass),
+                ("paid out", with(receipt(), &[(Cash, Some("-10.60")), (Change, None)]), Fail),
                 ("no change seen", with(receipt(), &[(Change, None)]), Inconclusive),
                 ("paid in part", with(receipt(), &[(Cash, Some("7.60")), (Change, None)]), Fail),
                 ("change unclear", receipt().unclear(Change), Inconclusive),
@@ -605,6 +655,21 @@ mod tests {
 
     #[test]
     fn corroboration() {
+        let no_items: Change = |r| Reading { items: vec![], ..r };
+        let no_cash: Change = |r| with(r, &[(Cash, None), (Change, None)]);
+        let paid_alone = [(Subtotal, None), (Tax, None), (Cash, Some("10.60")), (Change, None)];
+        // 10.00, a charge of 1.00 and a tax of 0.60.
+        let with_charge: Change =
+            |r| with(r, &[(Subtotal, None), (Total, Some("11.60")), (Cash, None)]).line("Service Charge 1.00");
+        // 10.00 and 1.00 and 0.60 less 0.50 and 1.50, paid with 10.00.
+        let discounted = |total| {
+            let paid = [(Total, Some(total)), (Cash, Some("10.00")), (Change, Some("0.40"))];
+            let paid = if total == "9.60" { &paid[..] } else { &[(Total, Some(total)), (Cash, None)] };
+            with(with_charge(receipt()), paid).line("Discount 0.50").line("Coupon 1.50")
+        };
+        let mut total_as_goods = no_cash(with(receipt(), &[(Subtotal, None), (Tax, None)]));
+        total_as_goods.items[0].amount = Some("10.60".into());
+        total_as_goods.items[0].polygon = total_as_goods.fields[&Total].polygon;
         let lone: Change = |mut r| {
             r.items[0].amount = Some("10.60".into());
             for name in [Subtotal, Tax] {
@@ -631,6 +696,14 @@ mod tests {
                 ("goods short, change and subtotal say so", with(short(receipt()), &[]), Pass),
                 ("goods short, the change alone says so", with(short(receipt()), &[(Subtotal, None)]), Inconclusive),
                 ("goods that are the total, the change says so", lone(receipt()), Pass),
+                ("goods and a charge alone", with_charge(receipt()), Inconclusive),
+                ("goods and a charge, and the change", with(with_charge(receipt()), &[(Cash, Some("21.00"))]), Pass),
+                ("a charge and one discount of two", discounted("12.60"), Inconclusive),
+                ("all discounts, and the change", discounted("9.60"), Pass),
+                ("a card was charged another sum", no_cash(receipt()).line("VISA 10.00"), Inconclusive),
+                ("goods unread, cash is the total", no_items(with(receipt(), &paid_alone)), Inconclusive),
+                ("goods unread, cash and change", no_items(with(receipt(), &[(Subtotal, None)])), Pass),
+                ("the total taken for goods", total_as_goods, Inconclusive),
                 (
                     "goods short, the change and a card say so",
                     with(short(receipt()), &[(Subtotal, None)]).line("VISA 10.60"),

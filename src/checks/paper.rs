@@ -194,7 +194,7 @@ pub(super) fn card_paid(case: &Case) -> Answer {
         return Answer::not_applicable();
     }
     let paid: Vec<Fen> =
-        case.rows_beside_total().iter().filter_map(|row| charged(row)).filter(|fen| fen.0 > 0).collect();
+        case.rows_beside_total().iter().filter_map(|(_, row)| charged(row)).filter(|fen| fen.0 > 0).collect();
     let Some(first) = paid.first() else { return Answer::not_applicable() };
     let answer = |outcome| case.answer(outcome, &[Total]).with("paid", first);
     match case.money(Total).read() {

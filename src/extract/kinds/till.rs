@@ -634,7 +634,7 @@ fn order_of_dates(rows: &[Row]) -> (DateOrder, bool) {
         + any(&|row| PHONE.is_match(&row.text))
         + any(&|row| row.words.contains("sales tax"))
         + any(&|row| has(row, &["gratuity", "tip"]));
-    let others = 3 * any(&|row| has(row, MALAYSIAN) || is_malaysian_gst(&row.text))
+    let others = 3 * any(&|row| has(row, MALAYSIAN) || is_malaysian_gst(row))
         + 3 * any(&|row| row.words.contains("gmbh") || has(row, &["mwst", "ust id", "steuer nr", "rechnung"]))
         + 3 * any(&|row| row.text.contains('£') || row.text.contains('€'))
         + any(&|row| has(row, &["gst", "gstid"]))
@@ -647,10 +647,12 @@ fn order_of_dates(rows: &[Row]) -> (DateOrder, bool) {
 static PHONE: LazyLock<Regex> =
     LazyLock::new(|| parse::regex(r"(?:^|[^\d])\(?[2-9]\d\d\)?[-. ]{1,2}[2-9]\d\d[-. ]\d{4}(?:$|[^\d])"));
 
-/// Whether a row holds a Malaysian GST number: twelve digits, of which the first two are 0. No other country's is like it.
-fn is_malaysian_gst(text: &str) -> bool {
-    let mut runs = text.split(|c: char| !c.is_ascii_digit());
-    text.to_lowercase().contains("gst") && runs.any(|run| run.len() == 12 && run.starts_with("00"))
+/// Whether a row holds a Malaysian GST number and nothing to pay: twelve digits, of which the first two are 0. No other
+/// country's is like it.
+fn is_malaysian_gst(row: &Row) -> bool {
+    let is_number = |word: &str| word.len() == 12 && word.starts_with("00") && word.bytes().all(|b| b.is_ascii_digit());
+    let named = ["gst", "gstid", "gstno"].iter().any(|word| contains_words(&row.words, word));
+    named && row.amounts.is_empty() && row.words.split(' ').any(is_number)
 }
 
 /// Words of Malaysian legal forms, streets and states.
@@ -681,17 +683,20 @@ fn state_and_zip(text: &str) -> bool {
 /// Rows with words and an amount, above the first sum.
 fn items(sheet: &Sheet<'_>, rows: &[Row], roles: &[Role]) -> Vec<FoundItem> {
     let is_sum = |role: &Role| matches!(role, Role::Total(_) | Role::Subtotal | Role::Net);
-    let end = (0..rows.len()).position(|i| is_sum(&roles[i]) && !rows[i].amounts.is_empty()).unwrap_or(0);
+    let end = (0..rows.len()).position(|i| is_sum(&roles[i]) && amount_of(rows, roles, i).is_some()).unwrap_or(0);
     // What says in which currency, of which unit and how taxed is no name.
-    const MARKS: [&str; 14] =
-        ["rm", "x", "sr", "zr", "zrl", "zre", "s", "z", "pcs", "pc", "set", "ea", "unit", "units"];
+    const MARKS: [&str; 11] = ["rm", "x", "sr", "zr", "zrl", "zre", "s", "z", "pcs", "pc", "ea"];
     let letters = |row: &Row| {
         let words = row.words.split(' ').filter(|word| !MARKS.contains(word));
         words.flat_map(str::chars).filter(|c| c.is_alphabetic()).count()
     };
     let priced = |i: usize| i < end && roles[i] == Role::None && !rows[i].amounts.is_empty();
-    // A card that is bought is named as one by which is paid.
-    let is_name = |i: usize| matches!(roles[i], Role::None | Role::Card) && rows[i].amounts.is_empty();
+    // A card that is bought is named as one by which is paid, but not by that alone.
+    let is_bought = |row: &Row| contains_words(&row.words, "card") && row.words.split(' ').count() > 1;
+    let is_name = |i: usize| {
+        let is_goods = roles[i] == Role::None || roles[i] == Role::Card && is_bought(&rows[i]);
+        is_goods && rows[i].amounts.is_empty()
+    };
     // Names stand above codes and amounts, or below them: as at the first that has no name of its own.
     let bare = |i: &usize| priced(*i) && letters(&rows[*i]) < 3;
     let below = (0..end).find(bare).is_some_and(|i| i == 0 || !is_name(i - 1));
@@ -820,6 +825,9 @@ mod tests {
         assert_eq!(goods(&[names[0], codes[0], names[1], codes[1], total]), both);
         assert_eq!(goods(&[("Qty Amount", None), codes[0], names[0], codes[1], names[1], total]), both);
         assert_eq!(goods(&[("MEMBER CARD", None), ("8091 1", Some("7.45")), total]), pairs(&[("MEMBER CARD", "7.45")]));
+        assert_eq!(goods(&[("VISA", None), ("RM", Some("12.07")), total]), [], "a payment");
+        let below = [("SOUP", Some("9.00")), ("GRAND TOTAL", None), ("RM", Some("9.00")), ("THANK YOU", None), total];
+        assert_eq!(goods(&below), pairs(&[("SOUP", "9.00")]), "the total's own amount");
     }
 
     #[test]
@@ -969,6 +977,7 @@ mod tests {
             ("Somewhere SDN BHD", "03/04/2012", false),
             ("GST ID: 000123456789", "03/04/2012", false),
             ("GST ID: 123456789 RT", "03/04/2012", true),
+            ("KINGSTON CABLE 001234567890", "03/04/2012", true),
             ("inkl. 19% MwSt", "03.04.12", false),
             ("Somewhere, NY 10014", "03/04/2012", false),
             ("Somewhere", "03/04/2012", true),
