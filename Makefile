@@ -81,7 +81,7 @@ http-trials: build ## try the service over HTTP: its own document, load, slow an
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/keys.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/rolling.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/slow.py
-	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/queue.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/pages.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/load.py
 
 golden: build ## read the samples anew into tests/fixtures/golden; git diff tells what is read or decided otherwise

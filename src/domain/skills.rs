@@ -1,5 +1,5 @@
 //! Who works on which cases: kinds of papers and languages, as an admin says. It says what the queue offers to whom, and
-//! forbids nothing.
+//! forbids nothing; what was put before the others, since its time is over or somebody asked for it, is offered to all.
 
 use super::gate::Reviewer;
 use super::{DocumentKind, Reading};

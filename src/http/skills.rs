@@ -27,8 +27,8 @@ pub async fn get(service: Shared) -> Result<HttpResponse, ApiError> {
 
 /// Change who works on which cases
 ///
-/// All of it at once, in force at once: the queue offers people what suits them. It forbids nothing: a case by its name
-/// is anybody's who may review. Who changed it stands in the audit log, of which nobody's name can be read.
+/// All of it at once, in force at once: the queue offers people what suits them, and what was put before the others since
+/// its time is over or somebody asked for it. It forbids nothing: a case by its name is anybody's who may review. Who changed it stands in the audit log, of which nobody's name can be read.
 #[utoipa::path(
     put, path = "/v1/skills", tag = "skills", request_body = Skills,
     params(

@@ -99,9 +99,10 @@ impl Records {
             name: skill.name.as_str().to_owned(),
             cases: count(&|some| suits(skill, some)),
         };
+        let is_said = !skills.reviewers.is_empty();
         let open = SkillsOpen {
             cases: count(&|_| true),
-            unsuited: count(&|some| !skills.reviewers.iter().any(|skill| suits(skill, some))),
+            unsuited: count(&|some| is_said && !skills.reviewers.iter().any(|skill| suits(skill, some))),
             of: skills.reviewers.iter().map(theirs).collect(),
         };
         let (entry, at, by) = act.map(|act| (act.entry as u64, Some(act.at), act.reviewer)).unwrap_or_default();

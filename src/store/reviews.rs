@@ -657,11 +657,12 @@ where
     query.push(format!(" AND {position}(q.languages, ")).push_bind(sought.as_str()).push(")")
 }
 
-/// As [`Skill::suits`].
+/// As [`Skill::suits`]. What was put before the others is anybody's.
 fn push_skill<DB: Database>(query: &mut QueryBuilder<DB>, skill: &Skill, position: &str)
 where
     for<'a> &'a str: Encode<'a, DB> + Type<DB>,
 {
+    query.push(" AND (q.rank = 0 OR (1 = 1");
     if !skill.kinds.is_empty() {
         query.push(" AND (q.kind IS NULL OR q.kind IN (''");
         for kind in &skill.kinds {
@@ -672,6 +673,7 @@ where
     for language in Language::ALL.into_iter().filter(|language| !skill.reads(*language)) {
         push_language(query, language, position).push(" = 0");
     }
+    query.push("))");
 }
 
 /// Cases with a task of one of these kinds that is not done, as [`crate::domain::tasks::tasks`] has them.
@@ -912,7 +914,8 @@ pub(super) trait ReviewRows: Send {
     ) -> Result<Vec<CaseRecord>, StoreError>;
     /// Of one tenant, if one is named.
     async fn case_counts(&mut self, now: i64, who: &str, tenant: Option<&str>) -> Result<CaseCounts, StoreError>;
-    /// How many that nobody holds wait for a verdict, by kind and languages as stored.
+    /// How many that nobody holds wait for a verdict, by kind and languages as stored; of those that were put before the
+    /// others neither is told.
     async fn free_cases(&mut self, now: i64) -> Result<Vec<(Option<String>, String, i64)>, StoreError>;
     /// The claims whose end is known.
     async fn known_claims(&mut self) -> Result<Vec<String>, StoreError>;
@@ -1032,7 +1035,8 @@ impl Store {
         found.into_iter().map(&mut queued).collect()
     }
 
-    /// How many cases that nobody holds wait for a verdict, by the kind of their first paper and by languages.
+    /// How many cases that nobody holds wait for a verdict, by the kind of their first paper and by languages. Of those
+    /// that were put before the others, which are anybody's, neither is told.
     ///
     /// # Errors
     /// If they cannot be counted.

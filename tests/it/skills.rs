@@ -144,6 +144,15 @@ fn the_queue_offers_what_suits_and_forbids_nothing(database: Option<String>) {
     assert_eq!(next("rv-zh", json!({})).json()["id"], invoice);
     assert_eq!(next("rv-zh", json!({})).status, 204);
     assert_eq!(next("rv-zh", json!({ "any": true, "language": "en" })).json()["id"], receipt);
+    // What was put before the others is offered to all.
+    let pressing = desk.submit_named(4, "10.00", "en-receipt-4.png");
+    assert_eq!(next("rv-bill", json!({})).status, 204);
+    desk.step(&pressing, "escalate", "rv-1", json!({ "note": "press is asking" }));
+    let open = &desk.server.get("/v1/skills").json()["open"];
+    assert_eq!((&open["cases"], &open["unsuited"]), (&json!(2), &json!(1)));
+    assert_eq!(next("rv-bill", json!({})).json()["id"], pressing);
+    desk.step(&pressing, "release", "rv-bill", json!({}));
+    desk.step(&pressing, "claim", "rv-1", json!({}));
     // What they hold they see in any case, and a case by its name is anybody's.
     assert_eq!(listed("?mine=true&suited=true", "rv-zh"), [invoice, receipt]);
     desk.claim(&blank, "rv-bill");

@@ -191,8 +191,9 @@ impl ReviewRows for PostgresRows {
 
     async fn free_cases(&mut self, now: i64) -> Result<Vec<(Option<String>, String, i64)>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT kind, languages, count(*) FROM cases WHERE phase IN ('open', 'second') \
-             AND (held_until IS NULL OR held_until <= $1) GROUP BY kind, languages ORDER BY kind, languages",
+            "SELECT CASE WHEN rank > 0 THEN kind END, CASE WHEN rank > 0 THEN languages ELSE '' END, count(*) \
+             FROM cases WHERE phase IN ('open', 'second') AND (held_until IS NULL OR held_until <= $1) \
+             GROUP BY 1, 2 ORDER BY 1, 2",
         );
         Ok(rows.bind(now).fetch_all(&mut *self.tx).await?)
     }
