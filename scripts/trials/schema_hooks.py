@@ -77,6 +77,12 @@ def mend(case):
     elif path == "/v1/cards" and isinstance(body, dict):
         body["queues"] = [cards(queue) for queue in body["queues"][:1]]
         body["rest"] = sorted_out(body["rest"])
+    elif path == "/v1/skills" and isinstance(body, dict):
+        # Each person once, and each kind and language of theirs.
+        once = {skill["name"].lower(): skill for skill in body["reviewers"]}
+        for skill in once.values():
+            skill.update({key: list(dict.fromkeys(skill[key])) for key in ("kinds", "languages") if key in skill})
+        body["reviewers"] = list(once.values())
     elif path == "/v1/policy/backtest":
         case.body = POLICY
     elif path == "/v1/audit/consistency":

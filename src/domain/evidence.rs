@@ -28,6 +28,7 @@ pub struct Claim {
     pub id: String,
     /// What it is for, such as `inpatient`; the decision policy says which papers a claim of each type must hold.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
+    #[schema(pattern = "^[a-z0-9_]{1,40}$", example = "inpatient")]
     pub claim_type: Option<String>,
     /// Who is insured.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_object")]

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 #[serde(deny_unknown_fields)]
 pub struct NothingBody {}
 
-/// A body that says nothing: there is none, or an empty object.
+/// A body that says nothing: there is none, `null`, or an empty object.
 pub(super) struct Nothing;
 
 impl FromRequest for Nothing {
@@ -38,7 +38,7 @@ impl FromRequest for Nothing {
         Box::pin(async move {
             let Some(first) = body.next().await else { return Ok(Self) };
             let mut whole: Payload = Payload::Stream { payload: Box::pin(iter([first]).chain(body)) };
-            web::Json::<NothingBody>::from_request(&request, &mut whole).await?;
+            web::Json::<Option<NothingBody>>::from_request(&request, &mut whole).await?;
             Ok(Self)
         })
     }

@@ -13,6 +13,7 @@ try {
   const claims = await fill(service.url);
   for (const [name, hash, ready, options, act] of [
     ['workbench-queue', '#/queue', '.case-row .case-link', {}],
+    ['workbench-tasks', '#/tasks', '.task-row', {}],
     [
       'workbench-case',
       `#/case/${claims.altered.id}`,
