@@ -297,7 +297,7 @@ fn a_reviewer_clears_a_case_and_the_sender_is_told_after_the_undo(database: Opti
     assert_eq!((&told.json()["holder"], &told.json()["until"]), (&json!("rv-1"), &held["held_until"]));
     assert_eq!(desk.refused(&id, "release", "rv-2", json!({})), (409, "case_not_held".to_owned()));
     desk.step(&id, "claim", "rv-2", json!({ "takeover": true }));
-    desk.step(&id, "release", "rv-2", json!({}));
+    desk.step(&id, "release", "rv-2", Value::Null);
     desk.claim(&id, "rv-1");
     desk.step(&id, "note", "rv-2", json!({ "note": "called the shop" }));
 
