@@ -61,6 +61,9 @@ def before_call(ctx, case, kwargs):
         mend(case)
         # Or the request would be taken for an unsound one: a schema cannot judge bytes.
         case._sync_validated_hashes()
+    elif case.operation.path == "/v1/photos:check" and isinstance(case.body, bytes | Binary):
+        # A photo is what its bytes say, whatever it is called: another kind of picture is no unsound request.
+        case.body = Binary(b"no picture")
 
 
 def mend(case):

@@ -139,6 +139,9 @@ fn answers(operation: &mut Operation, rule: &Rule) {
         let answer = ResponseBuilder::new().description(words).content("application/problem+json", content).build();
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| answer.into());
     }
+    // Before any route is asked, and so of each.
+    let unsound = ResponseBuilder::new().description("what came is no HTTP; nothing more is said").build();
+    operation.responses.responses.entry("400".to_owned()).or_insert_with(|| unsound.into());
 }
 
 #[cfg(test)]
