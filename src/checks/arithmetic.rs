@@ -98,8 +98,8 @@ const WITH_PARTS: &str = "with_parts";
 fn is_total_among_items(case: &Case) -> bool {
     let Some(total) = case.field(Total).map(|field| field.polygon.bounds()) else { return false };
     let (x, y) = ((total.0 + total.2) / 2.0, (total.1 + total.3) / 2.0);
-    let bounds = case.reading.items.iter().map(|item| item.polygon.bounds());
-    bounds.into_iter().any(|(left, top, right, bottom)| (left..right).contains(&x) && (top..bottom).contains(&y))
+    let mut bounds = case.reading.items.iter().map(|item| item.polygon.bounds());
+    bounds.any(|(left, top, right, bottom)| (left..right).contains(&x) && (top..bottom).contains(&y))
 }
 
 /// Whether a receipt has one row, and a subtotal that is another sum: a row of the total's own size proves nothing then.
@@ -291,6 +291,9 @@ fn leads_plainly_to(case: &Case, sum: Fen, total: Fen) -> bool {
 
 /// Whether it is so with the tax, every charge and every discount that stand beside the sum.
 fn leads_to(case: &Case, sum: Fen, total: Fen) -> bool {
+    if leads_plainly_to(case, sum, total) {
+        return true;
+    }
     const CHARGES: [&str; 7] =
         ["service ch", "serv. ch", "serv ch", "svc ch", "delivery ch", "packing ch", "surcharge"];
     const DISCOUNTS: [&str; 6] = ["discount", "disc.", "coupon", "voucher", "rabatt", "gutschein"];
@@ -302,8 +305,7 @@ fn leads_to(case: &Case, sum: Fen, total: Fen) -> bool {
     };
     // No shop charges more than a quarter for its service, nor takes off more than there is.
     let (charges, discounts) = (named(&CHARGES, sum.0 / 4), named(&DISCOUNTS, sum.0));
-    leads_plainly_to(case, sum, total)
-        || makes(case, &[sum, charges, Fen(-discounts.0)], possible_tax(case, sum), total)
+    makes(case, &[sum, charges, Fen(-discounts.0)], possible_tax(case, sum), total)
 }
 
 fn possible_tax(case: &Case, of: Fen) -> Fen {

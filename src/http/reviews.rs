@@ -322,8 +322,8 @@ pub async fn case(path: web::Path<String>, caller: Caller, service: Shared) -> R
 
 /// Take the next case
 ///
-/// The most urgent one that nobody holds, that whoever asks may rule on and that they work on. Above a limit it is drawn among the twenty
-/// most urgent, so that nobody chooses.
+/// The most urgent one that nobody holds, that whoever asks may rule on and that they work on. Above a limit it is drawn
+/// among the twenty most urgent, so that nobody chooses.
 #[utoipa::path(
     post, path = "/v1/reviews/next", tag = "reviews", request_body = NextBody,
     params(("X-Claimlens-Actor" = String, Header, description = "who asks: a short opaque name")),

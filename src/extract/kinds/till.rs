@@ -171,7 +171,7 @@ fn role(words: &str) -> Role {
         {
             return Role::Aside;
         }
-        if glued(&["excl", "exctu", "exclu", "xcluding", "exgst", "beforegst", "withoutgst", "wogst", "exctax"]) {
+        if glued(&["excl", "exctu", "xcluding", "exgst", "beforegst", "withoutgst", "wogst", "exctax"]) {
             return Role::Net;
         }
         // `GST payable`
@@ -352,9 +352,11 @@ fn amount_of<'r>(rows: &'r [Row], roles: &[Role], i: usize) -> Option<&'r (Span,
         }
         let next = rows.get(i + 1)?;
         let close = next.top - rows[i].bottom < rows[i].height * 1.2;
-        (close && roles[i + 1] == Role::None && next.words.chars().filter(|c| c.is_alphabetic()).count() <= 2)
-            .then_some(next.amounts.as_slice())
-            .and_then(|amounts| if let [only] = amounts { Some(only) } else { None })
+        let is_bare = roles[i + 1] == Role::None && next.words.chars().filter(|c| c.is_alphabetic()).count() <= 2;
+        match next.amounts.as_slice() {
+            [only] if close && is_bare => Some(only),
+            _ => None,
+        }
     })
 }
 
