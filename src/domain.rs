@@ -45,5 +45,5 @@ pub use money::Fen;
 pub use print::{PrintMatch, SamePaper};
 pub use record::{Record, Versions, canonical_json};
 pub use shape::{FixedHomography, Homography, Page, Quad, Upload};
-pub use text::{Bp, Line, PageText};
+pub use text::{Bp, Line, PageText, is_chinese};
 pub use verdict::{Decision, Message, Reason, Severity, Verdict};

@@ -2,6 +2,7 @@
 //! forbids nothing; what was put before the others, since its time is over or somebody asked for it, is offered to all.
 
 use super::gate::Reviewer;
+use super::text::is_chinese;
 use super::{DocumentKind, Reading};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
@@ -44,7 +45,7 @@ impl Language {
     fn of<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Self> {
         let (mut chinese, mut letters) = (0, 0);
         for c in lines.flat_map(str::chars) {
-            chinese += usize::from(('\u{4e00}'..='\u{9fff}').contains(&c));
+            chinese += usize::from(is_chinese(c));
             letters += usize::from(c.is_alphabetic());
         }
         (letters > 0).then_some(if chinese * ONE_OF >= letters { Self::Zh } else { Self::En })

@@ -35,6 +35,12 @@ impl fmt::Display for Bp {
     }
 }
 
+/// Whether this is a Chinese character: of the block "CJK Unified Ideographs" of Unicode, in which all that are printed on
+/// bills stand.
+pub fn is_chinese(c: char) -> bool {
+    ('\u{4e00}'..='\u{9fff}').contains(&c)
+}
+
 /// One line of text on a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {

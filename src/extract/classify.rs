@@ -3,7 +3,7 @@
 use super::labels::distance;
 use super::layout::Sheet;
 use super::parse;
-use crate::domain::{Bp, DocumentKind};
+use crate::domain::{Bp, DocumentKind, is_chinese};
 
 /// Words that speak for a kind, with their weight. A page is of a kind from a total of [`ENOUGH`] on.
 const WORDS: &[(DocumentKind, &[(&str, u32)])] = &[
@@ -194,7 +194,7 @@ fn seen(lines: &[String], word: &str) -> bool {
 fn till_score(sheet: &Sheet<'_>) -> u32 {
     let text: String =
         sheet.cells.iter().flat_map(|c| c.line.text.chars().chain([' '])).collect::<String>().to_lowercase();
-    let cjk = text.chars().filter(|c| ('\u{4e00}'..='\u{9fff}').contains(c)).count();
+    let cjk = text.chars().filter(|c| is_chinese(*c)).count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count().max(1);
     if cjk * 4 > letters {
         return 0;

@@ -1,7 +1,7 @@
 //! 医疗门诊收费票据 and 医疗住院收费票据, electronic or paper.
 
 use crate::domain::document::doubt;
-use crate::domain::{Bp, DocumentKind, FieldName as F, identifier};
+use crate::domain::{Bp, DocumentKind, FieldName as F, identifier, is_chinese};
 use crate::extract::labels::{self, Hit, Label};
 use crate::extract::layout::{Sheet, Span};
 use crate::extract::{Fields, Found, FoundItem, parse};
@@ -417,7 +417,7 @@ fn issuer(sheet: &Sheet<'_>, fields: &mut Fields) {
     let looks = |v: &str| {
         v.chars().count() >= 4
             && !v.contains("专用章")
-            && v.chars().filter(|c| ('\u{4e00}'..='\u{9fff}').contains(c)).count() * 2 > v.chars().count()
+            && v.chars().filter(|c| is_chinese(*c)).count() * 2 > v.chars().count()
     };
     let clean = |v: &str| {
         let v = v.strip_prefix("(章)").or_else(|| v.strip_prefix("章)")).unwrap_or(v);
@@ -474,7 +474,7 @@ fn items(sheet: &Sheet<'_>, hits: &[Hit]) -> Vec<FoundItem> {
     };
     let label_cells: Vec<usize> = hits.iter().map(|h| h.span.cell).collect();
     let cells: Vec<usize> = (0..sheet.cells.len()).filter(inside).filter(|i| !label_cells.contains(i)).collect();
-    let chinese = |i: usize| sheet.cells[i].chars.iter().filter(|c| ('\u{4e00}'..='\u{9fff}').contains(*c)).count();
+    let chinese = |i: usize| sheet.cells[i].chars.iter().filter(|c| is_chinese(**c)).count();
     let is_name = |i: usize| {
         let c = &sheet.cells[i];
         let name: String = name_part(&c.line.text);
