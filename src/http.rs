@@ -15,6 +15,7 @@ mod docs;
 mod documents;
 mod erase;
 mod error;
+mod etag;
 mod fhir;
 mod forecast;
 mod form;

@@ -4,10 +4,11 @@ use super::Shared;
 use super::access::Who;
 use super::actor::Caller;
 use super::error::{ApiError, Problem};
+use super::etag;
 use super::schema::ClaimResult;
 use super::{fhir, form};
 use crate::domain::access::Role;
-use crate::domain::{ClaimId, ContentHash, Decision, Tenant};
+use crate::domain::{ClaimId, Decision, Tenant};
 use crate::service::{ClaimReview, ClaimState, ClaimView, Guidance, Progress, ReadOf, Related, ServiceError};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -289,22 +290,7 @@ pub async fn get(
     }
     service.note_read(&caller.0, ReadOf::Claim, [&view.id])?;
     let (media_type, body) = body(&request, ClaimAnswer::whole(view))?;
-    Ok(tagged(&request, media_type, body))
-}
-
-/// An answer with its ETag, or that it is what the client has.
-pub(super) fn tagged(request: &HttpRequest, media_type: &'static str, body: Vec<u8>) -> HttpResponse {
-    let tag = format!("\"{}\"", &ContentHash::of(&body).to_string()[..32]);
-    if is_known(request, &tag) {
-        return HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish();
-    }
-    HttpResponse::Ok().insert_header((header::ETAG, tag)).content_type(media_type).body(body)
-}
-
-/// Whether the client says that it has what bears this tag.
-pub(super) fn is_known(request: &HttpRequest, tag: &str) -> bool {
-    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag))
+    Ok(etag::hashed(&request, media_type, body))
 }
 
 /// List claims, newest first

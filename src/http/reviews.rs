@@ -2,14 +2,15 @@
 
 use super::Shared;
 use super::actor::Caller;
-use super::claims::{ClaimAnswer, is_known, parse_id};
+use super::claims::{ClaimAnswer, parse_id};
 use super::error::{ApiError, Problem};
+use super::etag::{self, is_known, seen};
 use super::form;
 use super::number::Whole;
 use crate::domain::review::{CaseState, CaseVerdict};
 use crate::domain::skills::Language;
 use crate::domain::tasks::TaskKind;
-use crate::domain::{ClaimId, ContentHash, Fen};
+use crate::domain::{ClaimId, Fen};
 use crate::service::review::{Ask, CaseView, QueueAsk, QueueOrder, QueuePage, ReviewRefusal, Ruling};
 use crate::service::{ReadOf, Service, ServiceError};
 use actix_web::dev::Payload;
@@ -153,14 +154,7 @@ pub struct PhotosForm {
 }
 
 pub(super) fn answer(view: &CaseView) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::ETAG, format!("\"{}\"", view.summary.steps))).json(view)
-}
-
-/// The number of things that whoever asks has seen happen, by `If-Match`. A tag that is none of ours matches nothing.
-pub(super) fn seen(request: &HttpRequest) -> Option<i64> {
-    let tag = request.headers().get(header::IF_MATCH)?;
-    let tag = tag.to_str().unwrap_or_default().trim();
-    (tag != "*").then(|| tag.trim_start_matches("W/").trim_matches('"').parse().unwrap_or(-1))
+    etag::numbered(view.summary.steps, view)
 }
 
 pub(super) fn wrong(why: &str) -> ApiError {
@@ -275,7 +269,7 @@ pub(super) fn list<'a>(
     let mut seen = serde_json::to_value(page).map_err(failed)?;
     stand_still(&mut seen);
     // Weak: pages that differ in nothing but clocks that stand still are the same to who asks again and again.
-    let tag = format!("W/\"{}\"", &ContentHash::of(seen.to_string().as_bytes()).to_string()[..32]);
+    let tag = format!("W/{}", etag::strong(seen.to_string().as_bytes()));
     if is_known(request, &tag) {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
     }
@@ -649,15 +643,6 @@ impl From<ReviewRefusal> for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::test::TestRequest;
-
-    #[test]
-    fn the_number_seen_is_taken_from_the_tag() {
-        let of = |tag: &str| seen(&TestRequest::default().insert_header(("If-Match", tag)).to_http_request());
-        assert_eq!([of("\"3\""), of("W/\"3\""), of("3")], [Some(3); 3]);
-        assert_eq!([of("*"), of("\"x\""), of("")], [None, Some(-1), Some(-1)]);
-        assert_eq!(seen(&TestRequest::default().to_http_request()), None);
-    }
 
     #[test]
     fn a_query_is_understood_or_refused() {

@@ -3,14 +3,13 @@
 use super::Shared;
 use super::actor::Caller;
 use super::error::{ApiError, Problem};
-use super::reviews::seen;
+use super::etag::{self, seen};
 use crate::domain::skills::Skills;
 use crate::service::SkillsView;
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 fn answer(view: &SkillsView) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::ETAG, format!("\"{}\"", view.entry))).json(view)
+    etag::numbered(view.entry, view)
 }
 
 /// Look at who works on which cases
