@@ -26,7 +26,7 @@ use crate::domain::{Homography, Page, QrCode, Quad, Quality, RetakeAdvice, Uploa
 use image::RgbImage;
 
 pub use check::{FirstLook, Reduced, decode_reduced, first_look};
-pub use decode::{DecodeError, PdfPage, decode, documents, media_type};
+pub use decode::{DecodeError, PdfPage, decode, documents, media_type, opens};
 pub use quality::Advice;
 
 /// Limits applied before anything is allocated.

@@ -10,12 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What decodes photos: [`Here`], or a child that is locked in.
 pub trait DecodePhotos: Send + Sync {
-    /// The documents in an upload. With `decode` the only one is also decoded, so that what cannot be read is refused; the
-    /// pages of a longer PDF are only counted.
+    /// The documents in an upload. With `probe` what cannot be opened is refused ([`vision::opens`]); the pages of a longer
+    /// PDF are only counted.
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    fn documents(&self, bytes: &[u8], decode: bool) -> Result<Vec<PdfPage>, Undecoded>;
+    fn documents(&self, bytes: &[u8], probe: bool) -> Result<Vec<PdfPage>, Undecoded>;
 
     /// A first look, as [`check::check`] gives it.
     ///
@@ -87,13 +87,13 @@ impl Here {
 }
 
 impl DecodePhotos for Here {
-    fn documents(&self, bytes: &[u8], decode: bool) -> Result<Vec<PdfPage>, Undecoded> {
+    fn documents(&self, bytes: &[u8], probe: bool) -> Result<Vec<PdfPage>, Undecoded> {
         Self::guarded(bytes, || {
             let documents = vision::documents(bytes, &self.0)?;
             if let [only] = documents.as_slice()
-                && decode
+                && probe
             {
-                vision::decode(bytes, *only, &self.0)?;
+                vision::opens(bytes, *only, &self.0)?;
             }
             Ok(documents)
         })

@@ -384,8 +384,8 @@ impl Service {
         Ok(())
     }
 
-    /// Decodes every photo once that was not read lately, so that what cannot be read is refused while the sender still
-    /// listens. The pages of a longer PDF are only counted: twenty of them take longer to draw than a sender waits.
+    /// Opens every photo that was not read lately, so that what cannot be read is refused while the sender still listens.
+    /// The pages of a longer PDF are only counted: twenty of them take longer to draw than a sender waits.
     async fn probe(&self, submission: Submission, hashes: Vec<ContentHash>) -> Result<Submission, ServiceError> {
         let span = self.0.traces.begin("probe");
         let permit = self.0.probes.clone().acquire_owned().await.map_err(|_| ServiceError::Closing)?;

@@ -13,8 +13,10 @@ const MOST_SCANS: usize = 100;
 /// How the coded data of a JPEG and its picture fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
-    /// The data ends where the picture does; of a kind that is not walked (lossless, arithmetic, hierarchical), it ends.
+    /// The data ends where the picture does.
     Whole,
+    /// It has an end, and is of a kind that is not walked: lossless, arithmetic, hierarchical.
+    Unwalked,
     /// The data goes on after the picture's last block, before the next marker.
     Surplus,
     /// The data ends before the picture does, or holds a code that there is none of.
@@ -32,7 +34,7 @@ enum End {
 pub(super) fn walk(bytes: &[u8], pixels: u64) -> Stream {
     match Walk::default().all(bytes, pixels) {
         Ok(false) => Stream::Whole,
-        Err(End::Unknown) if has_end(bytes) => Stream::Whole,
+        Err(End::Unknown) if has_end(bytes) => Stream::Unwalked,
         Ok(true) => Stream::Surplus,
         Err(End::Broken | End::Unknown) => Stream::Broken,
     }
@@ -467,7 +469,7 @@ fn after_zeros(bits: &mut Bits<'_>, known: u64, mut k: u32, to: u32, mut zeros: 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::vision::deskew::tests::painted_text;
     use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
@@ -483,7 +485,7 @@ mod tests {
     }
 
     /// One of each kind of stream that encoders make.
-    fn pictures() -> Vec<Vec<u8>> {
+    pub(in crate::vision) fn pictures() -> Vec<Vec<u8>> {
         let mut out = vec![
             encoded(|_| {}),
             encoded(|e| e.set_sampling_factor(SamplingFactor::F_2_2)),
@@ -561,8 +563,8 @@ mod tests {
         let mut lossless = encoded(|_| {});
         let frame = lossless.windows(2).position(|pair| pair == b"\xff\xc0").unwrap();
         lossless[frame + 1] = 0xc3;
-        assert_eq!(walk(&lossless, PIXELS), Stream::Whole);
+        assert_eq!(walk(&lossless, PIXELS), Stream::Unwalked);
         assert_eq!(walk(&lossless[..lossless.len() - 2], PIXELS), Stream::Broken, "but for their end");
-        assert_eq!(walk(&encoded(|_| {}), 1000), Stream::Whole, "too large to be decoded at all");
+        assert_eq!(walk(&encoded(|_| {}), 1000), Stream::Unwalked, "too large to be decoded at all");
     }
 }

@@ -94,7 +94,7 @@ impl Desk {
     fn answer(&self, task: Task, bytes: &[u8]) -> Said {
         let answer = match task {
             Task::Read { source, pdf_page } => return self.read(&source, bytes, pdf_page),
-            Task::Documents { decode } => self.decoder.documents(bytes, decode).map(Answer::Documents),
+            Task::Documents { probe } => self.decoder.documents(bytes, probe).map(Answer::Documents),
             Task::Check => self.decoder.check(bytes).map(Answer::Checked),
             Task::Draw { heatmap, pdf_page, reading } => match self.decoder.draw(bytes, pdf_page, &reading, heatmap) {
                 Ok(drawn) => return (Answer::Drawn(drawn.is_some()), drawn.unwrap_or_default()),

@@ -374,13 +374,13 @@ fn is_sound(documents: &[PdfPage]) -> bool {
 }
 
 impl DecodePhotos for ChildDecoder {
-    fn documents(&self, bytes: &[u8], decode: bool) -> Result<Vec<PdfPage>, Undecoded> {
+    fn documents(&self, bytes: &[u8], probe: bool) -> Result<Vec<PdfPage>, Undecoded> {
         // A picture is one document, whatever there is in it.
-        if !decode && media_type(bytes).is_ok_and(|media| media != "application/pdf") {
+        if !probe && media_type(bytes).is_ok_and(|media| media != "application/pdf") {
             return Ok(vec![None]);
         }
         self.ask(
-            || Task::Documents { decode },
+            || Task::Documents { probe },
             bytes,
             |heard| match heard {
                 (Answer::Documents(documents), _) => is_sound(&documents).then_some(documents),

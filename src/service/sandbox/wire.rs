@@ -29,7 +29,7 @@ pub(super) enum Task {
     /// Read it; needs the models.
     Read { source: String, pdf_page: PdfPage },
     /// Which documents it holds; with `decode`, also whether the only one can be decoded.
-    Documents { decode: bool },
+    Documents { probe: bool },
     /// A first look.
     Check,
     /// Draw on it what was read, or where it looks altered.
@@ -199,7 +199,7 @@ mod tests {
     fn what_is_written_is_read() {
         let mut pipe = Vec::new();
         for (id, body) in [(1, b"photo".as_slice()), (2, b"")] {
-            write(&mut pipe, &Request { id, task: Task::Documents { decode: true } }, body).unwrap();
+            write(&mut pipe, &Request { id, task: Task::Documents { probe: true } }, body).unwrap();
         }
         let mut from = pipe.as_slice();
         for expected in [(1, b"photo".to_vec()), (2, Vec::new())] {
