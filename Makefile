@@ -80,6 +80,7 @@ http-trials: build ## try the service over HTTP: its own document, load, slow an
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/hostile.py $(CORPUS)
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/keys.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/rolling.py
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/hooks.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/slow.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/pages.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/load.py
