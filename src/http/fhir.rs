@@ -1,8 +1,9 @@
 //! Claims as FHIR R4 (4.0.1) has them: a `Claim` taken in, a `ClaimResponse` given out.
 //!
 //! What is taken of a `Claim`, and all else is passed over, as FHIR asks of readers: `identifier`, the name and identifier of
-//! `patient`, number and period of the first `insurance`'s coverage (either may be contained or told in place), `total`, and of
-//! `subType` or `type` what it is for.
+//! `patient`, number and period of the focal `insurance`'s coverage (either may be contained or told in place), `total`, and of
+//! `subType` or `type` what it is for. What a paper would be compared with and cannot be, such as a patient's number without
+//! a name, is refused: passed over, it would let an approval through that it speaks against.
 
 use super::claims::ClaimAnswer;
 use crate::domain::evidence::{Insured, PolicyTerm};
@@ -29,26 +30,25 @@ pub fn claim_of(json: &Value) -> Option<Result<Claim, String>> {
 fn taken(claim: &Value) -> Result<Claim, String> {
     let id =
         text(&claim["identifier"][0]["value"]).ok_or("`identifier` must hold a `value`, your name for the claim")?;
-    let patient = resolved(claim, &claim["patient"]);
-    let name = text(&patient["name"][0]["text"]).or_else(|| full_name(&patient["name"][0])).or_else(|| {
-        let display = &claim["patient"]["display"];
-        text(display)
-    });
-    let id_number = text(&patient["identifier"][0]["value"]).or_else(|| text(&claim["patient"]["identifier"]["value"]));
-    let coverage = resolved(claim, &claim["insurance"][0]["coverage"]);
-    let number = text(&coverage["subscriberId"])
-        .or_else(|| text(&coverage["identifier"][0]["value"]))
-        .or_else(|| text(&claim["insurance"][0]["coverage"]["identifier"]["value"]));
+    let (patient, coverage) = (told(claim, &claim["patient"], "patient")?, focal(claim));
+    let coverage = told(claim, coverage, "insurance.coverage")?;
+    let name = name_of(&patient)?;
+    let id_number = number_of(&patient);
+    let number = coverage.iter().find_map(|one| text(&one["subscriberId"])).or_else(|| number_of(&coverage));
+    let day_of = |end: &str| coverage.iter().find_map(|one| text(&one["period"][end])).map(day);
+    let (from, to) = (day_of("start"), day_of("end"));
+    if name.is_none() && id_number.is_some() {
+        return Err("`patient` must have a name with its identifier".to_owned());
+    }
+    if number.is_none() && (from.is_some() || to.is_some()) {
+        return Err("`insurance.coverage` must have a `subscriberId` or identifier with its `period`".to_owned());
+    }
     let total = &claim["total"];
     Ok(Claim {
         id,
         claim_type: claim_type(claim),
         insured: name.map(|name| Insured { name, id_number }),
-        policy: number.map(|number| PolicyTerm {
-            number,
-            from: text(&coverage["period"]["start"]).map(day),
-            to: text(&coverage["period"]["end"]).map(day),
-        }),
+        policy: number.map(|number| PolicyTerm { number, from, to }),
         amount: if total["value"].is_null() { None } else { Some(amount(&total["value"])?) },
         currency: text(&total["currency"]),
     })
@@ -74,11 +74,43 @@ fn full_name(name: &Value) -> Option<String> {
     (!whole.is_empty()).then_some(whole)
 }
 
-/// What a reference names, if it is contained in the claim.
-fn resolved<'a>(claim: &'a Value, reference: &'a Value) -> &'a Value {
+/// Whoever is told of: by the resource that a reference names, which must be contained, and by the reference itself.
+fn told<'a>(claim: &'a Value, reference: &'a Value, element: &str) -> Result<[&'a Value; 2], String> {
     let id = reference["reference"].as_str().and_then(|reference| reference.strip_prefix('#'));
-    let contained = claim["contained"].as_array().into_iter().flatten();
-    contained.into_iter().find(|one| id.is_some() && one["id"].as_str() == id).unwrap_or(&Value::Null)
+    let mut contained = claim["contained"].as_array().into_iter().flatten();
+    let named = match id {
+        Some(id) => contained
+            .find(|one| one["id"].as_str() == Some(id))
+            .ok_or_else(|| format!("`{element}.reference` names nothing that is contained"))?,
+        None => &Value::Null,
+    };
+    Ok([named, reference])
+}
+
+/// The coverage that the claim is judged by: that of the focal insurance, else of the first.
+fn focal(claim: &Value) -> &Value {
+    let insurances = claim["insurance"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let focal = insurances.iter().find(|one| one["focal"] == json!(true)).or(insurances.first());
+    focal.map_or(&Value::Null, |one| &one["coverage"])
+}
+
+/// The name that papers bear: one for official or usual use, or for none in particular.
+fn name_of(patient: &[&Value; 2]) -> Result<Option<String>, String> {
+    let names = || patient.iter().filter_map(|one| one["name"].as_array()).flatten();
+    let of_use = |wanted: Option<&str>| {
+        let mut names = names().filter(|name| name["use"].as_str() == wanted);
+        names.find_map(|name| text(&name["text"]).or_else(|| full_name(name)))
+    };
+    let name = [Some("official"), Some("usual"), None].into_iter().find_map(of_use);
+    match name.or_else(|| patient.iter().find_map(|one| text(&one["display"]))) {
+        None if names().next().is_some() => Err("`patient.name` must hold one for official or usual use".to_owned()),
+        name => Ok(name),
+    }
+}
+
+/// The first identifier: one of a resource's list, or a reference's only one.
+fn number_of(who: &[&Value; 2]) -> Option<String> {
+    who.iter().find_map(|one| text(&one["identifier"][0]["value"]).or_else(|| text(&one["identifier"]["value"])))
 }
 
 /// A FHIR decimal as a decimal with two digits.
@@ -194,12 +226,28 @@ mod tests {
         let claim = claim_of(&told_in_place).unwrap().unwrap();
         assert_eq!(claim.insured.unwrap().name, "Ann Lee");
         assert_eq!(claim.policy.unwrap().number, "P-9");
+        // Whole resources in place of references, and names that no paper bears.
+        let mut resources = example();
+        let (nickname, official) =
+            (json!({ "use": "nickname", "text": "阿试" }), json!({ "use": "official", "text": "郑试例" }));
+        resources["patient"] =
+            json!({ "resourceType": "Patient", "name": [nickname, official], "identifier": [{ "value": "X2" }] });
+        resources["insurance"] = json!([
+            { "coverage": { "subscriberId": "P-0" } },
+            { "focal": true, "coverage": { "subscriberId": "P-3", "period": { "start": "2026-02-01" } } },
+        ]);
+        let claim = claim_of(&resources).unwrap().unwrap();
+        let insured = claim.insured.unwrap();
+        assert_eq!((insured.name.as_str(), insured.id_number.as_deref()), ("郑试例", Some("X2")));
+        let policy = claim.policy.unwrap();
+        assert_eq!((policy.number.as_str(), policy.from.as_deref()), ("P-3", Some("2026-02-01")));
         let western = json!({ "family": "Lee", "given": ["Ann", "B."] });
         assert_eq!(full_name(&western).as_deref(), Some("Ann B. Lee"));
     }
 
     #[test]
     fn what_is_wrong_names_its_element() {
+        let with = |element: &str, value: Value| json!({ "resourceType": "Claim", "identifier": [{ "value": "1" }], element: value });
         for (spoil, element) in [
             (json!({ "resourceType": "Patient" }), "`resourceType`"),
             (json!({ "resourceType": "Claim" }), "`identifier`"),
@@ -215,6 +263,10 @@ mod tests {
                 json!({ "resourceType": "Claim", "identifier": [{ "value": "1" }], "total": { "value": -1 } }),
                 "`total.value`",
             ),
+            (with("patient", json!({ "identifier": { "value": "11010519491231002X" } })), "`patient`"),
+            (with("patient", json!({ "name": [{ "use": "nickname", "text": "阿试" }] })), "`patient.name`"),
+            (with("patient", json!({ "reference": "#nobody" })), "`patient.reference`"),
+            (with("insurance", json!([{ "coverage": { "period": { "end": "2020-12-31" } } }])), "`insurance.coverage`"),
         ] {
             assert!(claim_of(&spoil).unwrap().unwrap_err().starts_with(element), "{spoil}");
         }
