@@ -7,8 +7,11 @@
 //! found here. Of 320 places in public photos the loss of 200 bytes is found at 311 and that of one at 194; where it is
 //! not, a block or two are wrong and nothing is shifted.
 
-/// Scans of one picture at most. Encoders make about ten; each costs a pass over all blocks.
+/// Scans of one picture at most. Encoders make about ten.
 const MOST_SCANS: usize = 100;
+/// Blocks that are visited in all its scans together. A block may cost no bits, so that a short file could have billions of
+/// visits asked for; encoders visit each about six times, and the largest picture that is decoded has three million.
+const MOST_VISITS: usize = 32_000_000;
 
 /// How the coded data of a JPEG and its picture fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +194,8 @@ impl<'a> Bits<'a> {
 #[derive(Default)]
 struct Component {
     id: u8,
+    /// Which quantisation table it has.
+    quantised_by: u8,
     /// Blocks of an MCU across and down.
     sampling: [usize; 2],
     /// Blocks across and down, without and with those that fill the last MCU up.
@@ -208,10 +213,14 @@ struct Walk {
     /// MCUs across and down.
     mcus: [usize; 2],
     components: Vec<Component>,
+    /// Which quantisation tables there are.
+    quantisations: [bool; 4],
     dc: [Option<Table>; 4],
     ac: [Option<Table>; 4],
     /// MCUs between restart markers; 0 for none.
     restart: usize,
+    /// Blocks visited so far.
+    visits: usize,
     surplus: bool,
 }
 
@@ -249,7 +258,10 @@ impl Walk {
             match marker {
                 0xc0..=0xc2 => self.frame(segment, marker == 0xc2, pixels)?,
                 0xc4 => self.tables(segment)?,
+                0xdb => self.quantisations(segment)?,
                 0xc3 | 0xc5..=0xcf => return Err(End::Unknown),
+                // A height told behind the data, of a picture whose header tells it: no decoder here takes both.
+                0xdc => return Err(End::Broken),
                 0xdd => self.restart = segment.get(..2).map(word).ok_or(End::Broken)?,
                 0xda => {
                     scans += 1;
@@ -291,9 +303,18 @@ impl Walk {
                     [(width * sampling[0]).div_ceil(8 * most[0]), (height * sampling[1]).div_ceil(8 * most[1])];
                 let padded = [0, 1].map(|axis| self.mcus[axis] * sampling[axis]);
                 let known = if progressive { vec![0; padded[0] * padded[1]] } else { Vec::new() };
-                Component { id: one[0], sampling, blocks, stride: padded[0], known, seen: false }
+                Component { id: one[0], quantised_by: one[2], sampling, blocks, stride: padded[0], known, seen: false }
             })
             .collect();
+        Ok(())
+    }
+
+    /// Which tables a DQT segment holds, of 64 bytes or words each.
+    fn quantisations(&mut self, mut segment: &[u8]) -> Result<(), End> {
+        while let [id, rest @ ..] = segment {
+            *self.quantisations.get_mut(usize::from(id & 15)).ok_or(End::Broken)? = true;
+            segment = rest.get(if id >> 4 == 0 { 64 } else { 128 }..).ok_or(End::Broken)?;
+        }
         Ok(())
     }
 
@@ -329,6 +350,9 @@ impl Walk {
         for one in told.chunks(2) {
             let component = self.components.iter().position(|component| component.id == one[0]).ok_or(End::Broken)?;
             self.components[component].seen |= spectrum.from == 0;
+            if self.quantisations.get(usize::from(self.components[component].quantised_by)) != Some(&true) {
+                return Err(End::Broken);
+            }
             parts.push((component, usize::from(one[1] >> 4), usize::from(one[1] & 15)));
         }
         let (alone, mcus) = match parts[..] {
@@ -338,6 +362,13 @@ impl Walk {
         };
         // One colour's details come by themselves.
         if !alone && spectrum.from > 0 {
+            return Err(End::Broken);
+        }
+        let blocks_of =
+            |part: &(usize, usize, usize)| if alone { 1 } else { self.components[part.0].sampling.iter().product() };
+        let blocks: usize = parts.iter().map(blocks_of).sum();
+        self.visits = self.visits.saturating_add(mcus[0] * mcus[1] * blocks);
+        if self.visits > MOST_VISITS {
             return Err(End::Broken);
         }
         let (mut bits, mut run) = (Bits::new(bytes, at), 0);
@@ -445,8 +476,13 @@ fn progressive_block(
         }
     }
     if *run > 0 {
-        if refines {
-            after_zeros(bits, *known, k, to, u32::MAX);
+        // Of what is known of the rest of the block a bit follows each.
+        let mut left =
+            if refines && k <= to { (*known & (u64::MAX >> (63 - to)) & (u64::MAX << k)).count_ones() } else { 0 };
+        while left > 0 {
+            let some = left.min(16);
+            bits.take(some);
+            left -= some;
         }
         *run -= 1;
     }
@@ -549,6 +585,34 @@ pub(super) mod tests {
                 assert_eq!(walk(&ended, PIXELS), Stream::Broken, "{cut} of {}", jpeg.len());
             }
         }
+    }
+
+    /// Scans of a whole picture in a few bytes: runs of blocks that cost no bits.
+    #[test]
+    fn a_short_file_cannot_ask_for_endless_work() {
+        let side = 8000_u16;
+        let [high, low] = side.to_be_bytes();
+        let mut jpeg = vec![0xff, 0xd8, 0xff, 0xc2, 0, 11, 8, high, low, high, low, 1, 1, 0x11, 0];
+        jpeg.extend([0xff, 0xdb, 0, 67, 0]);
+        jpeg.extend([1; 64]);
+        // One code for a mean value of 0, and one for a run of 16384 blocks or more.
+        for (id, symbol) in [(0, 0), (0x10, 0xe0)] {
+            jpeg.extend([0xff, 0xc4, 0, 20, id, 1]);
+            jpeg.extend([0; 15]);
+            jpeg.push(symbol);
+        }
+        let blocks = usize::from(side / 8).pow(2);
+        jpeg.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 0, 0]);
+        jpeg.extend(vec![0; blocks / 8]);
+        for _ in 0..60 {
+            jpeg.extend([0xff, 0xda, 0, 8, 1, 1, 0, 1, 63, 0x10]);
+            jpeg.extend([0; 120]);
+        }
+        jpeg.extend([0xff, 0xd9]);
+        assert_eq!(walk(&jpeg, 64_000_000), Stream::Broken);
+        let scans = (0..jpeg.len() - 4).filter(|at| jpeg[*at..].starts_with(&[0xff, 0xda, 0, 8]));
+        let few = [&jpeg[..scans.take(9).last().unwrap()], &[0xff, 0xd9]].concat();
+        assert_ne!(walk(&few, 64_000_000), Stream::Broken, "a few of them are any encoder's right");
     }
 
     #[test]

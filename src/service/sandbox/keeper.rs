@@ -257,8 +257,9 @@ impl Keeper {
         bytes: &[u8],
         understand: impl Fn(Heard) -> Option<T>,
     ) -> Result<T, Lost> {
-        let until = Instant::now() + self.deadline;
         let once = || {
+            // From its own turn on: what others make it wait is no fault of the photo's.
+            let until = Instant::now() + self.deadline;
             let child = self.child().map_err(Lost::NoChild)?;
             let request = Request { id: self.ids.fetch_add(1, Ordering::Relaxed), task: task() };
             understand(child.ask(request, bytes, until)?).ok_or_else(|| {
