@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use send::Sender;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -37,8 +38,11 @@ pub const RETRIES: [Duration; 10] = [
 
 /// How often the log is looked at.
 const POLL: Duration = Duration::from_millis(500);
-/// Messages under way at once.
+/// Messages to one webhook under way at once.
 const AT_ONCE: usize = 16;
+/// The same of one that did not answer last, or was told nothing yet: each may take until the deadline, and the others are
+/// told meanwhile.
+const AT_ONCE_TO_SILENCE: usize = 1;
 /// For this long a message belongs to the process that took it: longer than an attempt may take.
 const HOLD: Duration = Duration::from_secs(60);
 /// Webhooks that there may be.
@@ -158,6 +162,21 @@ pub enum Reach {
     Anywhere,
 }
 
+/// How messages to a webhook go at present.
+#[derive(Debug, Default)]
+struct Way {
+    under_way: usize,
+    /// Whether the last one that ended was answered.
+    answers: bool,
+}
+
+impl Way {
+    fn room(&self) -> usize {
+        let most = if self.answers { AT_ONCE } else { AT_ONCE_TO_SILENCE };
+        most.saturating_sub(self.under_way)
+    }
+}
+
 /// A webhook as shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct WebhookView {
@@ -268,16 +287,20 @@ impl Service {
     /// Sends what is to be told, until the service closes.
     pub(super) async fn notify(self) {
         let sender = Sender::new(self.0.reach);
-        let mut under_way = JoinSet::new();
+        let (mut under_way, mut ways) = (JoinSet::new(), HashMap::<String, Way>::new());
         while !self.0.closing.load(Ordering::Acquire) {
-            while under_way.try_join_next().is_some() {}
-            let room = AT_ONCE - under_way.len().min(AT_ONCE);
-            let taken = if room == 0 { Ok(Vec::new()) } else { self.take_messages(room).await };
+            while let Some(ended) = under_way.try_join_next() {
+                let Ok((webhook, answers)) = ended else { continue };
+                let way = ways.entry(webhook).or_default();
+                *way = Way { under_way: way.under_way.saturating_sub(1), answers };
+            }
+            let taken = self.take_messages(&ways).await;
             match taken {
                 Ok(taken) => {
                     for delivery in taken {
-                        let (service, sender) = (self.clone(), sender.clone());
-                        under_way.spawn(async move { service.deliver(&sender, delivery).await });
+                        let (service, sender, webhook) = (self.clone(), sender.clone(), delivery.webhook.id.clone());
+                        ways.entry(webhook.clone()).or_default().under_way += 1;
+                        under_way.spawn(async move { (webhook, service.deliver(&sender, delivery).await) });
                     }
                 }
                 Err(error) => tracing::warn!(%error, "what is to be told to webhooks cannot be read at present"),
@@ -288,7 +311,7 @@ impl Service {
         under_way.abort_all();
     }
 
-    async fn take_messages(&self, room: usize) -> Result<Vec<Delivery>, ServiceError> {
+    async fn take_messages(&self, ways: &HashMap<String, Way>) -> Result<Vec<Delivery>, ServiceError> {
         let now = Timestamp::now();
         let until = now + jiff::SignedDuration::try_from(HOLD).unwrap_or_default();
         let wanted = |webhook: &Webhook, entry: &Entry| {
@@ -296,20 +319,22 @@ impl Service {
             let due = now.as_millisecond() + event.settles();
             webhook.events.iter().any(|name| name == event.as_str()).then_some(due)
         };
+        let room = |webhook: &str| ways.get(webhook).map_or(AT_ONCE_TO_SILENCE, Way::room) as i64;
         let store = &self.0.records.store;
-        Ok(store.take_deliveries(now.as_millisecond(), until.as_millisecond(), room as i64, wanted).await?)
+        Ok(store.take_deliveries(now.as_millisecond(), until.as_millisecond(), room, wanted).await?)
     }
 
-    async fn deliver(&self, sender: &Sender, delivery: Delivery) {
+    /// Whether the receiver answered at all.
+    async fn deliver(&self, sender: &Sender, delivery: Delivery) -> bool {
         let store = &self.0.records.store;
         let secret = match store.webhook_secret(&delivery.webhook) {
             Ok(secret) => secret,
             Err(error) => {
                 tracing::warn!(webhook = delivery.webhook.id, %error, "a message cannot be signed at present");
-                return;
+                return true;
             }
         };
-        let Some(event) = Event::of(&delivery.entry) else { return };
+        let Some(event) = Event::of(&delivery.entry) else { return true };
         let message = send::Message {
             url: delivery.webhook.url.clone(),
             id: format!("msg_{}_{}", delivery.webhook.id.trim_start_matches("whk_"), delivery.entry.seq),
@@ -327,6 +352,7 @@ impl Service {
         if let Err(error) = store.end_delivery(&delivery, attempt).await {
             tracing::warn!(webhook = delivery.webhook.id, %error, "a message may be sent twice");
         }
+        answered.is_some()
     }
 }
 

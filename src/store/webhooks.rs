@@ -81,7 +81,6 @@ pub enum Attempt {
 /// A delivery as stored.
 #[derive(Debug, Clone)]
 pub(super) struct DueRow {
-    pub(super) webhook: String,
     pub(super) entry: i64,
     pub(super) attempts: i64,
 }
@@ -130,7 +129,7 @@ pub(super) trait WebhookRows: Send {
     /// Keeps deliveries to be tried at a time, also such as were given up.
     async fn keep_deliveries(&mut self, webhook: &str, entries: &[(i64, i64)]) -> Result<(), StoreError>;
     /// Of active webhooks, the most overdue first.
-    async fn due(&mut self, now: i64, limit: i64) -> Result<Vec<DueRow>, StoreError>;
+    async fn due(&mut self, webhook: &str, now: i64, limit: i64) -> Result<Vec<DueRow>, StoreError>;
     async fn hold_delivery(&mut self, webhook: &str, entry: i64, until: i64) -> Result<(), StoreError>;
     async fn end_delivery(&mut self, webhook: &str, entry: i64, attempt: Attempt) -> Result<(), StoreError>;
 }
@@ -198,7 +197,7 @@ impl Store {
     }
 
     /// Makes deliveries of what was logged since, and takes those that are due by `now`, not to be taken by another before
-    /// `until`; at most `limit`. `wanted` tells when an entry is to be told to a webhook, if at all. Times are milliseconds
+    /// `until`; of each webhook at most what `room` gives for its name. `wanted` tells when an entry is to be told to a webhook, if at all. Times are milliseconds
     /// since 1970.
     ///
     /// # Errors
@@ -207,11 +206,11 @@ impl Store {
         &self,
         now: i64,
         until: i64,
-        limit: i64,
+        room: impl Fn(&str) -> i64 + Send,
         wanted: impl Fn(&Webhook, &Entry) -> Option<i64> + Send,
     ) -> Result<Vec<Delivery>, StoreError> {
         // Nothing is written, and no writer waited for, where there is nothing to do.
-        if !self.anything_to_tell(now).await? {
+        if !self.anything_to_tell(now, &room).await? {
             return Ok(Vec::new());
         }
         let mut db = self.write().await?;
@@ -229,28 +228,37 @@ impl Store {
             db.set_webhook(&webhook.id, true, to).await?;
         }
         let mut taken = Vec::new();
-        for row in db.due(now, limit).await? {
-            let webhook = webhooks.iter().find(|webhook| webhook.id == row.webhook).cloned();
-            let entry = db.entries(row.entry, row.entry).await?.into_iter().next();
-            let (Some(webhook), Some(entry)) = (webhook, entry) else {
-                return Err(StoreError::Corrupt("a delivery of nothing".to_owned()));
-            };
-            db.hold_delivery(&row.webhook, row.entry, until).await?;
-            taken.push(Delivery { webhook, entry, attempts: row.attempts.clamp(0, i64::from(u32::MAX)) as u32 });
+        for webhook in webhooks.iter().filter(|webhook| webhook.active) {
+            let room = room(&webhook.id);
+            let due = if room > 0 { db.due(&webhook.id, now, room).await? } else { Vec::new() };
+            for row in due {
+                let Some(entry) = db.entries(row.entry, row.entry).await?.into_iter().next() else {
+                    return Err(StoreError::Corrupt("a delivery of nothing".to_owned()));
+                };
+                db.hold_delivery(&webhook.id, row.entry, until).await?;
+                let attempts = row.attempts.clamp(0, i64::from(u32::MAX)) as u32;
+                taken.push(Delivery { webhook: webhook.clone(), entry, attempts });
+            }
         }
         db.commit().await?;
         Ok(taken)
     }
 
-    async fn anything_to_tell(&self, now: i64) -> Result<bool, StoreError> {
+    async fn anything_to_tell(&self, now: i64, room: &(impl Fn(&str) -> i64 + Send)) -> Result<bool, StoreError> {
         let mut db = self.read().await?;
-        let webhooks = db.webhooks().await?;
-        if !webhooks.iter().any(|webhook| webhook.active) {
+        let mut webhooks = db.webhooks().await?;
+        webhooks.retain(|webhook| webhook.active);
+        if webhooks.is_empty() {
             return Ok(false);
         }
         let size = head(db.as_mut()).await?;
-        let behind = webhooks.iter().any(|webhook| webhook.active && webhook.place < size);
-        Ok(behind || !db.due(now, 1).await?.is_empty())
+        for webhook in &webhooks {
+            let is_behind = webhook.place < size;
+            if is_behind || (room(&webhook.id) > 0 && !db.due(&webhook.id, now, 1).await?.is_empty()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Notes what came of an attempt.

@@ -149,6 +149,24 @@ fn nothing_is_lost_to_a_receiver_that_fails_half_the_time() {
 }
 
 #[test]
+fn a_receiver_that_never_answers_holds_up_no_other() {
+    let server = server();
+    // Takes connections, and no more.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", silent.local_addr().unwrap());
+    assert_eq!(server.send_json("/v1/webhooks", &json!({ "url": url })).status, 201);
+    let receiver = Receiver::start(|_, _| 200);
+    assert_eq!(server.send_json("/v1/webhooks", &json!({ "url": receiver.url })).status, 201);
+    for seed in 0..40 {
+        submit(&server, seed);
+    }
+    // An attempt lasts fifteen seconds where nobody answers.
+    let start = Instant::now();
+    let got = receiver.wait(|got| got.len() == 40);
+    assert!(start.elapsed() < Duration::from_secs(13), "{} messages after {:?}", got.len(), start.elapsed());
+}
+
+#[test]
 fn a_receiver_that_is_gone_is_told_nothing_more_until_it_is_turned_on_again() {
     let (server, receiver) = (server(), Receiver::start(|n, _| if n == 0 { 410 } else { 200 }));
     let made = server.send_json("/v1/webhooks", &json!({ "url": receiver.url, "events": ["claim.decided"] })).json();

@@ -56,15 +56,13 @@ impl WebhookRows for SqliteRows {
         Ok(())
     }
 
-    async fn due(&mut self, now: i64, limit: i64) -> Result<Vec<DueRow>, StoreError> {
+    async fn due(&mut self, webhook: &str, now: i64, limit: i64) -> Result<Vec<DueRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT d.webhook, d.entry, d.attempts FROM deliveries d JOIN webhooks w ON w.id = d.webhook \
-             WHERE d.gave_up = 0 AND d.due <= ?1 AND w.state = 'active' ORDER BY d.due, d.entry LIMIT ?2",
+            "SELECT entry, attempts FROM deliveries WHERE webhook = ?1 AND gave_up = 0 AND due <= ?2 \
+             ORDER BY due, entry LIMIT ?3",
         );
-        let rows = rows.bind(now).bind(limit).fetch_all(&mut *self.tx).await?;
-        let row = |row: &SqliteRow| {
-            Ok(DueRow { webhook: row.try_get(0)?, entry: row.try_get(1)?, attempts: row.try_get(2)? })
-        };
+        let rows = rows.bind(webhook).bind(now).bind(limit).fetch_all(&mut *self.tx).await?;
+        let row = |row: &SqliteRow| Ok(DueRow { entry: row.try_get(0)?, attempts: row.try_get(1)? });
         rows.iter().map(row).collect()
     }
 
