@@ -127,12 +127,20 @@ pub struct ServeArgs {
         value_name = "MIB",
         env = "CLAIMLENS_READER_MEMORY",
         help_heading = "Limits",
+        value_parser = clap::value_parser!(u64).range(LEAST_MEMORY..),
         conflicts_with = "no_sandbox"
     )]
     reader_memory: Option<u64>,
     /// Claims that may wait for their decision, in this process; more are told to come again
-    #[arg(long, value_name = "N", default_value_t = IntakeLimits::default().queue, env = "CLAIMLENS_QUEUE", help_heading = "Limits")]
-    queue: usize,
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = IntakeLimits::default().queue as u32,
+        env = "CLAIMLENS_QUEUE",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Limits"
+    )]
+    queue: u32,
     /// Believe `X-Forwarded-For` of proxies in these networks: attempts to sign in are limited by the address it then
     /// names [default: of none]
     #[arg(
@@ -187,6 +195,9 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
 /// Longest that anything may take, in days: ten years.
 const MOST_DAYS: i64 = 3650;
 
+/// Below this the models and one photo have no room, and every photo would be taken for damaged.
+const LEAST_MEMORY: u64 = 1024;
+
 fn days() -> RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(..=MOST_DAYS)
 }
@@ -232,7 +243,7 @@ pub fn run(args: &ServeArgs) -> Result<Ending> {
     config.issuers = args.issuers.issuers()?;
     config.oidc = args.oidc.issuer()?;
     config.key_limits = KeyLimits { per_minute: args.key_per_minute, photos_a_day: args.key_photos_a_day };
-    config.intake.queue = args.queue;
+    config.intake.queue = args.queue as usize;
     config.open_to_all = args.open;
     config.made_up = args.sandbox_claims || args.demo;
     config.log_claim_reads = !args.skip_claim_reads;

@@ -418,7 +418,11 @@ impl Records {
         }
         let mut tx = self.store.begin_keys().await?;
         let now = stamp(Timestamp::now());
-        if Roster::of(tx.acts().await?, false)?.keys.iter().any(|key| key.name == new.name && key.opens_at(&now)) {
+        if Roster::of(tx.acts().await?, false)?
+            .keys
+            .iter()
+            .any(|key| key.name.as_str().eq_ignore_ascii_case(&name) && key.opens_at(&now))
+        {
             return Err(KeyRefusal::NameTaken.into());
         }
         let (id, secret, whole) = Secret::parts(PREFIX);

@@ -285,10 +285,10 @@ impl Service {
             (submission, hashes)
         })
         .await?;
-        let key = ticket.key.as_ref().map(|k| KeyedBody {
-            key: ContentHash::of(k.key.as_bytes()),
-            body: ContentHash::of(&canonical_json(&(&submission.claim, &hashes))),
-        });
+        let key = ticket
+            .key
+            .as_ref()
+            .map(|k| KeyedBody { key: ContentHash::of(k.key.as_bytes()), body: body_of(&submission, &hashes) });
         if let Some(keyed) = &key {
             match self.0.records.store.by_key(keyed).await {
                 Ok(Some(id)) => return Ok(id),
@@ -361,7 +361,7 @@ impl Service {
             (photos, hashes)
         })
         .await?;
-        if !file.is_erased() && came_before(&file, &hashes)? {
+        if !file.is_erased() && came_before(&file, &hashes, replaces)? {
             return Ok(());
         }
         takes_photos(&file, replaces)?;
@@ -460,6 +460,15 @@ impl Service {
     }
 }
 
+/// What a request asked for, told from others under the same key.
+fn body_of(submission: &Submission, hashes: &[ContentHash]) -> ContentHash {
+    let verdict = submission.known.as_ref().map(|(verdict, _)| verdict.as_str());
+    ContentHash::of(&match verdict {
+        None => canonical_json(&(&submission.claim, hashes)),
+        Some(verdict) => canonical_json(&(&submission.claim, hashes, verdict)),
+    })
+}
+
 /// An idempotency key as no other tenant's can be: of the tenant that claims are of if nothing else is said the key
 /// alone, as before there were tenants. Neither holds a line break.
 fn of_tenant(tenant: &Tenant, key: &str) -> String {
@@ -481,14 +490,17 @@ fn takes_photos(file: &CaseFile, replaces: Option<usize>) -> Result<usize, Servi
     }
 }
 
-/// Whether these photos are the last that were added, and nobody asked for photos, appealed or withdrew since: then the
+/// Whether these photos are the last that were added, for the same one, and nobody asked for photos, appealed or withdrew since: then the
 /// answer to them was lost, and they are sent again.
-fn came_before(file: &CaseFile, hashes: &[ContentHash]) -> Result<bool, StoreError> {
+fn came_before(file: &CaseFile, hashes: &[ContentHash], replaces: Option<usize>) -> Result<bool, StoreError> {
     use StepKind::{Appealed, PhotosAdded, PhotosAsked, Withdrawn};
     let kind = |step: &RawStep| StepKind::of_logged(&step.kind);
     let asks = |step: &&RawStep| matches!(kind(step), Some(PhotosAdded | PhotosAsked | Appealed | Withdrawn));
     let last = file.happened.iter().filter_map(|happened| happened.step.as_ref()).rfind(asks);
     let Some(last) = last.filter(|step| kind(step) == Some(PhotosAdded)) else { return Ok(false) };
+    if last.replaces != replaces.map(|place| place as i64) {
+        return Ok(false);
+    }
     let mut added: Vec<String> = last.content()?.photos.into_iter().map(|[_, sha256]| sha256).collect();
     let mut sent: Vec<String> = hashes.iter().map(ContentHash::to_string).collect();
     // Each page of a PDF bears the hash of the file.

@@ -788,6 +788,7 @@ fn no_two_keys_that_open_bear_the_same_name() {
         let (first, _) = add("rv-1").await.unwrap();
         add("rv-10").await.unwrap();
         assert_eq!(refused(add("rv-1").await), KeyRefusal::NameTaken);
+        assert_eq!(refused(add("RV-1").await), KeyRefusal::NameTaken, "case tells nobody apart");
         assert_eq!(refused(add("oidc-1").await), KeyRefusal::NameReserved);
         add("oidcs").await.unwrap();
         // The one that takes its place bears it too, and keeps it.

@@ -450,6 +450,22 @@ fn one_holds_a_case_however_many_want_it(database: Option<String>) {
     desk.assert_sound();
 }
 
+#[test]
+fn the_same_photo_for_another_one_is_not_sent_again() {
+    let desk = Desk::start(None);
+    let id = desk.submit(20, "10.60");
+    desk.claim(&id, "rv-1");
+    desk.step(&id, "decide", "rv-1", json!({ "verdict": "request_photos", "note": "again", "reason": "blurred" }));
+    assert_eq!(desk.add_photos(&id, "held-2.png", 21, None).status, 202);
+    let sources = || {
+        let documents = desk.settled(&id)["documents"].clone();
+        documents.as_array().unwrap().iter().map(|one| one["source"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(sources()[1..], ["held-2.png"]);
+    assert_eq!(desk.add_photos(&id, "held-2.png", 21, Some("0")).status, 202);
+    assert_eq!(sources(), ["held-2.png", "held-2.png"], "it stands for the first");
+}
+
 fn photos_asked_for_are_added_and_decided_of_anew(database: Option<String>) {
     let desk = Desk::start(database);
     let id = desk.submit(20, "10.60");

@@ -188,6 +188,20 @@ fn a_known_case_looks_like_any_other_and_counts_nowhere_else(database: Option<St
 }
 
 #[test]
+fn a_key_does_not_take_a_real_claim_for_one_whose_end_is_known() {
+    let desk = Desk::start_with(None, |config| {
+        let policy = config.policy.take().unwrap();
+        config.policy = Some(policy.replace("review_share = 0", "review_share = 1"));
+    });
+    let (picture, key) = (photo(8), [("Idempotency-Key", "k")]);
+    let real: [Part<'_>; 2] = [("claim", None, br#"{ "id": "K-8" }"#), ("photo", Some("good.png"), &picture)];
+    let seeded = [&real[..], &[("known", None, b"reject")]].concat();
+    assert_eq!(desk.server.post(&seeded, &key).status, 200);
+    assert_eq!(desk.server.post(&seeded, &key).status, 200, "sent again");
+    assert_eq!(desk.server.post(&real, &key).problem(), (422, "idempotency_key_reused".to_owned()));
+}
+
+#[test]
 fn known_cases_take_a_policy_under_which_sound_claims_come_to_people() {
     let desk = Desk::start_with(None, |_| {});
     let claim = json!({ "id": "K-1", "amount": "10.60" }).to_string();
