@@ -76,14 +76,16 @@ fn full_name(name: &Value) -> Option<String> {
 
 /// Whoever is told of: by the resource that a reference names, which must be contained, and by the reference itself.
 fn told<'a>(claim: &'a Value, reference: &'a Value, element: &str) -> Result<[&'a Value; 2], String> {
-    let id = reference["reference"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    let named = reference["reference"].as_str();
+    let id = named.map(|named| named.strip_prefix('#').unwrap_or(named));
     let mut contained = claim["contained"].as_array().into_iter().flatten();
-    let named = match id {
-        Some(id) => contained
-            .find(|one| one["id"].as_str() == Some(id))
-            .ok_or_else(|| format!("`{element}.reference` names nothing that is contained"))?,
-        None => &Value::Null,
-    };
+    let found = contained.find(|one| id.is_some() && one["id"].as_str() == id && named != id);
+    // Who is elsewhere may be told of in place as well; nobody is asked for it.
+    let is_told = ["display", "identifier", "subscriberId", "name"].iter().any(|told| !reference[*told].is_null());
+    if named.is_some() && found.is_none() && !is_told {
+        return Err(format!("`{element}.reference` must name what is contained"));
+    }
+    let named = found.unwrap_or(&Value::Null);
     Ok([named, reference])
 }
 
@@ -266,6 +268,11 @@ mod tests {
             (with("patient", json!({ "identifier": { "value": "11010519491231002X" } })), "`patient`"),
             (with("patient", json!({ "name": [{ "use": "nickname", "text": "阿试" }] })), "`patient.name`"),
             (with("patient", json!({ "reference": "#nobody" })), "`patient.reference`"),
+            (with("patient", json!({ "reference": "Patient/1" })), "`patient.reference`"),
+            (
+                with("insurance", json!([{ "coverage": { "reference": "Coverage/c" } }])),
+                "`insurance.coverage.reference`",
+            ),
             (with("insurance", json!([{ "coverage": { "period": { "end": "2020-12-31" } } }])), "`insurance.coverage`"),
         ] {
             assert!(claim_of(&spoil).unwrap().unwrap_err().starts_with(element), "{spoil}");
