@@ -9,7 +9,9 @@ mod send;
 use super::work::stamp;
 use super::{Service, ServiceError, off_thread};
 use crate::audit::{Entry, kind};
+use crate::domain::ClaimId;
 use crate::domain::review::{CaseVerdict, StepKind, UNDO};
+use crate::store::reviews::Happened;
 use crate::store::webhooks::{Attempt, Delivery, Told, Webhook};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -59,7 +61,7 @@ pub enum Event {
     /// No decision could be made; a person looks at the claim.
     #[serde(rename = "claim.failed")]
     Failed,
-    /// A person ruled, or took a verdict back.
+    /// A person ruled, and can no longer take it back.
     #[serde(rename = "claim.reviewed")]
     Reviewed,
     /// A person asks for photos.
@@ -117,7 +119,7 @@ impl Event {
             kind::ERASED => Some(Self::Erased),
             other => match StepKind::of_logged(other)? {
                 StepKind::Decided | StepKind::Seconded if !closes(entry) => None,
-                StepKind::Decided | StepKind::Seconded | StepKind::Agreed | StepKind::Undone => Some(Self::Reviewed),
+                StepKind::Decided | StepKind::Seconded | StepKind::Agreed => Some(Self::Reviewed),
                 StepKind::PhotosAsked => Some(Self::PhotosWanted),
                 StepKind::Appealed => Some(Self::Appealed),
                 StepKind::Withdrawn => Some(Self::Withdrawn),
@@ -136,6 +138,15 @@ fn closes(entry: &Entry) -> bool {
         Some(StepKind::Seconded) => verdict == Some(CaseVerdict::Approve),
         _ => payload["second"] != true,
     }
+}
+
+/// Whether what a person ruled by an entry was taken back: the next ruling or taking back on the claim is that.
+fn is_undone(happened: &[Happened], entry: u64) -> bool {
+    use StepKind::{Agreed, Decided, Parted, PhotosAsked, Seconded, Undone};
+    let later = happened.iter().filter(|one| one.entry as u64 > entry).filter_map(|one| one.step.as_ref());
+    let mut rulings = later.filter_map(|step| StepKind::of_logged(&step.kind));
+    let next = rulings.find(|kind| matches!(kind, Agreed | Decided | Parted | PhotosAsked | Seconded | Undone));
+    next == Some(Undone)
 }
 
 /// Why a webhook cannot be kept.
@@ -335,6 +346,15 @@ impl Service {
             }
         };
         let Some(event) = Event::of(&delivery.entry) else { return true };
+        match self.is_taken_back(event, &delivery.entry).await {
+            Ok(false) => {}
+            // There is nothing to tell.
+            Ok(true) => return self.end_delivery(&delivery, Attempt::Delivered).await,
+            Err(error) => {
+                tracing::warn!(webhook = delivery.webhook.id, %error, "what happened to a claim cannot be read at present");
+                return true;
+            }
+        }
         let message = send::Message {
             url: delivery.webhook.url.clone(),
             id: format!("msg_{}_{}", delivery.webhook.id.trim_start_matches("whk_"), delivery.entry.seq),
@@ -342,17 +362,35 @@ impl Service {
             secret,
         };
         let sender = sender.clone();
-        let answered = off_thread(move || sender.send(&message, Timestamp::now())).await.unwrap_or(None);
-        let attempt = outcome(answered, delivery.attempts, Timestamp::now());
+        let answered = off_thread(move || sender.send(&message, Timestamp::now())).await;
+        let answered = answered.unwrap_or_else(|why| Err(why.to_string()));
+        let (status, answers) = (answered.as_ref().ok().copied(), answered.is_ok());
+        let attempt = outcome(status, delivery.attempts, Timestamp::now());
         self.0.metrics.told(matches!(attempt, Attempt::Delivered));
         if !matches!(attempt, Attempt::Delivered) {
-            let webhook = &delivery.webhook.id;
-            tracing::warn!(webhook, status = answered, ?attempt, "a message was not taken");
+            let (webhook, why) = (&delivery.webhook.id, answered.err());
+            tracing::warn!(webhook, status, why, ?attempt, "a message was not taken");
         }
-        if let Err(error) = store.end_delivery(&delivery, attempt).await {
+        self.end_delivery(&delivery, attempt).await;
+        answers
+    }
+
+    /// Notes what came of an attempt; always true, since nothing more can be done.
+    async fn end_delivery(&self, delivery: &Delivery, attempt: Attempt) -> bool {
+        if let Err(error) = self.0.records.store.end_delivery(delivery, attempt).await {
             tracing::warn!(webhook = delivery.webhook.id, %error, "a message may be sent twice");
         }
-        answered.is_some()
+        true
+    }
+
+    /// Whether it is something that a person ruled and took back.
+    async fn is_taken_back(&self, event: Event, entry: &Entry) -> Result<bool, ServiceError> {
+        if !matches!(event, Event::Reviewed | Event::PhotosWanted) {
+            return Ok(false);
+        }
+        let Ok(claim) = entry.subject.parse::<ClaimId>() else { return Ok(false) };
+        let file = self.0.records.store.case_file(&claim).await?;
+        Ok(file.is_some_and(|file| is_undone(&file.happened, entry.seq)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use crate::reviews::Desk;
 use crate::support::{CLAIM, TestServer, photo};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -164,6 +165,31 @@ fn a_receiver_that_never_answers_holds_up_no_other() {
     let start = Instant::now();
     let got = receiver.wait(|got| got.len() == 40);
     assert!(start.elapsed() < Duration::from_secs(13), "{} messages after {:?}", got.len(), start.elapsed());
+}
+
+#[test]
+fn a_verdict_that_was_taken_back_is_not_told() {
+    let desk = Desk::start_with(None, |config| config.reach = Reach::Anywhere);
+    let receiver = Receiver::start(|_, _| 200);
+    let hook = json!({ "url": receiver.url, "events": ["claim.reviewed", "claim.photos_wanted"] });
+    assert_eq!(desk.server.send_json("/v1/webhooks", &hook).status, 201);
+    let [undone, kept] = [1, 2].map(|seed| desk.submit(seed, "10.60"));
+    let verdict = json!({ "verdict": "reject", "note": "painted over", "reason": "altered" });
+    let asked = json!({ "verdict": "request_photos", "note": "take it again", "reason": "blurred" });
+    for (id, verdicts) in [(&undone, vec![&verdict, &asked]), (&kept, vec![&verdict])] {
+        desk.claim(id, "rv-1");
+        for verdict in verdicts {
+            desk.step(id, "decide", "rv-1", verdict.clone());
+            if id == &undone {
+                desk.step(id, "undo", "rv-1", json!({}));
+            }
+        }
+    }
+    // What can no longer be taken back is told after ten seconds; the other would have been told before it.
+    let got = receiver.wait(|got| !got.is_empty());
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(receiver.got().len(), got.len());
+    assert_eq!(got.iter().map(Message::claim).collect::<Vec<_>>(), [kept]);
 }
 
 #[test]

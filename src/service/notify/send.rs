@@ -124,8 +124,11 @@ impl Sender {
         Self(Arc::new(agent))
     }
 
-    /// Sends a message; the status that was answered, if any was in time.
-    pub(super) fn send(&self, message: &Message, now: Timestamp) -> Option<u16> {
+    /// Sends a message and gives the status that was answered.
+    ///
+    /// # Errors
+    /// Why none was in time. Names no address.
+    pub(super) fn send(&self, message: &Message, now: Timestamp) -> Result<u16, String> {
         let seconds = now.as_second().to_string();
         let request = self
             .0
@@ -135,7 +138,15 @@ impl Sender {
             .header("webhook-id", &message.id)
             .header("webhook-timestamp", &seconds)
             .header("webhook-signature", signature(message, &seconds));
-        Some(request.send(message.body.as_bytes()).ok()?.status().as_u16())
+        match request.send(message.body.as_bytes()) {
+            Ok(answer) => Ok(answer.status().as_u16()),
+            // An address that is not public is not looked for any further: see `PublicOnly`.
+            Err(ureq::Error::HostNotFound) => Err("its host has no address that is public".to_owned()),
+            Err(ureq::Error::Timeout(_)) => Err("it did not answer in time".to_owned()),
+            Err(ureq::Error::Io(error)) => Err(error.kind().to_string()),
+            Err(ureq::Error::ConnectionFailed) => Err("no connection".to_owned()),
+            Err(_) => Err("no answer that could be understood".to_owned()),
+        }
     }
 }
 
@@ -246,7 +257,8 @@ mod tests {
                 body: "{}".to_owned(),
                 secret: [0; 32],
             };
-            assert_eq!(sender.send(&message, Timestamp::now()), None, "{host}");
+            let refused = sender.send(&message, Timestamp::now()).unwrap_err();
+            assert!(!refused.contains(host), "{refused}");
         }
         assert!(listener.accept().is_err(), "nobody came");
     }
