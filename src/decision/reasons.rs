@@ -32,7 +32,7 @@ codes! {
         "Part of the processing failed, so a person looks at the claim."
         "部分处理未能完成，转人工处理。";
     // Photo and kind.
-    PhotoUnreadable "photo_unreadable" "The photo could not be opened as a picture." "照片无法打开。";
+    PhotoUnreadable "photo_unreadable" "The photo could not be opened or read." "照片无法打开或读取。";
     UnreadableQuality "unreadable_quality"
         "The photo is not good enough to be relied on: {what} is {value}, at least {least} is needed."
         "照片质量不足以采信：{what}为{value}，至少需要{least}。";

@@ -230,7 +230,7 @@ async fn admit(request: &ServiceRequest) -> Result<Who, ApiError> {
         same_site(request, false)?;
         // A page from elsewhere whose name was made to stand for this machine names itself as the host.
         if !service.is_open_to_all() && !is_to_loopback(request.request()) {
-            return Err(ApiError::CrossSite);
+            return Err(ApiError::OtherHost);
         }
         return Ok(Who::Anybody);
     }

@@ -85,6 +85,9 @@ pub enum ApiError {
     /// A page of another site made a browser send it.
     #[error("this may have been sent by a page of another site: who comes with a cookie says from where, by `Origin`")]
     CrossSite,
+    /// It was sent to a name that is not this machine's own, which another site may have made to stand for it.
+    #[error("while there are no keys, only this machine's own names are answered: `localhost`, `127.0.0.1`, `[::1]`")]
+    OtherHost,
     /// The key sent too much.
     #[error(transparent)]
     Limit(#[from] LimitReached),
@@ -201,7 +204,7 @@ impl ApiError {
             Self::ActorInvalid => (400, "actor_invalid"),
             Self::Unauthenticated | Self::Service(ServiceError::SignIn(_)) => (401, "unauthenticated"),
             Self::Forbidden(_) | Self::OneTenant => (403, "forbidden"),
-            Self::CrossSite => (403, "cross_site"),
+            Self::CrossSite | Self::OtherHost => (403, "cross_site"),
             Self::Limit(_) => (429, "rate_limited"),
             Self::BodyTooLarge(_) => (413, "body_too_large"),
             Self::BodyTooSlow(_) => (408, "body_too_slow"),

@@ -56,11 +56,12 @@ pub(super) fn guidance(state: ClaimState, result: Option<&Value>, review: Option
             "照片已收到，正在识别，通常只需几秒钟。",
         )),
         (_, Some(ClaimReview { state: ReviewState::WaitingForPerson, due_at, late, nudged_at, .. })) => {
-            told.push(if *late { looks_late() } else { looks(due_at) });
-            told.extend(nudged_at.is_some().then(nudge_noted));
             // A further paper or a better photo may spare the wait, whatever the person finds.
-            told.extend(papers_missing(result));
-            told.extend(take_again(result));
+            let mut wanted = papers_missing(result);
+            wanted.extend(take_again(result));
+            told.push(if *late { looks_late() } else { looks(due_at, wanted.is_empty()) });
+            told.extend(nudged_at.is_some().then(nudge_noted));
+            told.extend(wanted);
         }
         (_, Some(ClaimReview { state: ReviewState::WaitingForYou, reason, .. })) => {
             let (en, zh) = wanted(reason.as_deref());
@@ -95,14 +96,19 @@ pub(super) fn guidance(state: ClaimState, result: Option<&Value>, review: Option
     told
 }
 
-fn looks(due_at: &str) -> Guidance {
-    let mut looks = Guidance::new(
-        "person_looks",
-        "A person looks at your claim. You need not do anything; you will be told by the date given.",
-        "您的申请正由工作人员审核。您无需操作，我们将在所示日期前告知您。",
-    );
-    looks.by = Some(due_at.to_owned());
-    looks
+/// `is_all` if nothing is wanted of the claimant.
+fn looks(due_at: &str, is_all: bool) -> Guidance {
+    let (en, zh) = match is_all {
+        true => (
+            "A person looks at your claim. You need not do anything; you will be told by the date given.",
+            "您的申请正由工作人员审核。您无需操作，我们将在所示日期前告知您。",
+        ),
+        false => (
+            "A person looks at your claim. You will be told by the date given.",
+            "您的申请正由工作人员审核，我们将在所示日期前告知您。",
+        ),
+    };
+    Guidance { by: Some(due_at.to_owned()), ..Guidance::new("person_looks", en, zh) }
 }
 
 /// Without a date: the one that was given has passed.
@@ -152,10 +158,15 @@ fn papers_missing(result: Option<&Value>) -> Vec<Guidance> {
     let missing = needs.into_iter().flatten().filter(|need| need["met"] == false);
     let tell = |need: &Value| {
         let named = |language: &str| need["message"][language].as_str().unwrap_or_default();
+        // What the claim says cannot be added to; papers can.
+        let (en, zh) = match need["any_of"][0] == "insured_identity" {
+            true => ("The person who looks at it may ask for it.", "审核人员可能会向您询问。"),
+            false => ("If you have it, send it.", "如有，请补充上传。"),
+        };
         Guidance::new(
             "paper_missing",
-            format!("Your claim needs this as well: {}. If you have it, send it.", named("en")),
-            format!("您的申请还需要：{}。如有，请补充上传。", named("zh")),
+            format!("Your claim needs this as well: {}. {en}", named("en")),
+            format!("您的申请还需要：{}。{zh}", named("zh")),
         )
     };
     missing.map(tell).collect()
