@@ -490,8 +490,8 @@ fn takes_photos(file: &CaseFile, replaces: Option<usize>) -> Result<usize, Servi
     }
 }
 
-/// Whether these photos are the last that were added, for the same one, and nobody asked for photos, appealed or withdrew since: then the
-/// answer to them was lost, and they are sent again.
+/// Whether these photos are the last that were added, for the same one, and nobody asked for photos, appealed or withdrew
+/// since: then the answer to them was lost, and they are sent again.
 fn came_before(file: &CaseFile, hashes: &[ContentHash], replaces: Option<usize>) -> Result<bool, StoreError> {
     use StepKind::{Appealed, PhotosAdded, PhotosAsked, Withdrawn};
     let kind = |step: &RawStep| StepKind::of_logged(&step.kind);

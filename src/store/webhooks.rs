@@ -197,8 +197,8 @@ impl Store {
     }
 
     /// Makes deliveries of what was logged since, and takes those that are due by `now`, not to be taken by another before
-    /// `until`; of each webhook at most what `room` gives for its name. `wanted` tells when an entry is to be told to a webhook, if at all. Times are milliseconds
-    /// since 1970.
+    /// `until`; of each webhook at most what `room` gives for its name. `wanted` tells when an entry is to be told to a
+    /// webhook, if at all. Times are milliseconds since 1970.
     ///
     /// # Errors
     /// If it cannot be read or written.
