@@ -4,6 +4,8 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 CARGO := cargo
+# Peers and tools load the library too, which else tells its maker of it.
+export ORT_DISABLE_TELEMETRY := 1
 # Recorded with every decision, beside the package's version.
 export CLAIMLENS_COMMIT := $(shell git describe --always --dirty --exclude '*' --abbrev=12 2>/dev/null)
 # Where `make serve` listens and keeps its records.

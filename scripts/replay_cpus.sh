@@ -12,7 +12,7 @@ program=${2:-target/release/claimlens}
 qemu=$(command -v qemu-x86_64-static || command -v qemu-x86_64) ||
     { echo "replay_cpus: install Debian's qemu-user-static" >&2; exit 2; }
 # The settings of src/main.rs. A program that lacks one starts itself again, and that again is no longer emulated.
-export OMP_THREAD_LIMIT=1 MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=1048576
+export OMP_THREAD_LIMIT=1 MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=1048576 ORT_DISABLE_TELEMETRY=1
 calls=$("$qemu" -strace "$program" --version 2>&1)
 case $calls in
     *execve\(*) echo "replay_cpus: the program starts itself again; set what src/main.rs asks for" >&2; exit 2 ;;

@@ -24,5 +24,7 @@ ln -sf "$PWD/models/ppocrv6_dict.txt" "$peers/models/ppocrv6_dict.txt"
 ORT_DYLIB_PATH=$(ls "$PWD"/native/libonnxruntime.so.*)
 export ORT_DYLIB_PATH
 export PYTHONDONTWRITEBYTECODE=1
+# Not what is measured, and nobody's business.
+export ORT_DISABLE_TELEMETRY=1
 exec "$peers/python/bin/python" scripts/bench/peers.py --claimlens target/release/claimlens \
     --python "$peers/python/bin/python" --oar "$peers/oar/release/peer-oar" --oar-models "$peers/models" "$@"

@@ -56,6 +56,7 @@ impl Runtime {
             return Ok(runtime.clone());
         }
         let failed = |e: &dyn std::fmt::Display| OcrError::Runtime(format!("{e}; run `make setup`"));
+        // Telemetry: this silences all but the first message; src/main.rs has silenced that.
         let builder = ort::init_from(library).map_err(|e| failed(&e))?;
         let environment = builder.with_name("claimlens").with_telemetry(false).build().map_err(|e| failed(&e))?;
         let runtime = Self(environment);

@@ -23,6 +23,22 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// ONNX Runtime keeps a name for the machine there, and what it could not tell its maker.
+#[test]
+fn reading_leaves_nothing_in_the_home_and_tells_nobody() {
+    let home = tempfile::tempdir().unwrap();
+    let read = Command::new(env!("CARGO_BIN_EXE_claimlens"))
+        .args(["verify", "samples/till_receipt/photo.jpg"])
+        .env("HOME", home.path())
+        .env_remove("ORT_DISABLE_TELEMETRY")
+        .env_remove("XDG_CACHE_HOME")
+        .output()
+        .unwrap();
+    assert!(stdout(&read).contains("till_receipt"), "{}", stderr(&read));
+    let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 #[test]
 fn wrong_usage_ends_with_2_and_says_why() {
     let empty = tempfile::tempdir().unwrap();

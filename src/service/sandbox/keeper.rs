@@ -28,8 +28,14 @@ const PIPE: i32 = 1 << 20;
 
 /// What is passed on of the environment: how libraries use threads and memory, and where they find their files. Anything
 /// else, passwords among it, is not there to be found.
-const ENVIRONMENT: [&str; 5] =
-    ["OMP_THREAD_LIMIT", "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "TESSDATA_PREFIX", "LD_LIBRARY_PATH"];
+const ENVIRONMENT: [&str; 6] = [
+    "OMP_THREAD_LIMIT",
+    "MALLOC_ARENA_MAX",
+    "MALLOC_MMAP_THRESHOLD_",
+    "ORT_DISABLE_TELEMETRY",
+    "TESSDATA_PREFIX",
+    "LD_LIBRARY_PATH",
+];
 
 /// The program that a child is.
 #[derive(Debug, Clone)]
