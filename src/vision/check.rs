@@ -4,6 +4,7 @@
 //! Looks at a copy of at most 1600 pixels a side, made by the JPEG decoder itself where it can: such a decoder skips the
 //! pixels that nobody looks at. Reading uses another decoder and every pixel, so nothing here touches a reading.
 
+use super::decode::jpeg_header;
 use super::jpeg_stream::{Stream, walk};
 use super::plane::Plane;
 use super::quality::{self, Advice, bp};
@@ -59,7 +60,9 @@ pub struct FirstLook {
 pub fn decode_reduced(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<Reduced, DecodeError> {
     if bytes.len() <= limits.bytes && media_type(bytes) == Ok("image/jpeg") {
         let stream = walk(bytes, limits.pixels);
+        // What this decoder takes and the usual one does not is refused in a claim, so here too.
         if stream != Stream::Broken
+            && jpeg_header(bytes, limits).is_ok()
             && let Some(reduced) = scaled_jpeg(bytes, limits)
         {
             return Ok(Reduced { surplus: stream == Stream::Surplus, ..reduced });

@@ -240,12 +240,21 @@ pub fn opens(bytes: &[u8], page: PdfPage, limits: &Limits) -> Result<(), DecodeE
     match walk(bytes, limits.pixels) {
         Stream::Broken => Err(damaged),
         Stream::Unwalked => decode(bytes, page, limits).map(drop),
-        Stream::Whole | Stream::Surplus => std::panic::catch_unwind(|| {
-            let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|_| damaged.clone())?;
-            admit(&mut decoder, limits, &damaged)
-        })
-        .unwrap_or_else(|_| Err(damaged.clone())),
+        Stream::Whole | Stream::Surplus => jpeg_header(bytes, limits),
     }
+}
+
+/// Whether the decoder takes a JPEG's header, and the header is within the limits.
+///
+/// # Errors
+/// What [`decode`] would say of it.
+pub(super) fn jpeg_header(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    let damaged = DecodeError::Damaged { format: Format::Jpeg.name() };
+    std::panic::catch_unwind(|| {
+        let mut decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|_| damaged.clone())?;
+        admit(&mut decoder, limits, &damaged)
+    })
+    .unwrap_or_else(|_| Err(damaged.clone()))
 }
 
 /// Refuses an animation.
