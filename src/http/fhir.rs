@@ -74,19 +74,18 @@ fn full_name(name: &Value) -> Option<String> {
     (!whole.is_empty()).then_some(whole)
 }
 
-/// Whoever is told of: by the resource that a reference names, which must be contained, and by the reference itself.
+/// Whoever is told of: by the resource that a reference names, and by the reference itself. Who is not contained must be
+/// told of in place; nobody is asked for it.
 fn told<'a>(claim: &'a Value, reference: &'a Value, element: &str) -> Result<[&'a Value; 2], String> {
     let named = reference["reference"].as_str();
-    let id = named.map(|named| named.strip_prefix('#').unwrap_or(named));
+    let id = named.and_then(|named| named.strip_prefix('#'));
     let mut contained = claim["contained"].as_array().into_iter().flatten();
-    let found = contained.find(|one| id.is_some() && one["id"].as_str() == id && named != id);
-    // Who is elsewhere may be told of in place as well; nobody is asked for it.
+    let found = contained.find(|one| id.is_some() && one["id"].as_str() == id);
     let is_told = ["display", "identifier", "subscriberId", "name"].iter().any(|told| !reference[*told].is_null());
     if named.is_some() && found.is_none() && !is_told {
         return Err(format!("`{element}.reference` must name what is contained"));
     }
-    let named = found.unwrap_or(&Value::Null);
-    Ok([named, reference])
+    Ok([found.unwrap_or(&Value::Null), reference])
 }
 
 /// The coverage that the claim is judged by: that of the focal insurance, else of the first.

@@ -349,7 +349,10 @@ impl Service {
         match self.is_taken_back(event, &delivery.entry).await {
             Ok(false) => {}
             // There is nothing to tell.
-            Ok(true) => return self.end_delivery(&delivery, Attempt::Delivered).await,
+            Ok(true) => {
+                self.end_delivery(&delivery, Attempt::Delivered).await;
+                return true;
+            }
             Err(error) => {
                 tracing::warn!(webhook = delivery.webhook.id, %error, "what happened to a claim cannot be read at present");
                 return true;
@@ -375,12 +378,10 @@ impl Service {
         answers
     }
 
-    /// Notes what came of an attempt; always true, since nothing more can be done.
-    async fn end_delivery(&self, delivery: &Delivery, attempt: Attempt) -> bool {
+    async fn end_delivery(&self, delivery: &Delivery, attempt: Attempt) {
         if let Err(error) = self.0.records.store.end_delivery(delivery, attempt).await {
             tracing::warn!(webhook = delivery.webhook.id, %error, "a message may be sent twice");
         }
-        true
     }
 
     /// Whether it is something that a person ruled and took back.

@@ -128,7 +128,7 @@ pub(super) trait WebhookRows: Send {
     async fn delivery_counts(&mut self, webhook: &str) -> Result<(i64, i64, Option<i64>), StoreError>;
     /// Keeps deliveries to be tried at a time, also such as were given up.
     async fn keep_deliveries(&mut self, webhook: &str, entries: &[(i64, i64)]) -> Result<(), StoreError>;
-    /// Of active webhooks, the most overdue first.
+    /// Of one webhook, the most overdue first.
     async fn due(&mut self, webhook: &str, now: i64, limit: i64) -> Result<Vec<DueRow>, StoreError>;
     async fn hold_delivery(&mut self, webhook: &str, entry: i64, until: i64) -> Result<(), StoreError>;
     async fn end_delivery(&mut self, webhook: &str, entry: i64, attempt: Attempt) -> Result<(), StoreError>;

@@ -28,7 +28,7 @@ pub(super) struct Request {
 pub(super) enum Task {
     /// Read it; needs the models.
     Read { source: String, pdf_page: PdfPage },
-    /// Which documents it holds; with `decode`, also whether the only one can be decoded.
+    /// Which documents it holds; with `probe`, also whether the only one opens.
     Documents { probe: bool },
     /// A first look.
     Check,
