@@ -30,8 +30,8 @@ pub fn claim_of(json: &Value) -> Option<Result<Claim, String>> {
 fn taken(claim: &Value) -> Result<Claim, String> {
     let id =
         text(&claim["identifier"][0]["value"]).ok_or("`identifier` must hold a `value`, your name for the claim")?;
-    let (patient, coverage) = (told(claim, &claim["patient"], "patient")?, focal(claim));
-    let coverage = told(claim, coverage, "insurance.coverage")?;
+    let patient = told(claim, &claim["patient"], "patient", &["display", "identifier", "name"])?;
+    let coverage = told(claim, focal(claim), "insurance.coverage", &["identifier", "subscriberId"])?;
     let name = name_of(&patient)?;
     let id_number = number_of(&patient);
     let number = coverage.iter().find_map(|one| text(&one["subscriberId"])).or_else(|| number_of(&coverage));
@@ -75,13 +75,13 @@ fn full_name(name: &Value) -> Option<String> {
 }
 
 /// Whoever is told of: by the resource that a reference names, and by the reference itself. Who is not contained must be
-/// told of in place; nobody is asked for it.
-fn told<'a>(claim: &'a Value, reference: &'a Value, element: &str) -> Result<[&'a Value; 2], String> {
+/// told of in place, by one of `words`; nobody is asked for it.
+fn told<'a>(claim: &'a Value, reference: &'a Value, element: &str, words: &[&str]) -> Result<[&'a Value; 2], String> {
     let named = reference["reference"].as_str();
     let id = named.and_then(|named| named.strip_prefix('#'));
     let mut contained = claim["contained"].as_array().into_iter().flatten();
     let found = contained.find(|one| id.is_some() && one["id"].as_str() == id);
-    let is_told = ["display", "identifier", "subscriberId", "name"].iter().any(|told| !reference[*told].is_null());
+    let is_told = words.iter().any(|word| !reference[*word].is_null());
     if named.is_some() && found.is_none() && !is_told {
         return Err(format!("`{element}.reference` must name what is contained"));
     }
@@ -270,6 +270,11 @@ mod tests {
             (with("patient", json!({ "reference": "Patient/1" })), "`patient.reference`"),
             (
                 with("insurance", json!([{ "coverage": { "reference": "Coverage/c" } }])),
+                "`insurance.coverage.reference`",
+            ),
+            // Words for people, with which nothing can be compared.
+            (
+                with("insurance", json!([{ "coverage": { "reference": "Coverage/c", "display": "2020" } }])),
                 "`insurance.coverage.reference`",
             ),
             (with("insurance", json!([{ "coverage": { "period": { "end": "2020-12-31" } } }])), "`insurance.coverage`"),
