@@ -11,6 +11,7 @@ mod doctor;
 mod erase;
 mod eval;
 mod gate;
+mod kept;
 mod keys;
 mod known;
 mod manual;

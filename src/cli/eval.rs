@@ -71,6 +71,10 @@ pub struct EvalArgs {
     /// With --teach-pixels: leave out photos forged with these tools
     #[arg(long, value_name = "TOOL", value_delimiter = ',', requires = "teach_pixels")]
     without_tools: Vec<String>,
+    /// Keep in this folder what was read, and read nothing again that lies there: for trying out what judges; empty it
+    /// when anything that reads has changed
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fit_calibration", "teach_pixels"])]
+    readings: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -156,7 +160,11 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
             .open(path)
             .map_err(|e| usage(format!("{} cannot be written: {e}", path.display())))?;
     }
+    if let Some(folder) = &args.readings {
+        std::fs::create_dir_all(folder).map_err(|e| usage(format!("{} cannot be made: {e}", folder.display())))?;
+    }
     let shop = Shop {
+        readings: args.readings.clone(),
         reader: ReaderConfig { calibrated: args.fit_calibration.is_none(), ..args.engines.reader() },
         policy: &policy,
         issuers: Arc::default(),

@@ -81,6 +81,7 @@ pub fn run(args: &VerifyArgs) -> Result<Ending> {
         None => photos.into_iter().map(|photo| Case { photos: vec![photo], claim: None }).collect(),
     };
     let shop = Shop {
+        readings: None,
         reader: args.engines.reader(),
         policy: &policy,
         issuers: args.issuers.issuers()?,

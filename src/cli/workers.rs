@@ -1,5 +1,6 @@
 //! Cases worked through by several readers at once, handed back in the order they were given.
 
+use super::kept::Kept;
 use super::places::photo_bytes;
 use crate::decision::Policy;
 use crate::domain::record::RECORD_SCHEMA;
@@ -9,7 +10,7 @@ use crate::domain::{
 };
 use crate::pipeline::{Pictures, Reader, ReaderConfig};
 use crate::service::Issuers;
-use crate::service::work::{build, cores, decide_stateless, stateless_facts};
+use crate::service::work::{ReadPhotos, build, cores, decide_stateless, stateless_facts};
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -47,6 +48,8 @@ pub struct Worked {
 pub struct Shop<'a> {
     /// What each reader is made of.
     pub reader: ReaderConfig,
+    /// A folder in which readings are kept, if they are.
+    pub readings: Option<PathBuf>,
     /// The policy to decide by.
     pub policy: &'a Policy,
     /// Who is asked about issuers.
@@ -71,13 +74,13 @@ pub fn work<T: Send>(
 ) -> Result<()> {
     let jobs = if shop.jobs == 0 { cores() } else { shop.jobs }.min(cases.len()).max(1);
     // Loaded before anything is printed, so that a missing model is one clear message.
-    let reader = load(&shop.reader)?;
+    let reader = load(shop)?;
     let bar = progress(cases.len(), shop.noun);
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel::<(usize, T)>();
     let outcome = std::thread::scope(|scope| {
         for _ in 0..jobs {
-            let (sender, next, map, reader) = (sender.clone(), &next, &map, &reader);
+            let (sender, next, map, reader) = (sender.clone(), &next, &map, &*reader);
             scope.spawn(move || {
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
@@ -110,9 +113,16 @@ pub fn work<T: Send>(
     outcome
 }
 
-fn load(config: &ReaderConfig) -> Result<Reader> {
-    Reader::load(config)
-        .map_err(|e| anyhow::anyhow!("{e}\n`claimlens doctor` tells what is missing and how to mend it"))
+/// What reads, for all workers.
+type Eyes = dyn ReadPhotos + Sync;
+
+fn load(shop: &Shop<'_>) -> Result<Box<Eyes>> {
+    let reader = Reader::load(&shop.reader)
+        .map_err(|e| anyhow::anyhow!("{e}\n`claimlens doctor` tells what is missing and how to mend it"))?;
+    Ok(match &shop.readings {
+        Some(folder) => Box::new(Kept { reader, folder: folder.clone() }),
+        None => Box::new(reader),
+    })
 }
 
 /// A bar on standard error; hides itself where that is no terminal.
@@ -125,7 +135,7 @@ pub fn progress(len: usize, noun: &'static str) -> ProgressBar {
     bar.with_message(noun)
 }
 
-fn one(shop: &Shop<'_>, case: &Case, reader: &Reader) -> Worked {
+fn one(shop: &Shop<'_>, case: &Case, reader: &Eyes) -> Worked {
     let start = Instant::now();
     let mut worked = match attempt(shop, case, reader) {
         Ok(worked) => worked,
@@ -135,7 +145,7 @@ fn one(shop: &Shop<'_>, case: &Case, reader: &Reader) -> Worked {
     worked
 }
 
-fn attempt(shop: &Shop<'_>, case: &Case, reader: &Reader) -> Result<Worked, String> {
+fn attempt(shop: &Shop<'_>, case: &Case, reader: &Eyes) -> Result<Worked, String> {
     let mut photos = Vec::new();
     for path in &case.photos {
         let bytes = photo_bytes(path).map_err(|why| format!("{}: {why}", path.display()))?;

@@ -214,6 +214,34 @@ fn eval_counts_a_photo_without_a_truth() {
 }
 
 #[test]
+fn eval_judges_what_it_kept_and_reads_anew_what_other_models_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (photos, kept) = (dir.path().join("photos"), dir.path().join("kept"));
+    std::fs::create_dir(&photos).unwrap();
+    for file in ["photo.jpg", "photo.truth.json"] {
+        std::fs::copy(format!("samples/till_receipt/{file}"), photos.join(file)).unwrap();
+    }
+    let is_total_missed = || {
+        let args = ["eval", photos.to_str().unwrap(), "--errors", "--readings", kept.to_str().unwrap()];
+        let output = claimlens(&args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output).contains("miss\tphoto.jpg\ttotal\t")
+    };
+    let change = |pointer: &str, value: &str| {
+        let files: Vec<_> = std::fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let [file] = &files[..] else { panic!("{files:?}") };
+        let mut json: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        *json.pointer_mut(pointer).unwrap() = value.into();
+        std::fs::write(file, json.to_string()).unwrap();
+    };
+    assert!(!is_total_missed());
+    change("/reading/fields/total/value", "1.00");
+    assert!(is_total_missed(), "what is kept was not read again");
+    change("/models/recognition", "another");
+    assert!(!is_total_missed(), "other models may read otherwise");
+}
+
+#[test]
 fn doctor_finds_everything_here_and_names_what_is_missing_elsewhere() {
     let well = claimlens(&["doctor", "--format", "json"]);
     let report: Value = serde_json::from_str(&stdout(&well)).unwrap();

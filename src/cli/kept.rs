@@ -1,0 +1,59 @@
+//! Readings kept from one run to the next: reading takes a second a photo, judging a thousandth of it.
+
+use crate::domain::result::Timing;
+use crate::domain::{ContentHash, Reading};
+use crate::pipeline::{ReadError, ReadOutcome, Reader};
+use crate::service::work::ReadPhotos;
+use crate::vision::PdfPage;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Reads every photo once: what was read of it lies in a folder, under the SHA-256 of its bytes, and is taken from there
+/// the next time, without pictures. What was read with other models or another runtime is read anew; a program that
+/// reads otherwise is not noticed.
+pub struct Kept {
+    /// Reads what is not there yet.
+    pub reader: Reader,
+    /// The folder; it must be there.
+    pub folder: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    models: BTreeMap<String, String>,
+    runtime: String,
+    timing: BTreeMap<String, u64>,
+    reading: Reading,
+}
+
+impl ReadPhotos for Kept {
+    fn read(&self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError> {
+        let page = pdf_page.map_or_else(String::new, |page| format!("-{page}"));
+        let path = self.folder.join(format!("{}{page}.json", ContentHash::of(bytes)));
+        let kept = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<File>(&text).ok());
+        if let Some(kept) = kept.filter(|kept| kept.models == *self.models() && kept.runtime == self.runtime()) {
+            let reading = Reading { source: source.to_owned(), ..kept.reading };
+            return Ok(ReadOutcome { reading, timing: Timing(kept.timing), pictures: None });
+        }
+        let outcome = self.reader.read(source, bytes, pdf_page)?;
+        let file = File {
+            models: self.models().clone(),
+            runtime: self.runtime().to_owned(),
+            timing: outcome.timing.0.clone(),
+            reading: outcome.reading.clone(),
+        };
+        let failed = |why: &dyn std::fmt::Display| ReadError::Elsewhere(format!("{}: {why}", path.display()));
+        let text = serde_json::to_vec(&file).map_err(|e| failed(&e))?;
+        std::fs::write(&path, text).map_err(|e| failed(&e))?;
+        Ok(outcome)
+    }
+
+    fn models(&self) -> &BTreeMap<String, String> {
+        self.reader.models()
+    }
+
+    fn runtime(&self) -> &str {
+        self.reader.runtime()
+    }
+}
