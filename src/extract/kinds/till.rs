@@ -919,6 +919,10 @@ mod tests {
                 "12 MAIN STREET SPRINGFIELD NY 10014",
             ),
             (&["EXAMPLE MAXT"], "EXAMPLE MAXT", "-"),
+            // Under a logo that could not be read.
+            (&["12 Main Road", "Springfield"], "-", "12 Main Road Springfield"),
+            (&["Musterweg"], "-", "-"),
+            (&["0000#7259 CASHIER01"], "-", "-"),
         ];
         for (head, name, address) in cases {
             assert_eq!(issuer(head), ((*name).to_owned(), (*address).to_owned()), "{head:?}");

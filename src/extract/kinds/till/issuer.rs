@@ -47,6 +47,7 @@ fn is_number_row(row: &Row) -> bool {
             && letters <= 8
             && (letters <= 3 || has_any(&row.words, &["co", "no", "roc", "brn"]) || row.words.contains("reg"))
         || row.text.starts_with('(') && digits >= 4 && letters <= 5
+        || row.words.split(' ').any(|word| word.starts_with("cashier") && digits >= 2)
 }
 
 /// Whether the row tells of the receipt and no longer of the shop.
@@ -95,6 +96,17 @@ fn address_weight(row: &Row) -> i32 {
         weight -= 9;
     }
     weight
+}
+
+/// Whether a row's words are a street: `12 main street`, `hauptweg 3`.
+fn is_street(words: &str) -> bool {
+    let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit()) && letters(word) <= 1;
+    let mut named = words.split(' ').filter(|word| !is_number(word));
+    let (Some(first), second) = (named.next(), named.next()) else { return false };
+    let german = ["weg", "str", "strasse", "straße", "allee", "gasse", "platz"];
+    let ends = |word: &str| german.iter().any(|end| word.len() > end.len() + 2 && word.ends_with(end));
+    let numbered = words.split(' ').next().is_some_and(is_number);
+    second.is_none() && ends(first) || numbered && words.split(' ').any(|word| PLACES.contains(&word))
 }
 
 /// Five digits on their own, as most countries' postcodes.
@@ -210,6 +222,7 @@ fn within(text: &str) -> String {
 fn name(sheet: &Sheet<'_>, head: &[Row], address: Option<Range<usize>>) -> Option<Found> {
     let end = head.iter().position(|r| !r.amounts.is_empty()).filter(|&i| i >= 4).unwrap_or(head.len());
     let head: Vec<Row> = head[..end].iter().map(|row| printed_part(sheet, row)).collect();
+    let street = head.iter().position(|row| is_street(&row.words)).unwrap_or(head.len());
     let weigh = |i: usize| -> Option<i32> {
         let row = &head[i];
         if letters(&row.text) < 3
@@ -227,6 +240,10 @@ fn name(sheet: &Sheet<'_>, head: &[Row], address: Option<Range<usize>>) -> Optio
         if ends_head(row) && !legal && (!shop || has_any(&row.words, &elsewhere)) {
             return None;
         }
+        // A street, or what stands below one: the logo above could not be read. No name is better than a wrong one.
+        if !legal && !shop && (i >= street || address_weight(row) >= 3) {
+            return None;
+        }
         // Printed names start with a capital or a digit; a small letter is a note somebody wrote at the top.
         let printed = bare.chars().find(|c| c.is_alphanumeric()).is_some_and(|c| !c.is_lowercase());
         let confidence = row.cells.iter().map(|&c| sheet.cells[c].line.confidence.0).min().unwrap_or(0);
@@ -241,7 +258,6 @@ fn name(sheet: &Sheet<'_>, head: &[Row], address: Option<Range<usize>>) -> Optio
             None => 0,
         };
         weight -= (i as i32).min(6);
-        weight -= 5 * i32::from(!legal && !shop && address_weight(row) >= 3);
         Some(weight)
     };
     let weights: Vec<Option<i32>> = (0..head.len()).map(weigh).collect();

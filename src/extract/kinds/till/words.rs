@@ -39,7 +39,7 @@ pub(super) const PLACES: &[&str] = &[
     "jalan", "jln", "jl", "lorong", "lrg", "persiaran", "lebuh", "lebuhraya", "taman", "tmn", "bandar", "kampung",
     "kg", "seksyen", "section", "tingkat", "bangunan", "wisma", "kompleks", "complex", "plaza", "menara", "pusat",
     "blok", "block", "floor", "flr", "level", "unit", "lot", "street", "st", "road", "rd", "avenue", "ave", "blvd",
-    "boulevard", "drive", "dr", "hwy", "highway", "lane", "ln", "square", "mall", "tower", "batu", "miles", "str",
+    "boulevard", "broadway", "drive", "dr", "hwy", "highway", "lane", "ln", "square", "mall", "tower", "batu", "miles", "str",
     "straße", "strasse", "weg", "platz", "allee", "rue", "place", "suite", "ste",
 ];
 
