@@ -196,6 +196,12 @@ impl Policy {
         &self.quality
     }
 
+    /// Whether it says anything of a check. One that it does not name decides nothing.
+    pub fn names(&self, check: CheckId) -> bool {
+        let of_kinds = self.kinds.values().flat_map(|rules| &rules.must_pass);
+        self.must_not_fail.iter().chain(&self.must_be_clear).chain(of_kinds).any(|named| *named == check)
+    }
+
     /// The rules of a kind; `None` for unknown documents.
     pub fn kind(&self, kind: DocumentKind) -> Option<&KindRules> {
         self.kinds.get(&kind)

@@ -214,9 +214,13 @@ fn judge_again(policy: Option<&Option<Arc<Policy>>>, record: &Record) -> (Option
     let Some(Some(policy)) = policy else {
         return (None, vec!["the policy it was decided by is missing, altered or no longer valid".to_owned()]);
     };
-    let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &record.evidence))) else {
+    let Ok(mut verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &record.evidence))) else {
         return (None, vec!["judging panicked".to_owned()]);
     };
+    // A check that came later, of which the policy says nothing, decided nothing then and decides nothing now.
+    for (now, was) in verdict.findings.iter_mut().zip(&record.verdict.findings) {
+        now.retain(|finding| policy.names(finding.check) || was.iter().any(|old| old.check == finding.check));
+    }
     let differences = if canonical_json(&verdict) == canonical_json(&record.verdict) {
         Vec::new()
     } else {
