@@ -79,6 +79,7 @@ const CHECKS: &[(CheckId, Check)] = &[
     (CheckId::CodeOrigin, paper::code_origin),
     (CheckId::StayDays, paper::stay_days),
     (CheckId::DepositSum, paper::deposit_sum),
+    (CheckId::OwnShare, paper::own_share),
     (CheckId::CardPaid, paper::card_paid),
     (CheckId::SealIssuer, seals::seal_issuer),
     (CheckId::RowPrices, prices::row_prices),

@@ -614,7 +614,7 @@ mod tests {
         let mut guessed = bill();
         guessed.fields.get_mut(&IssuerName).unwrap().confidence = Bp(6_099);
         let mut disagreeing = bill();
-        disagreeing.fields.get_mut(&Total).unwrap().readers.insert("tesseract".into(), "820.50".into());
+        disagreeing.fields.get_mut(&BillNumber).unwrap().readers.insert("tesseract".into(), "0012345670".into());
         let mut read_once = receipt();
         read_once.fields.get_mut(&IssueDate).unwrap().readers.remove("tesseract");
         let mut wrong_row = bill();
@@ -667,6 +667,11 @@ mod tests {
             ("total_in_words_differs", one(bill().set(TotalInWords, "叁佰贰拾元整"))),
             ("items_do_not_add_up", one(wrong_row)),
             ("payments_do_not_add_up", one(bill().set(CashPayment, "1.50"))),
+            ("own_share_differs", one(bill().set(SelfPaid, "100.00").set(SelfFunded, "1.00"))),
+            (
+                "deposits_do_not_add_up",
+                one(inpatient().set(Deposit, "9.00").set(TopUp, "0.00").set(Refund, "0.00").set(CashPayment, "1.00")),
+            ),
             ("tax_does_not_add_up", one(invoice().set(Tax, "13.10"))),
             ("cash_and_change_differ", one(receipt().set(Change, "9.45"))),
             ("bill_code_malformed", one(bill().set(BillCode, "11010124"))),

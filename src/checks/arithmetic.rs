@@ -50,7 +50,9 @@ fn amounts_in_words(case: &Case) -> usize {
 }
 
 /// The rows add up: to the total on medical bills; with the tax, or already taxed, to the total on VAT invoices; to the
-/// subtotal or the total on till receipts, whose rows are hard to read, so that a difference there proves nothing.
+/// subtotal or the total on till receipts. Their rows are hard to read: rows that fall short may be unread ones as well as
+/// altered or erased ones, which a person has to tell, and say nothing against the total. Of 118 public receipts that were
+/// approved before this held them, three fell short.
 pub(super) fn items_sum(case: &Case) -> Answer {
     let kind = case.kind();
     if !case.is_bill() {
@@ -78,17 +80,23 @@ pub(super) fn items_sum(case: &Case) -> Answer {
             return Answer { outcome: Pass, ..answer }.why(WITH_PARTS);
         }
         _ if holds => Pass,
-        // A row that was not read leaves the sum too small, which says nothing. Too large is another matter.
         TillReceipt if sum == total => return answer.why("lone_row"),
         TillReceipt if leads_with_chosen_tax(case, sum, total) => return answer.why("tax_chosen"),
         TillReceipt if rows_exceed(case, sum, total) => Fail,
-        TillReceipt => return answer.why("rows_fall_short"),
+        TillReceipt => {
+            let goal = case.money(Subtotal).read().map_or(total, |subtotal| subtotal.min(total));
+            let outcome = if sum.0 + MOST_ROUNDING < goal.0 { Fail } else { Inconclusive };
+            return Answer { outcome, ..answer }.why(FALL_SHORT);
+        }
         // Rows of the categories and rows of their details, both read: says nothing against the bill.
         _ if kind.is_medical_bill() && sum.0 == total.0.saturating_mul(2) => return answer.why("counted_twice"),
         _ => Fail,
     };
     Answer { outcome, ..answer }
 }
+
+/// Why the rows of a receipt do not lead to its total: some are missing, or it is paid less than they come to.
+pub(super) const FALL_SHORT: &str = "rows_fall_short";
 
 /// Why a sum of a receipt holds that holds only with what is printed beside it: a charge, a discount, a tax on goods of which
 /// no subtotal says that it was left out. So many ways are there then that one of them may make a total that was altered.
@@ -376,7 +384,7 @@ pub(super) fn total_corroborated(case: &Case) -> Answer {
         let of = answers.iter().find(|(source, _)| *source == name);
         of.is_some_and(|(_, answer)| answer.detail.get("why").is_some_and(|told| told == why))
     };
-    let falls_short = ["rows_fall_short", "same_place"].iter().any(|why| is_why("items_sum", why));
+    let falls_short = [FALL_SHORT, "same_place"].iter().any(|why| is_why("items_sum", why));
     // What was paid says the total once more, and no sum.
     let repeats = |name: &str| match name {
         "card_paid" => true,
@@ -384,7 +392,9 @@ pub(super) fn total_corroborated(case: &Case) -> Answer {
         _ => false,
     };
     let are_goods_unread = is_why("items_sum", "item_unclear");
-    let mut said: Vec<(&str, Outcome)> = answers.iter().map(|(name, answer)| (*name, answer.outcome)).collect();
+    let speaks = |answer: &Answer| answer.detail.get("why").is_none_or(|why| why != FALL_SHORT);
+    let mut said: Vec<(&str, Outcome)> =
+        answers.iter().filter(|(_, answer)| speaks(answer)).map(|(name, answer)| (*name, answer.outcome)).collect();
     said.extend(super::qr::total_agrees(case).map(|same| ("qr_amount", if same { Pass } else { Fail })));
     let list = |wanted| said.iter().filter(|(_, o)| *o == wanted).map(|(name, _)| *name).collect::<Vec<_>>();
     let (by, against) = (list(Pass), list(Fail));
@@ -511,7 +521,7 @@ mod tests {
                 ("invoice, rows without tax", invoice(), Pass),
                 ("invoice, wrong", wrong_item(invoice()), Fail),
                 ("receipt", receipt(), Pass),
-                ("receipt, wrong", wrong_item(receipt()), Inconclusive),
+                ("receipt, rows that fall short", wrong_item(receipt()), Fail),
                 ("receipt, too large a row", large_item(receipt()), Fail),
                 ("receipt, too large a row, discount", large_item(receipt()).line("-90.60"), Inconclusive),
                 ("receipt, too large a row, coupon", large_item(receipt()).line("Coupon 90.60"), Inconclusive),
@@ -521,12 +531,8 @@ mod tests {
                 ("receipt, rows and rounding", with(bare(), &[(Total, Some("10.02")), (Rounding, Some("0.02"))]), Pass),
                 ("receipt, no such rounding", with(bare(), &[(Total, Some("10.02"))]), Inconclusive),
                 ("receipt, rows, tax and charge", charged("Service Charge 1.00"), Pass),
-                ("receipt, what is charged on another row", charged("Service Charge"), Inconclusive),
-                (
-                    "receipt, the subtotal painted out",
-                    with(receipt(), &[(Subtotal, None)]).line("SUB-TOTAL"),
-                    Inconclusive,
-                ),
+                ("receipt, what is charged on another row", charged("Service Charge"), Fail),
+                ("receipt, the subtotal painted out", with(receipt(), &[(Subtotal, None)]).line("SUB-TOTAL"), Fail),
                 ("receipt, rows less a discount", with(bare(), &[(Total, Some("8.50"))]).line("Discount 1.50-"), Pass),
                 ("receipt, no such discount", with(bare(), &[(Total, Some("8.50"))]).line("Points 1.50"), Fail),
             ],

@@ -10,7 +10,11 @@ const DATES: [FieldName; 4] = [IssueDate, VisitDate, AdmissionDate, DischargeDat
 /// Years after which a bill is too old: the limitation of 保险法 art. 26.
 const STALE_YEARS: u16 = 2;
 
-/// Admission ≤ discharge ≤ issue, and visit ≤ issue.
+/// Days after the visit or the stay within which a bill is issued; it is when it is paid.
+const ISSUED_WITHIN: i64 = 31;
+
+/// Admission ≤ discharge ≤ issue, and visit ≤ issue. A bill issued more than [`ISSUED_WITHIN`] days after what it is for is
+/// printed anew, or not of that day: a person has to tell.
 pub(super) fn date_order(case: &Case) -> Answer {
     const PAIRS: [(FieldName, FieldName); 4] = [
         (AdmissionDate, DischargeDate),
@@ -18,14 +22,21 @@ pub(super) fn date_order(case: &Case) -> Answer {
         (AdmissionDate, IssueDate),
         (VisitDate, IssueDate),
     ];
-    let mut compared = 0;
+    let (mut compared, mut late) = (0, None);
     for (earlier, later) in PAIRS {
         if let (Seen::Read(a), Seen::Read(b)) = (case.day(earlier), case.day(later)) {
             if a > b {
                 return case.answer(Fail, &[earlier, later]).with(earlier.as_str(), a).with(later.as_str(), b);
             }
             compared += 1;
+            if later == IssueDate && earlier != AdmissionDate && a.days_until(b) > ISSUED_WITHIN {
+                late = Some((earlier, a, b));
+            }
         }
+    }
+    if let Some((earlier, day, issued)) = late {
+        let answer = case.answer(Inconclusive, &[earlier, IssueDate]).why("issued_late");
+        return answer.with(earlier.as_str(), day).with(IssueDate.as_str(), issued);
     }
     let unclear: Vec<FieldName> = DATES.into_iter().filter(|d| case.day(*d) == Seen::Unclear).collect();
     match (unclear.is_empty(), compared) {
@@ -112,6 +123,8 @@ mod tests {
             ("discharged before admitted", inpatient().set(DischargeDate, "2024-05-01"), Fail),
             ("issued during the stay", inpatient().set(IssueDate, "2024-05-08"), Fail),
             ("same day", inpatient().set(AdmissionDate, "2024-05-12"), Pass),
+            ("issued a month after the stay", inpatient().set(IssueDate, "2024-06-12"), Pass),
+            ("issued later", inpatient().set(IssueDate, "2024-06-13"), Inconclusive),
             ("unclear", bill().unclear(VisitDate), Inconclusive),
             ("one date only", receipt(), NotApplicable),
         ] {

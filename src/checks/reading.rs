@@ -1,6 +1,6 @@
 //! What the reading says of itself: two readers, words that void the paper.
 
-use super::{Answer, Case};
+use super::{Answer, Case, support};
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::document::ValueType;
 use crate::domain::money::parse_capital;
@@ -9,14 +9,21 @@ use crate::domain::{Day, DocumentKind, Fen, Field, FieldName};
 /// Where two engines read one field, they read the same. Text is left out: it decides nothing by its letters.
 ///
 /// `fields` are those that differ, or, if none does, those that were read twice alike. What an engine read but could not
-/// be typed is no second opinion.
+/// be typed is no second opinion; nor does one count against a value that two other things on the paper say, and none
+/// denies: a total that words, rows and payments come to is not another because the second reader takes its zeros for eights.
 pub(super) fn readers_agree(case: &Case) -> Answer {
     let mut alike = Vec::new();
     let mut differ = Vec::new();
+    let votes = support::votes(case);
+    let is_settled = |name| votes.get(&name).is_some_and(|votes| votes.same >= 2 && votes.otherwise == 0);
     for (name, field) in &case.reading.fields {
         let opinions = opinions(*name, field);
         match opinions.split_first() {
-            Some((first, rest)) if rest.iter().any(|other| other != first) => differ.push(*name),
+            Some((first, rest)) if rest.iter().any(|other| other != first) => {
+                if !is_settled(*name) {
+                    differ.push(*name);
+                }
+            }
             Some((_, rest)) if !rest.is_empty() => alike.push(*name),
             _ => {}
         }
@@ -173,7 +180,8 @@ mod tests {
     fn readers() {
         for (name, field, readers, outcome) in [
             ("alike", Total, &["320.50", "320.50"][..], Pass),
-            ("differ", Total, &["320.50", "820.50"], Inconclusive),
+            ("differ", BillNumber, &["0012345678", "0012345670"], Inconclusive),
+            ("differ where words, rows and payments tell", Total, &["320.50", "820.50"], NotApplicable),
             ("second not typed", Total, &["320.50", "32O.5O"], NotApplicable),
             ("alone", Total, &["320.50"], NotApplicable),
             ("days", IssueDate, &["2024-05-12", "2024-05-17"], Inconclusive),

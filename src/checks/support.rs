@@ -20,12 +20,13 @@ pub fn support(reading: &Reading) -> BTreeMap<FieldName, Support> {
 
 /// How many other things on the paper say the same, and how many otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Votes {
-    same: u32,
-    otherwise: u32,
+pub(super) struct Votes {
+    pub same: u32,
+    pub otherwise: u32,
 }
 
-fn votes(case: &Case) -> BTreeMap<FieldName, Votes> {
+/// What else on the paper says of each field's value.
+pub(super) fn votes(case: &Case) -> BTreeMap<FieldName, Votes> {
     // A format alone is no vote: almost every misreading keeps it.
     const CHECKS: [fn(&Case) -> Answer; 8] = [
         arithmetic::total_in_words,
@@ -44,7 +45,8 @@ fn votes(case: &Case) -> BTreeMap<FieldName, Votes> {
         of_field.otherwise += u32::from(!same);
     };
     for answer in CHECKS.map(|ask| ask(case)) {
-        if matches!(answer.outcome, Pass | Fail) {
+        let is_open = answer.detail.get("why").is_some_and(|why| why == arithmetic::FALL_SHORT);
+        if matches!(answer.outcome, Pass | Fail) && !is_open {
             // The sex on the paper is held against the number, not read from it.
             let spoken_of = answer.fields.iter().filter(|name| **name != FieldName::Sex);
             spoken_of.for_each(|name| vote(*name, answer.outcome == Pass));

@@ -72,6 +72,12 @@ codes! {
     PaymentsDoNotAddUp "payments_do_not_add_up"
         "The payments by fund, others, account and cash add up to {sum}, the total is {total}."
         "统筹、其他、账户与现金支付合计为{sum}，票面合计为{total}。";
+    DepositsDoNotAddUp "deposits_do_not_add_up"
+        "Deposit and top-up less refund come to {paid}, the cash payment is {cash_payment}."
+        "预缴加补缴减退费为{paid}，个人现金支付为{cash_payment}。";
+    OwnShareDiffers "own_share_differs"
+        "What the patient bears comes to {own_share}, account and cash paid {own_payments}."
+        "个人自付与个人自费合计为{own_share}，个人账户与现金支付合计为{own_payments}。";
     TaxDoesNotAddUp "tax_does_not_add_up"
         "The amount without tax ({amount_without_tax}) and the tax ({tax}) do not make the total ({total})."
         "不含税金额{amount_without_tax}与税额{tax}之和不等于价税合计{total}。";
@@ -329,8 +335,10 @@ pub(super) fn codes_of_failure(finding: &Finding) -> Vec<Code> {
         CheckId::StayDays => Code::StayDaysDiffer,
         CheckId::SealIssuer => Code::SealOfAnother,
         CheckId::RowPrices => Code::RowDoesNotMultiply,
-        // These leave it open at most.
-        CheckId::DepositSum | CheckId::CardPaid => Code::CheckNotPassed,
+        CheckId::DepositSum => Code::DepositsDoNotAddUp,
+        CheckId::OwnShare => Code::OwnShareDiffers,
+        // Leaves it open at most.
+        CheckId::CardPaid => Code::CheckNotPassed,
         CheckId::Repeat => {
             let told: Vec<Code> = [
                 ("same_bytes", Code::SeenBeforeSameBytes),
@@ -381,6 +389,9 @@ pub(super) fn check_label(check: CheckId) -> (String, String) {
         CheckId::StayDays => ("the days of the stay are those between its dates", "住院天数与入出院日期一致"),
         CheckId::DepositSum => {
             ("deposit and top-up less refund are the cash payment", "预缴加补缴减退费等于个人现金支付")
+        }
+        CheckId::OwnShare => {
+            ("what the patient bears is what account and cash paid", "个人自付加自费等于账户加现金支付")
         }
         CheckId::SealIssuer => ("the issuer's seal names the issuer that is printed", "印章单位与票面开票单位一致"),
         CheckId::RowPrices => ("quantity times price is the amount in every row", "各行数量乘以单价等于金额"),

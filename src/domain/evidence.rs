@@ -375,7 +375,7 @@ checks! {
     TotalCorroborated "total_corroborated"; ReadersAgree "readers_agree"; TextLayer "text_layer"; GlyphGrid "glyph_grid"; DoubleJpeg "double_jpeg";
     CopiedGlyphs "copied_glyphs"; OddInLine "odd_in_line"; Recapture "recapture"; LearnedTrace "learned_trace"; FileHistory "file_history";
     IssuerRegistered "issuer_registered";
-    Currency "currency"; CodeOrigin "code_origin"; StayDays "stay_days"; DepositSum "deposit_sum"; CardPaid "card_paid";
+    Currency "currency"; CodeOrigin "code_origin"; StayDays "stay_days"; DepositSum "deposit_sum"; OwnShare "own_share"; CardPaid "card_paid";
     SealIssuer "seal_issuer"; RowPrices "row_prices";
 }
 

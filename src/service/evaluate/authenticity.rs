@@ -29,10 +29,14 @@ fn by_pixels() -> impl Iterator<Item = &'static str> {
 }
 
 /// Reasons that the paper gives: what it says contradicts itself, or what is known.
-const BY_PAPER: [&str; 24] = [
+const BY_PAPER: [&str; 28] = [
     "total_in_words_differs",
     "items_do_not_add_up",
     "payments_do_not_add_up",
+    "deposits_do_not_add_up",
+    "own_share_differs",
+    "row_does_not_multiply",
+    "stay_days_differ",
     "tax_does_not_add_up",
     "subtotal_does_not_add_up",
     "cash_and_change_differ",

@@ -915,6 +915,8 @@ export const en = {
   'code.total_in_words_differs': 'words ≠ figures',
   'code.items_do_not_add_up': 'rows ≠ total',
   'code.payments_do_not_add_up': 'payments ≠ total',
+  'code.deposits_do_not_add_up': 'deposit ≠ cash',
+  'code.own_share_differs': 'own share ≠ paid',
   'code.tax_does_not_add_up': 'tax ≠ total',
   'code.subtotal_does_not_add_up': 'subtotal ≠ total',
   'code.cash_and_change_differ': 'cash ≠ total',

@@ -860,6 +860,8 @@ export const zh = {
   'code.total_in_words_differs': '大小写不符',
   'code.items_do_not_add_up': '明细不符',
   'code.payments_do_not_add_up': '支付不符',
+  'code.deposits_do_not_add_up': '预缴不符',
+  'code.own_share_differs': '自付不符',
   'code.tax_does_not_add_up': '税额不符',
   'code.subtotal_does_not_add_up': '小计不符',
   'code.cash_and_change_differ': '现金找零不符',
