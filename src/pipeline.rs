@@ -567,7 +567,11 @@ fn runs_out(reading: &Reading) -> bool {
 
 /// Decides on evidence alone: integers and decimals, no clock, no I/O; the same evidence gives the same bytes.
 pub fn judge(policy: &Policy, evidence: &Evidence) -> Verdict {
-    let findings = check(evidence);
+    judge_by(policy, evidence, check(evidence))
+}
+
+/// Likewise, by what checks found.
+pub fn judge_by(policy: &Policy, evidence: &Evidence, findings: Vec<Vec<Finding>>) -> Verdict {
     let risk = assess(evidence, &findings, limit_ppm(policy));
     crate::decision::decide(policy, evidence, findings, Some(risk))
 }

@@ -189,14 +189,14 @@ pub(super) fn deposit_sum(case: &Case) -> Answer {
         true => answer(Pass),
         false if parts.contains(&None) => answer(Inconclusive).why("part_missing"),
         // Paid at the end, without a deposit.
-        false if paid == Fen(0) => answer(Inconclusive).why("differs"),
+        false if [deposit, top_up, refund] == [Fen(0); 3] => answer(Inconclusive).why("differs"),
         false => answer(Fail).why("differs"),
     }
 }
 
 /// 个人自付 + 个人自费 = 个人账户支付 + 个人现金支付 (medical bills). Some provinces print 0.00 for one of the two that the
 /// patient bears, or for both, so that a difference fails only where neither is 0 (of four such bills that are known, three
-/// hold), or where no fund paid and nothing else is left to bear.
+/// hold), or where no fund paid and nothing else is left to bear. Other funds may have paid part of what the patient bears.
 pub(super) fn own_share(case: &Case) -> Answer {
     const PARTS: [FieldName; 4] = [SelfPaid, SelfFunded, AccountPayment, CashPayment];
     if !case.kind().is_medical_bill() || [SelfPaid, SelfFunded].iter().all(|part| case.field(*part).is_none()) {
@@ -209,7 +209,8 @@ pub(super) fn own_share(case: &Case) -> Answer {
     let (share, settled) = (Fen(paid.0.saturating_add(funded.0)), Fen(account.0.saturating_add(cash.0)));
     let is_insured = case.money(FundPayment).read().is_none_or(|fund| fund != Fen(0));
     let answer = |outcome| answer(outcome).with("own_share", share).with("own_payments", settled);
-    match share == settled {
+    let other = case.money(OtherPayment).read().unwrap_or_default();
+    match share == settled || share.0 == settled.0.saturating_add(other.0) {
         true => answer(Pass),
         false if share == Fen(0) || is_insured && (paid == Fen(0) || funded == Fen(0)) => {
             answer(Inconclusive).why("differs")
@@ -341,6 +342,7 @@ mod tests {
                 ("printed below zero", paid("5000.00", "0.00", "-3040.74", "1959.26"), Pass),
                 ("with the account", paid("5000.00", "0.00", "3040.74", "1759.26").set(AccountPayment, "200.00"), Pass),
                 ("differs", paid("5000.00", "0.00", "3040.74", "959.26"), Fail),
+                ("all of it given back", paid("5000.00", "0.00", "5000.00", "959.26"), Fail),
                 ("no deposit", paid("0.00", "0.00", "0.00", "959.26"), Inconclusive),
                 ("one missing", paid("5000.00", "0.00", "3040.74", "1959.26").without(TopUp), Pass),
                 (
@@ -362,6 +364,7 @@ mod tests {
             &[
                 ("holds", borne("100.00", "20.50"), Pass),
                 ("differs", borne("300.00", "20.50"), Fail),
+                ("others paid a part", borne("130.00", "20.50").set(OtherPayment, "30.00"), Pass),
                 ("one not told", borne("0.00", "20.50"), Inconclusive),
                 ("nobody insured", borne("0.00", "20.50").set(FundPayment, "0.00"), Fail),
                 ("nothing told", borne("0.00", "0.00").set(FundPayment, "0.00"), Inconclusive),

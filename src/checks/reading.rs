@@ -1,6 +1,8 @@
 //! What the reading says of itself: two readers, words that void the paper.
 
+use super::arithmetic::total_in_words;
 use super::{Answer, Case, support};
+use crate::domain::FieldName::Total;
 use crate::domain::Outcome::{Fail, Inconclusive, Pass};
 use crate::domain::document::ValueType;
 use crate::domain::money::parse_capital;
@@ -9,23 +11,23 @@ use crate::domain::{Day, DocumentKind, Fen, Field, FieldName};
 /// Where two engines read one field, they read the same. Text is left out: it decides nothing by its letters.
 ///
 /// `fields` are those that differ, or, if none does, those that were read twice alike. What an engine read but could not
-/// be typed is no second opinion; nor does one count against a value that two other things on the paper say, and none
-/// denies: a total that words, rows and payments come to is not another because the second reader takes its zeros for eights.
+/// be typed is no second opinion; nor does one count against a total that its words and something else say, and nothing
+/// denies: it is not another because the second reader takes its zeros for eights. Without words it does count: figures
+/// that add up may all be misread alike.
 pub(super) fn readers_agree(case: &Case) -> Answer {
     let mut alike = Vec::new();
     let mut differ = Vec::new();
-    let votes = support::votes(case);
-    let is_settled = |name| votes.get(&name).is_some_and(|votes| votes.same >= 2 && votes.otherwise == 0);
+    let is_total_settled = || {
+        let votes = support::votes(case).remove(&Total).unwrap_or_default();
+        votes.same >= 2 && votes.otherwise == 0 && total_in_words(case).outcome == Pass
+    };
     for (name, field) in &case.reading.fields {
         let opinions = opinions(*name, field);
-        match opinions.split_first() {
-            Some((first, rest)) if rest.iter().any(|other| other != first) => {
-                if !is_settled(*name) {
-                    differ.push(*name);
-                }
-            }
-            Some((_, rest)) if !rest.is_empty() => alike.push(*name),
-            _ => {}
+        let Some((first, rest)) = opinions.split_first().filter(|(_, rest)| !rest.is_empty()) else { continue };
+        match rest.iter().all(|other| other == first) {
+            true => alike.push(*name),
+            false if *name == Total && is_total_settled() => {}
+            false => differ.push(*name),
         }
     }
     match (differ.is_empty(), alike.is_empty()) {
@@ -172,7 +174,7 @@ mod tests {
     use super::super::tests::ask;
     use super::*;
     use crate::domain::CheckId;
-    use crate::domain::FieldName::{BillNumber, IssueDate, PayerName, Total, TotalInWords};
+    use crate::domain::FieldName::{BillNumber, IssueDate, PayerName, TotalInWords};
     use crate::domain::Outcome::NotApplicable;
     use crate::domain::support::{bill, evidence, receipt};
 
@@ -196,6 +198,10 @@ mod tests {
             field.readers = readers.iter().enumerate().map(|(i, r)| (format!("engine{i}"), (*r).to_owned())).collect();
             assert_eq!(ask(&evidence(vec![reading]), CheckId::ReadersAgree).outcome, outcome, "{name}");
         }
+        // Rows, subtotal, cash and change of a receipt say its total too, in the same figures.
+        let mut receipt = receipt();
+        receipt.fields.get_mut(&Total).unwrap().readers.insert("tesseract".into(), "16.60".into());
+        assert_eq!(ask(&evidence(vec![receipt]), CheckId::ReadersAgree).fields, [Total]);
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "TOOL", value_delimiter = ',', requires = "teach_pixels")]
     without_tools: Vec<String>,
     /// Keep in this folder what was read, and read nothing again that lies there: for trying out what judges; empty it
-    /// when anything that reads has changed
+    /// when anything has changed that reads or that confidences rest on (sums, words, codes)
     #[arg(long, value_name = "DIR", conflicts_with_all = ["fit_calibration", "teach_pixels"])]
     readings: Option<PathBuf>,
     /// How to print

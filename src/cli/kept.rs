@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// Reads every photo once: what was read of it lies in a folder, under the SHA-256 of its bytes, and is taken from there
 /// the next time, without pictures. What was read with other models or another runtime is read anew; a program that
-/// reads otherwise is not noticed.
+/// reads otherwise is not noticed. Confidences are part of what was read, and with them the sums that they rest on.
 pub struct Kept {
     /// Reads what is not there yet.
     pub reader: Reader,

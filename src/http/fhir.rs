@@ -30,8 +30,11 @@ pub fn claim_of(json: &Value) -> Option<Result<Claim, String>> {
 fn taken(claim: &Value) -> Result<Claim, String> {
     let id =
         text(&claim["identifier"][0]["value"]).ok_or("`identifier` must hold a `value`, your name for the claim")?;
-    let patient = told(claim, &claim["patient"], "patient", &["display", "identifier", "name"])?;
-    let coverage = told(claim, focal(claim), "insurance.coverage", &["identifier", "subscriberId"])?;
+    let patient =
+        told(claim, &claim["patient"], "patient", |one| number_of(one).is_some() || !matches!(name_of(one), Ok(None)))?;
+    let coverage = told(claim, focal(claim), "insurance.coverage", |one| {
+        number_of(one).is_some() || text(&one[1]["subscriberId"]).is_some()
+    })?;
     let name = name_of(&patient)?;
     let id_number = number_of(&patient);
     let number = coverage.iter().find_map(|one| text(&one["subscriberId"])).or_else(|| number_of(&coverage));
@@ -75,14 +78,18 @@ fn full_name(name: &Value) -> Option<String> {
 }
 
 /// Whoever is told of: by the resource that a reference names, and by the reference itself. Who is not contained must be
-/// told of in place, by one of `words`; nobody is asked for it.
-fn told<'a>(claim: &'a Value, reference: &'a Value, element: &str, words: &[&str]) -> Result<[&'a Value; 2], String> {
+/// told of in place, so that something can be compared; nobody is asked for it.
+fn told<'a>(
+    claim: &'a Value,
+    reference: &'a Value,
+    element: &str,
+    is_told: impl Fn(&[&Value; 2]) -> bool,
+) -> Result<[&'a Value; 2], String> {
     let named = reference["reference"].as_str();
     let id = named.and_then(|named| named.strip_prefix('#'));
     let mut contained = claim["contained"].as_array().into_iter().flatten();
     let found = contained.find(|one| id.is_some() && one["id"].as_str() == id);
-    let is_told = words.iter().any(|word| !reference[*word].is_null());
-    if named.is_some() && found.is_none() && !is_told {
+    if named.is_some() && found.is_none() && !is_told(&[&Value::Null, reference]) {
         return Err(format!("`{element}.reference` must name what is contained"));
     }
     Ok([found.unwrap_or(&Value::Null), reference])
@@ -275,6 +282,13 @@ mod tests {
             // Words for people, with which nothing can be compared.
             (
                 with("insurance", json!([{ "coverage": { "reference": "Coverage/c", "display": "2020" } }])),
+                "`insurance.coverage.reference`",
+            ),
+            (
+                with(
+                    "insurance",
+                    json!([{ "coverage": { "reference": "Coverage/c", "identifier": { "system": "x" } } }]),
+                ),
                 "`insurance.coverage.reference`",
             ),
             (with("insurance", json!([{ "coverage": { "period": { "end": "2020-12-31" } } }])), "`insurance.coverage`"),

@@ -11,8 +11,8 @@ pub mod variants;
 
 use super::{Records, ServiceError, off_thread, parse_record};
 use crate::decision::Policy;
-use crate::domain::{ClaimId, Decision, Record, canonical_json};
-use crate::pipeline::judge;
+use crate::domain::{CheckId, ClaimId, Decision, Record, canonical_json};
+use crate::pipeline::{check, judge, judge_by};
 use crate::service::work::LoadReader;
 use crate::store::ClaimState;
 use photos::{Likeness, Reread};
@@ -210,17 +210,24 @@ pub fn replay_records(records: &[(String, Vec<u8>)], policy: impl Fn(&str) -> Op
     report
 }
 
+/// Checks that came when there were records already: they say nothing of a decision that was made without them.
+const LATER: [CheckId; 1] = [CheckId::OwnShare];
+
 fn judge_again(policy: Option<&Option<Arc<Policy>>>, record: &Record) -> (Option<Decision>, Vec<String>) {
     let Some(Some(policy)) = policy else {
         return (None, vec!["the policy it was decided by is missing, altered or no longer valid".to_owned()]);
     };
-    let Ok(mut verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &record.evidence))) else {
+    let judged = catch_unwind(AssertUnwindSafe(|| {
+        let mut findings = check(&record.evidence);
+        for (now, was) in findings.iter_mut().zip(&record.verdict.findings) {
+            let is_known = |check| policy.names(check) || was.iter().any(|old| old.check == check);
+            now.retain(|finding| !LATER.contains(&finding.check) || is_known(finding.check));
+        }
+        judge_by(policy, &record.evidence, findings)
+    }));
+    let Ok(verdict) = judged else {
         return (None, vec!["judging panicked".to_owned()]);
     };
-    // A check that came later, of which the policy says nothing, decided nothing then and decides nothing now.
-    for (now, was) in verdict.findings.iter_mut().zip(&record.verdict.findings) {
-        now.retain(|finding| policy.names(finding.check) || was.iter().any(|old| old.check == finding.check));
-    }
     let differences = if canonical_json(&verdict) == canonical_json(&record.verdict) {
         Vec::new()
     } else {
