@@ -257,6 +257,11 @@ impl Answer {
     fn why(self, word: &str) -> Self {
         self.with("why", word)
     }
+
+    /// Whether that word decided.
+    fn is_why(&self, word: &str) -> bool {
+        self.detail.get("why").is_some_and(|why| why == word)
+    }
 }
 
 #[cfg(test)]

@@ -47,9 +47,9 @@
 //! *Why is there no `Stage` trait?* Stages have different types in and out and are never swapped; functions say so.
 //!
 //! *Which traits are there?* [`ocr::OcrEngine`] (PP-OCR, Tesseract, a canned one in tests), `ocr::tensor::TensorModel`
-//! (ONNX Runtime, fakes), `service::ReadPhotos` (the pipeline here, or in a process that is locked in),
-//! `service::DecodePhotos` (likewise) and `store::rows::{Backend, Rows}` with `store::walk::Walk` (SQLite, PostgreSQL): two
-//! real things each.
+//! (ONNX Runtime, fakes), `service::ReadPhotos` (the pipeline here, in a process that is locked in, or what it read
+//! before), `service::DecodePhotos` (here, or locked in) and `store::rows::{Backend, Rows}` with `store::walk::Walk`
+//! (SQLite, PostgreSQL): two real things or more each.
 //!
 //! *Why does the service read in another process?* Photos come from strangers, and decoders are where strangers' bytes
 //! break programs. `service::sandbox` keeps those that do away from the records, the keys and the network.

@@ -380,10 +380,7 @@ pub(super) fn total_corroborated(case: &Case) -> Answer {
         return Answer::not_applicable();
     }
     let answers = SOURCES.map(|(name, ask)| (name, ask(case)));
-    let is_why = |name: &str, why: &str| {
-        let of = answers.iter().find(|(source, _)| *source == name);
-        of.is_some_and(|(_, answer)| answer.detail.get("why").is_some_and(|told| told == why))
-    };
+    let is_why = |name: &str, why: &str| answers.iter().any(|(source, answer)| *source == name && answer.is_why(why));
     let falls_short = [FALL_SHORT, "same_place"].iter().any(|why| is_why("items_sum", why));
     // What was paid says the total once more, and no sum.
     let repeats = |name: &str| match name {
@@ -392,9 +389,8 @@ pub(super) fn total_corroborated(case: &Case) -> Answer {
         _ => false,
     };
     let are_goods_unread = is_why("items_sum", "item_unclear");
-    let speaks = |answer: &Answer| answer.detail.get("why").is_none_or(|why| why != FALL_SHORT);
-    let mut said: Vec<(&str, Outcome)> =
-        answers.iter().filter(|(_, answer)| speaks(answer)).map(|(name, answer)| (*name, answer.outcome)).collect();
+    let speaking = answers.iter().filter(|(_, answer)| !answer.is_why(FALL_SHORT));
+    let mut said: Vec<(&str, Outcome)> = speaking.map(|(name, answer)| (*name, answer.outcome)).collect();
     said.extend(super::qr::total_agrees(case).map(|same| ("qr_amount", if same { Pass } else { Fail })));
     let list = |wanted| said.iter().filter(|(_, o)| *o == wanted).map(|(name, _)| *name).collect::<Vec<_>>();
     let (by, against) = (list(Pass), list(Fail));

@@ -45,8 +45,7 @@ pub(super) fn votes(case: &Case) -> BTreeMap<FieldName, Votes> {
         of_field.otherwise += u32::from(!same);
     };
     for answer in CHECKS.map(|ask| ask(case)) {
-        let is_open = answer.detail.get("why").is_some_and(|why| why == arithmetic::FALL_SHORT);
-        if matches!(answer.outcome, Pass | Fail) && !is_open {
+        if matches!(answer.outcome, Pass | Fail) && !answer.is_why(arithmetic::FALL_SHORT) {
             // The sex on the paper is held against the number, not read from it.
             let spoken_of = answer.fields.iter().filter(|name| **name != FieldName::Sex);
             spoken_of.for_each(|name| vote(*name, answer.outcome == Pass));

@@ -23,7 +23,7 @@ pub struct Kept {
 struct File {
     models: BTreeMap<String, String>,
     runtime: String,
-    timing: BTreeMap<String, u64>,
+    timing: Timing,
     reading: Reading,
 }
 
@@ -34,13 +34,13 @@ impl ReadPhotos for Kept {
         let kept = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<File>(&text).ok());
         if let Some(kept) = kept.filter(|kept| kept.models == *self.models() && kept.runtime == self.runtime()) {
             let reading = Reading { source: source.to_owned(), ..kept.reading };
-            return Ok(ReadOutcome { reading, timing: Timing(kept.timing), pictures: None });
+            return Ok(ReadOutcome { reading, timing: kept.timing, pictures: None });
         }
         let outcome = self.reader.read(source, bytes, pdf_page)?;
         let file = File {
             models: self.models().clone(),
             runtime: self.runtime().to_owned(),
-            timing: outcome.timing.0.clone(),
+            timing: outcome.timing.clone(),
             reading: outcome.reading.clone(),
         };
         let failed = |why: &dyn std::fmt::Display| ReadError::Elsewhere(format!("{}: {why}", path.display()));

@@ -134,15 +134,14 @@ export function balance(doc, claimed, corrected) {
   if (doc.fields.deposit && doc.fields.cash_payment) {
     const parts = ['deposit', 'top_up'].filter((field) => doc.fields[field]).map((field) => part(field));
     if (doc.fields.refund) parts.push(part('refund', true));
-    const cash = value('cash_payment');
-    const [account, other] = ['account_payment', 'other_payment'].map((field) => (doc.fields[field] ? value(field) : 0));
+    const [amount, cash] = [sum(parts), value('cash_payment')];
+    const [account, other] = [value('account_payment') ?? 0, value('other_payment') ?? 0];
     // Some provinces count in what the account or other funds paid.
-    const more = [0, account ?? 0, other ?? 0, (account ?? 0) + (other ?? 0)];
-    const counted = more.find((added) => cash !== null && cash + added === sum(parts)) ?? 0;
+    const counted = [account, other, account + other].find((added) => cash !== null && cash + added === amount) ?? 0;
     tell({
       source: 'deposit',
       parts,
-      amount: sum(parts),
+      amount,
       against: cash === null ? null : cash + counted,
       target: 'cash_payment',
       check: 'deposit_sum',
