@@ -11,6 +11,7 @@ use crate::domain::document::ValueType;
 use crate::domain::document::doubt;
 use crate::domain::evidence::ReadLine;
 use crate::domain::identifier::alike_faces;
+use crate::domain::pixels::PixelEvidence;
 use crate::domain::result::Timing;
 use crate::domain::risk::{DocumentRisk, Risk};
 use crate::domain::text::{Bp, Line};
@@ -259,12 +260,32 @@ impl Reader {
         let (width, height) = photo.image.dimensions();
         let overprint = overprint.into_iter().map(|line| placed(line, &page, width, height)).collect();
         let seals = Some(rims.into_iter().map(|line| placed(line, &page, width, height)).collect());
-        let lines: Vec<_> = reading.lines.iter().map(|line| line.polygon).collect();
-        let places: Vec<_> = reading.fields.iter().map(|(name, field)| (*name, field.polygon)).collect();
-        let original = Original { bytes, from_pdf: pdf_page.is_some(), image: &photo.image };
         watch.last = Instant::now();
-        let said: Vec<_> = reading.lines.iter().map(|line| line.text.as_str()).collect();
-        let print = Print { lines: &lines, texts: &said, fields: &places };
+        let original = Original { bytes, from_pdf: pdf_page.is_some(), image: &photo.image };
+        let pixels = Some(self.examine(&original, &reading)?);
+        watch.lap("authenticity");
+        let reading = Reading { pdf_page, overprint, seals, text_layer: photo.text_layer, pixels, ..reading };
+        watch.timing.add("total", start.elapsed());
+        let pictures = Some(Pictures { upload: Some(photo.image), page: page.image });
+        Ok(ReadOutcome { reading, timing: watch.timing, pictures })
+    }
+
+    /// Looks at the pixels of a photo that was read before, within the lines that were read. `None` if it cannot be
+    /// decoded.
+    ///
+    /// # Errors
+    /// Only if the model failed.
+    pub fn look_again(&self, bytes: &[u8], reading: &Reading) -> Result<Option<PixelEvidence>, ReadError> {
+        let Ok(photo) = vision::decode(bytes, reading.pdf_page, &self.limits) else { return Ok(None) };
+        let original = Original { bytes, from_pdf: reading.pdf_page.is_some(), image: &photo.image };
+        Ok(Some(self.examine(&original, reading)?))
+    }
+
+    fn examine(&self, original: &Original, reading: &Reading) -> Result<PixelEvidence, ModelFailed> {
+        let lines: Vec<_> = reading.lines.iter().map(|line| line.polygon).collect();
+        let texts: Vec<_> = reading.lines.iter().map(|line| line.text.as_str()).collect();
+        let fields: Vec<_> = reading.fields.iter().map(|(name, field)| (*name, field.polygon)).collect();
+        let print = Print { lines: &lines, texts: &texts, fields: &fields };
         let mut session = self.pixels.lend();
         let mut model = |shape, planes| {
             let mut odds = Vec::new();
@@ -275,13 +296,7 @@ impl Reader {
             session.run(shape, planes, see).map_err(|e| ModelFailed(e.to_string()))?;
             Ok(odds)
         };
-        let pixels = Some(forensics::examine(&original, &print, &mut model)?);
-        drop(session);
-        watch.lap("authenticity");
-        let reading = Reading { pdf_page, overprint, seals, text_layer: photo.text_layer, pixels, ..reading };
-        watch.timing.add("total", start.elapsed());
-        let pictures = Some(Pictures { upload: Some(photo.image), page: page.image });
-        Ok(ReadOutcome { reading, timing: watch.timing, pictures })
+        forensics::examine(original, &print, &mut model)
     }
 
     fn assemble(

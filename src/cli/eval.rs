@@ -7,6 +7,7 @@ mod lessons;
 mod reliability;
 mod table;
 
+use super::kept::Readings;
 use super::places::{photos, read_claim};
 use super::show::{Paint, many};
 use super::workers::{Case, Shop, Worked, work};
@@ -72,9 +73,13 @@ pub struct EvalArgs {
     #[arg(long, value_name = "TOOL", value_delimiter = ',', requires = "teach_pixels")]
     without_tools: Vec<String>,
     /// Keep in this folder what was read, and read nothing again that lies there: for trying out what judges; empty it
-    /// when anything has changed that reads or that confidences rest on (sums, words, codes)
+    /// when anything has changed that reads or that confidences rest on (sums, words, codes); with another pixel model,
+    /// only the pixels are looked at anew
     #[arg(long, value_name = "DIR", conflicts_with_all = ["fit_calibration", "teach_pixels"])]
     readings: Option<PathBuf>,
+    /// With --readings: look at the pixels of what lies there anew, for trying out what looks at them
+    #[arg(long, requires = "readings")]
+    look_again: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -164,7 +169,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
         std::fs::create_dir_all(folder).map_err(|e| usage(format!("{} cannot be made: {e}", folder.display())))?;
     }
     let shop = Shop {
-        readings: args.readings.clone(),
+        readings: args.readings.clone().map(|folder| Readings { folder, look_again: args.look_again }),
         reader: ReaderConfig { calibrated: args.fit_calibration.is_none(), ..args.engines.reader() },
         policy: &policy,
         issuers: Arc::default(),

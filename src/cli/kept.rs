@@ -9,15 +9,28 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// Where readings are kept.
+#[derive(Debug, Clone)]
+pub struct Readings {
+    /// The folder; it must be there.
+    pub folder: PathBuf,
+    /// Look at the pixels of kept ones anew, within the lines that were read.
+    pub look_again: bool,
+}
+
 /// Reads every photo once: what was read of it lies in a folder, under the SHA-256 of its bytes, and is taken from there
-/// the next time, without pictures. What was read with other models or another runtime is read anew; a program that
-/// reads otherwise is not noticed. Confidences are part of what was read, and with them the sums that they rest on.
+/// the next time, without pictures. What was read with other models or another runtime is read anew; where it is only
+/// another pixel model, the pixels are looked at anew, which takes a fifth of the time. A program that reads otherwise is
+/// not noticed. Confidences are part of what was read, and with them the sums that they rest on.
 pub struct Kept {
     /// Reads what is not there yet.
     pub reader: Reader,
-    /// The folder; it must be there.
-    pub folder: PathBuf,
+    /// Where to.
+    pub readings: Readings,
 }
+
+/// The model that looks at pixels and reads nothing, by its name among the models.
+const PIXELS: &str = "pixels";
 
 #[derive(Serialize, Deserialize)]
 struct File {
@@ -27,16 +40,33 @@ struct File {
     reading: Reading,
 }
 
+impl Kept {
+    /// Whether it was read as this reader reads, and whether its pixels were looked at likewise.
+    fn holds(&self, file: &File) -> (bool, bool) {
+        let reads = |models: &BTreeMap<String, String>| {
+            models.iter().filter(|(name, _)| *name != PIXELS).map(|(n, h)| (n.clone(), h.clone())).collect::<Vec<_>>()
+        };
+        let read = reads(&file.models) == reads(self.models()) && file.runtime == self.runtime();
+        (read, file.models.get(PIXELS) == self.models().get(PIXELS))
+    }
+}
+
 impl ReadPhotos for Kept {
     fn read(&self, source: &str, bytes: &[u8], pdf_page: PdfPage) -> Result<ReadOutcome, ReadError> {
         let page = pdf_page.map_or_else(String::new, |page| format!("-{page}"));
-        let path = self.folder.join(format!("{}{page}.json", ContentHash::of(bytes)));
+        let path = self.readings.folder.join(format!("{}{page}.json", ContentHash::of(bytes)));
         let kept = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<File>(&text).ok());
-        if let Some(kept) = kept.filter(|kept| kept.models == *self.models() && kept.runtime == self.runtime()) {
-            let reading = Reading { source: source.to_owned(), ..kept.reading };
-            return Ok(ReadOutcome { reading, timing: kept.timing, pictures: None });
-        }
-        let outcome = self.reader.read(source, bytes, pdf_page)?;
+        let outcome = match kept.map(|kept| (self.holds(&kept), kept)) {
+            Some(((true, looked), kept)) => {
+                let mut reading = Reading { source: source.to_owned(), ..kept.reading };
+                if looked && !self.readings.look_again {
+                    return Ok(ReadOutcome { reading, timing: kept.timing, pictures: None });
+                }
+                reading.pixels = self.reader.look_again(bytes, &reading)?;
+                ReadOutcome { reading, timing: kept.timing, pictures: None }
+            }
+            _ => self.reader.read(source, bytes, pdf_page)?,
+        };
         let file = File {
             models: self.models().clone(),
             runtime: self.runtime().to_owned(),

@@ -1,6 +1,6 @@
 //! Cases worked through by several readers at once, handed back in the order they were given.
 
-use super::kept::Kept;
+use super::kept::{Kept, Readings};
 use super::places::photo_bytes;
 use crate::decision::Policy;
 use crate::domain::record::RECORD_SCHEMA;
@@ -48,8 +48,8 @@ pub struct Worked {
 pub struct Shop<'a> {
     /// What each reader is made of.
     pub reader: ReaderConfig,
-    /// A folder in which readings are kept, if they are.
-    pub readings: Option<PathBuf>,
+    /// Where readings are kept, if they are.
+    pub readings: Option<Readings>,
     /// The policy to decide by.
     pub policy: &'a Policy,
     /// Who is asked about issuers.
@@ -120,7 +120,7 @@ fn load(shop: &Shop<'_>) -> Result<Box<Eyes>> {
     let reader = Reader::load(&shop.reader)
         .map_err(|e| anyhow::anyhow!("{e}\n`claimlens doctor` tells what is missing and how to mend it"))?;
     Ok(match &shop.readings {
-        Some(folder) => Box::new(Kept { reader, folder: folder.clone() }),
+        Some(readings) => Box::new(Kept { reader, readings: readings.clone() }),
         None => Box::new(reader),
     })
 }
