@@ -20,7 +20,7 @@ pub struct Readings {
 
 /// Reads every photo once: what was read of it lies in a folder, under the SHA-256 of its bytes, and is taken from there
 /// the next time, without pictures. What was read with other models or another runtime is read anew; where it is only
-/// another pixel model, the pixels are looked at anew, which takes a fifth of the time. A program that reads otherwise is
+/// another pixel model, the pixels are looked at anew, which takes a tenth of the time. A program that reads otherwise is
 /// not noticed. Confidences are part of what was read, and with them the sums that they rest on.
 pub struct Kept {
     /// Reads what is not there yet.
