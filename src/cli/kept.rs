@@ -40,14 +40,15 @@ struct File {
     reading: Reading,
 }
 
+/// The models that read, without the one that looks at pixels.
+fn that_read(models: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
+    models.iter().filter(|(name, _)| *name != PIXELS)
+}
+
 impl Kept {
-    /// Whether it was read as this reader reads, and whether its pixels were looked at likewise.
-    fn holds(&self, file: &File) -> (bool, bool) {
-        let reads = |models: &BTreeMap<String, String>| {
-            models.iter().filter(|(name, _)| *name != PIXELS).map(|(n, h)| (n.clone(), h.clone())).collect::<Vec<_>>()
-        };
-        let read = reads(&file.models) == reads(self.models()) && file.runtime == self.runtime();
-        (read, file.models.get(PIXELS) == self.models().get(PIXELS))
+    /// Whether it was read as this reader reads, whichever model looked at its pixels.
+    fn reads_like(&self, file: &File) -> bool {
+        that_read(&file.models).eq(that_read(self.models())) && file.runtime == self.runtime()
     }
 }
 
@@ -56,16 +57,16 @@ impl ReadPhotos for Kept {
         let page = pdf_page.map_or_else(String::new, |page| format!("-{page}"));
         let path = self.readings.folder.join(format!("{}{page}.json", ContentHash::of(bytes)));
         let kept = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<File>(&text).ok());
-        let outcome = match kept.map(|kept| (self.holds(&kept), kept)) {
-            Some(((true, looked), kept)) => {
+        let outcome = match kept.filter(|kept| self.reads_like(kept)) {
+            Some(kept) => {
                 let mut reading = Reading { source: source.to_owned(), ..kept.reading };
-                if looked && !self.readings.look_again {
+                if kept.models == *self.models() && !self.readings.look_again {
                     return Ok(ReadOutcome { reading, timing: kept.timing, pictures: None });
                 }
                 reading.pixels = self.reader.look_again(bytes, &reading)?;
                 ReadOutcome { reading, timing: kept.timing, pictures: None }
             }
-            _ => self.reader.read(source, bytes, pdf_page)?,
+            None => self.reader.read(source, bytes, pdf_page)?,
         };
         let file = File {
             models: self.models().clone(),
