@@ -20,7 +20,7 @@ use crate::domain::{
     RetakeAdvice, Upload, Verdict,
 };
 use crate::extract::{self, Extraction, Found, parse};
-use crate::forensics::{self, ModelFailed, Original, Print};
+use crate::forensics::{self, Model, ModelFailed, Original, Print};
 use crate::models::{Calibration, Certificate, Manifest, ManifestError, RiskModel};
 use crate::ocr::lanes::{Lanes, spread};
 use crate::ocr::ppocr::PpOcrParams;
@@ -281,7 +281,22 @@ impl Reader {
         Ok(Some(self.examine(&original, reading)?))
     }
 
+    /// What tells of each value of a photo that was read before, to fit the model of values to. None if it cannot be
+    /// decoded.
+    ///
+    /// # Errors
+    /// Only if the model failed.
+    pub fn values(&self, bytes: &[u8], reading: &Reading) -> Result<Vec<forensics::Value>, ReadError> {
+        let Ok(photo) = vision::decode(bytes, reading.pdf_page, &self.limits) else { return Ok(Vec::new()) };
+        let original = Original { bytes, from_pdf: reading.pdf_page.is_some(), image: &photo.image };
+        Ok(self.with_pixels(reading, |print, model| forensics::values(&original, print, model))?)
+    }
+
     fn examine(&self, original: &Original, reading: &Reading) -> Result<PixelEvidence, ModelFailed> {
+        self.with_pixels(reading, |print, model| forensics::examine(original, print, model))
+    }
+
+    fn with_pixels<T>(&self, reading: &Reading, look: impl FnOnce(&Print, &mut Model) -> T) -> T {
         let lines: Vec<_> = reading.lines.iter().map(|line| line.polygon).collect();
         let texts: Vec<_> = reading.lines.iter().map(|line| line.text.as_str()).collect();
         let fields: Vec<_> = reading.fields.iter().map(|(name, field)| (*name, field.polygon)).collect();
@@ -296,7 +311,7 @@ impl Reader {
             session.run(shape, planes, see).map_err(|e| ModelFailed(e.to_string()))?;
             Ok(odds)
         };
-        forensics::examine(original, &print, &mut model)
+        look(&print, &mut model)
     }
 
     fn assemble(

@@ -7,10 +7,10 @@ mod lessons;
 mod reliability;
 mod table;
 
-use super::kept::Readings;
+use super::kept::{Kept, Readings};
 use super::places::{photos, read_claim};
 use super::show::{Paint, many};
-use super::workers::{Case, Shop, Worked, work};
+use super::workers::{self, Case, Shop, Worked, work};
 use super::{DecisionArgs, Ending, EngineArgs, Format, complain, usage};
 use crate::decision::Policy;
 use crate::domain::{Claim, Record};
@@ -69,8 +69,12 @@ pub struct EvalArgs {
     /// Instead of measuring, write into a folder what these photos teach the pixel model
     #[arg(long, value_name = "DIR", conflicts_with_all = ["fit_calibration", "fit_risk", "certify", "report"])]
     teach_pixels: Option<PathBuf>,
-    /// With --teach-pixels: leave out photos forged with these tools
-    #[arg(long, value_name = "TOOL", value_delimiter = ',', requires = "teach_pixels")]
+    /// Instead of measuring, write what these photos teach the model of values: a table, for `scripts/train/values.py`
+    #[arg(long, value_name = "FILE.csv", requires = "readings")]
+    #[arg(conflicts_with_all = ["fit_calibration", "fit_risk", "certify", "report", "teach_pixels"])]
+    teach_values: Option<PathBuf>,
+    /// With --teach-pixels and --teach-values: leave out photos forged with these tools
+    #[arg(long, value_name = "TOOL", value_delimiter = ',')]
     without_tools: Vec<String>,
     /// Keep in this folder what was read, and read nothing again that lies there: for trying out what judges; empty it
     /// when anything has changed that reads or that confidences rest on (sums, words, codes); with another pixel model,
@@ -154,6 +158,14 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     if let Some(folder) = &args.teach_pixels {
         let count = lessons::write(folder, &labelled, &args.without_tools)?;
         complain(&format!("{} written to {}", many(count, "lesson", "lessons"), folder.display()));
+        return Ok(Ending::Done);
+    }
+    if let (Some(path), Some(folder)) = (&args.teach_values, &args.readings) {
+        std::fs::create_dir_all(folder).map_err(|e| usage(format!("{} cannot be made: {e}", folder.display())))?;
+        let readings = Readings { folder: folder.clone(), look_again: false };
+        let kept = Kept { reader: workers::reader(&args.engines.reader())?, readings };
+        let count = lessons::write_values(path, &labelled, &args.without_tools, &kept)?;
+        complain(&format!("{} written to {}", many(count, "value", "values"), path.display()));
         return Ok(Ending::Done);
     }
     let policy = args.decision.policy()?;

@@ -116,9 +116,14 @@ pub fn work<T: Send>(
 /// What reads, for all workers.
 type Eyes = dyn ReadPhotos + Sync;
 
+/// What reads, or why not and what to do about it.
+pub fn reader(config: &ReaderConfig) -> Result<Reader> {
+    Reader::load(config)
+        .map_err(|e| anyhow::anyhow!("{e}\n`claimlens doctor` tells what is missing and how to mend it"))
+}
+
 fn load(shop: &Shop<'_>) -> Result<Box<Eyes>> {
-    let reader = Reader::load(&shop.reader)
-        .map_err(|e| anyhow::anyhow!("{e}\n`claimlens doctor` tells what is missing and how to mend it"))?;
+    let reader = reader(&shop.reader)?;
     Ok(match &shop.readings {
         Some(readings) => Box::new(Kept { reader, readings: readings.clone() }),
         None => Box::new(reader),

@@ -87,7 +87,8 @@ pub enum SignalName {
     OddInLine,
     /// A picture of a screen or of a print of a photo.
     Recapture,
-    /// Characters that a model trained on painted forgeries takes for put in later.
+    /// Values that models trained on painted forgeries take for put in later: by the traces in their characters, and by how
+    /// they differ from the other values of the page.
     LearnedTrace,
 }
 

@@ -1,8 +1,12 @@
 //! What labelled photos teach the pixel model, written for `scripts/train/pixels.py`.
 
 use super::Labelled;
-use crate::forensics::{Lesson, Original, STEP, Window, lessons};
+use crate::cli::kept::Kept;
+use crate::cli::workers::progress;
+use crate::domain::{Quad, Upload};
+use crate::forensics::{FEATURES, Lesson, Original, STEP, Window, lessons};
 use crate::service::evaluate::Truth;
+use crate::service::work::ReadPhotos;
 use crate::vision::{self, Limits};
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -59,6 +63,43 @@ pub fn write(dir: &Path, labelled: &[Labelled], held_out: &[String]) -> Result<u
         file.flush()?;
     }
     Ok(count)
+}
+
+/// Writes a row for each value of the photos that is worth changing: the photo's number, the share of it that was altered,
+/// and what tells of it. The same photos are left out as for [`write`]. Gives the number of rows.
+pub fn write_values(path: &Path, labelled: &[Labelled], held_out: &[String], kept: &Kept) -> Result<usize> {
+    let mut file = BufWriter::new(File::create(path).with_context(|| path.display().to_string())?);
+    let names: Vec<_> = (0..FEATURES).map(|n| format!("f{n}")).collect();
+    writeln!(file, "photo,altered,{}", names.join(","))?;
+    let bar = progress(labelled.len(), "photos");
+    let mut count = 0;
+    for (i, photo) in labelled.iter().enumerate() {
+        bar.inc(1);
+        let Some(truth) = photo.truth.as_ref().filter(|truth| teaches(truth, held_out)) else { continue };
+        let Some(path) = photo.case.photos.first() else { continue };
+        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let reading = kept.read(&photo.name, &bytes, None)?.reading;
+        let values = kept.reader.values(&bytes, &reading).with_context(|| path.display().to_string())?;
+        for value in values.iter().filter(|value| !value.features.is_empty()) {
+            let features: Vec<_> = value.features.iter().map(|f| format!("{f:.4}")).collect();
+            writeln!(file, "{i},{:.3},{}", altered_share(&value.polygon, truth), features.join(","))?;
+            count += 1;
+        }
+    }
+    bar.finish_and_clear();
+    file.flush()?;
+    Ok(count)
+}
+
+/// How much of a value's width lies in one of the places that were altered.
+fn altered_share(value: &Quad<Upload>, truth: &Truth) -> f64 {
+    let (l, t, r, b) = value.bounds();
+    let share = |quad: &Quad<Upload>| {
+        let (al, at, ar, ab) = quad.bounds();
+        let (wide, high) = (r.min(ar) - l.max(al), b.min(ab) - t.max(at));
+        if high > 0.5 * (b - t) { (wide / (r - l).max(1.0)).max(0.0) } else { 0.0 }
+    };
+    truth.altered.iter().map(share).fold(0.0, f64::max)
 }
 
 fn teaches(truth: &Truth, held_out: &[String]) -> bool {
