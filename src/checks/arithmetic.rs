@@ -192,6 +192,10 @@ pub(super) fn tax_sum(case: &Case) -> Answer {
     let answer = |outcome| case.answer(outcome, &[AmountWithoutTax, Tax, Total]);
     match (case.money(AmountWithoutTax), tax(case), case.money(Total)) {
         (Seen::Absent, None, _) if case.field(Tax).is_none() => Answer::not_applicable(),
+        // Some print no tax where none is due.
+        (Seen::Read(net), None, Seen::Read(total)) if case.field(Tax).is_none() && net == total => {
+            Answer::not_applicable()
+        }
         (Seen::Read(net), Some(tax), Seen::Read(total)) => {
             let outcome = match add(&[net, tax]) == total {
                 true if case.same_place(AmountWithoutTax, Total) => Inconclusive,
@@ -575,6 +579,13 @@ mod tests {
                 ("differs by a fen", with(invoice(), &[(Tax, Some("13.01"))]), Fail),
                 ("exempt", exempt, Pass),
                 ("unclear", invoice().unclear(Tax), Inconclusive),
+                (
+                    "no tax, and none due",
+                    with(invoice(), &[(AmountWithoutTax, Some("113.00")), (Tax, None)]),
+                    NotApplicable,
+                ),
+                ("no tax where some is due", with(invoice(), &[(Tax, None)]), Inconclusive),
+                ("tax on nothing", with(invoice(), &[(AmountWithoutTax, None)]), Inconclusive),
                 ("absent", with(invoice(), &[(Tax, None), (AmountWithoutTax, None)]), NotApplicable),
                 ("bill", bill(), NotApplicable),
             ],
