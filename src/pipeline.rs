@@ -597,12 +597,12 @@ fn runs_out(reading: &Reading) -> bool {
 
 /// Decides on evidence alone: integers and decimals, no clock, no I/O; the same evidence gives the same bytes.
 pub fn judge(policy: &Policy, evidence: &Evidence) -> Verdict {
-    judge_by(policy, evidence, check(evidence))
+    judge_by(policy, RiskModel::in_force(), evidence, check(evidence))
 }
 
-/// Likewise, by what checks found.
-pub fn judge_by(policy: &Policy, evidence: &Evidence, findings: Vec<Vec<Finding>>) -> Verdict {
-    let risk = assess(evidence, &findings, limit_ppm(policy));
+/// Likewise, by what checks found, and by this risk model and what it earned.
+pub fn judge_by(policy: &Policy, model: &RiskModel, evidence: &Evidence, findings: Vec<Vec<Finding>>) -> Verdict {
+    let risk = assess(model, evidence, &findings, limit_by(model, policy));
     crate::decision::decide(policy, evidence, findings, Some(risk))
 }
 
@@ -614,13 +614,15 @@ pub fn check(evidence: &Evidence) -> Vec<Vec<Finding>> {
 /// The largest probability of being wrong that a policy approves, in millionths; `None` if the certificate bears out
 /// none.
 pub fn limit_ppm(policy: &Policy) -> Option<u32> {
-    let step = Certificate::in_force().step(RiskModel::in_force(), policy.wrong_approvals_ppm());
-    step.map(|step| step.limit_ppm)
+    limit_by(RiskModel::in_force(), policy)
 }
 
-/// How likely it is that approving these documents is wrong. For several it is at most the sum.
-pub fn assess(evidence: &Evidence, findings: &[Vec<Finding>], limit_ppm: Option<u32>) -> Risk {
-    let model = RiskModel::in_force();
+fn limit_by(model: &RiskModel, policy: &Policy) -> Option<u32> {
+    Certificate::of(model)?.step(model, policy.wrong_approvals_ppm()).map(|step| step.limit_ppm)
+}
+
+/// How likely it is by this model that approving these documents is wrong. For several it is at most the sum.
+pub fn assess(model: &RiskModel, evidence: &Evidence, findings: &[Vec<Finding>], limit_ppm: Option<u32>) -> Risk {
     let document = |(reading, findings): (&Reading, &Vec<Finding>)| {
         let (score, contributions) = model.score(&checks::features(reading, findings));
         DocumentRisk { probability_ppm: model.probability_ppm(score), contributions }

@@ -13,6 +13,8 @@ use std::sync::LazyLock;
 
 /// The certificate in force.
 const EARNED: &str = include_str!("../../models/certificate.toml");
+/// Those in force before it, each earned by another risk model.
+const BEFORE: [&str; 1] = [include_str!("../../models/before/certificate-4a53295f.toml")];
 
 /// A validated certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,11 +175,23 @@ pub fn steps(trials: &[Trial]) -> Vec<Step> {
 }
 
 impl Certificate {
-    /// The embedded `models/certificate.toml`, parsed once: every decision asks for it.
+    /// The embedded `models/certificate.toml`.
     pub fn in_force() -> &'static Self {
-        static IN_FORCE: LazyLock<Certificate> =
-            LazyLock::new(|| Certificate::parse(EARNED).expect("the embedded certificate is valid: a test parses it"));
-        &IN_FORCE
+        &Self::all()[0]
+    }
+
+    /// What this risk model earned, in force or before; `None` if it earned none that is known.
+    pub fn of(model: &RiskModel) -> Option<&'static Self> {
+        Self::all().iter().find(|certificate| certificate.model == model.hash.to_string())
+    }
+
+    /// The one in force first; parsed once, since every decision asks for it.
+    fn all() -> &'static [Self] {
+        static ALL: LazyLock<Vec<Certificate>> = LazyLock::new(|| {
+            let texts = std::iter::once(EARNED).chain(BEFORE);
+            texts.map(|text| Certificate::parse(text).expect("embedded ones are valid: a test parses them")).collect()
+        });
+        &ALL
     }
 }
 

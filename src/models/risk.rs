@@ -17,6 +17,8 @@ use std::sync::LazyLock;
 
 /// The model in force.
 const FITTED: &str = include_str!("../../models/risk.toml");
+/// Those in force before it: what was decided by one of them is judged again by it.
+const BEFORE: [&str; 1] = [include_str!("../../models/before/risk-4a53295f.toml")];
 
 /// Share of altered papers among those submitted, in millionths, that probabilities are stated for: 1 in 100, an
 /// assumption that stands beside every bound.
@@ -134,11 +136,23 @@ impl RiskModel {
 }
 
 impl RiskModel {
-    /// The embedded `models/risk.toml`, parsed once: every decision asks for it.
+    /// The embedded `models/risk.toml`.
     pub fn in_force() -> &'static Self {
-        static IN_FORCE: LazyLock<RiskModel> =
-            LazyLock::new(|| RiskModel::parse(FITTED).expect("the embedded model is valid: a test parses it"));
-        &IN_FORCE
+        &Self::all()[0]
+    }
+
+    /// The model in force, or one that was before, by its hash.
+    pub fn of(hash: &ContentHash) -> Option<&'static Self> {
+        Self::all().iter().find(|model| model.hash == *hash)
+    }
+
+    /// The one in force first; parsed once, since every decision asks for it.
+    fn all() -> &'static [Self] {
+        static ALL: LazyLock<Vec<RiskModel>> = LazyLock::new(|| {
+            let texts = std::iter::once(FITTED).chain(BEFORE);
+            texts.map(|text| RiskModel::parse(text).expect("embedded models are valid: a test parses them")).collect()
+        });
+        &ALL
     }
 }
 
@@ -213,6 +227,7 @@ fn isotonic(scored: &[(i64, bool)]) -> Vec<(i64, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Certificate;
     use super::*;
 
     fn sample(feature: Feature, value: u32, wrong: bool) -> RiskSample {
@@ -238,6 +253,16 @@ mod tests {
         assert!(of(Feature::CopiedGlyphs, 210) < 1_000, "{text}");
         assert_eq!(model.weights[&Feature::Blur], 0);
         assert!(of(Feature::CopiedGlyphs, 1_100) >= of(Feature::CopiedGlyphs, 800));
+    }
+
+    #[test]
+    fn each_model_that_decided_is_known_by_its_hash_with_what_it_earned() {
+        for (place, text) in std::iter::once(FITTED).chain(BEFORE).enumerate() {
+            let model = RiskModel::of(&ContentHash::of(text.as_bytes())).unwrap();
+            assert_eq!(model == RiskModel::in_force(), place == 0);
+            assert_eq!(Certificate::of(model).unwrap().model, model.hash.to_string());
+        }
+        assert_eq!(RiskModel::of(&ContentHash::of(b"another")), None);
     }
 
     #[test]

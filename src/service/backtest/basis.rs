@@ -55,7 +55,7 @@ impl Basis {
         }
         let Whole { evidence } = serde_json::from_str(record)?;
         let findings = check(&evidence);
-        let probability_ppm = assess(&evidence, &findings, None).probability_ppm;
+        let probability_ppm = assess(RiskModel::in_force(), &evidence, &findings, None).probability_ppm;
         Ok(Self { before: Before { decision, codes, evidence }, findings, probability_ppm })
     }
 
