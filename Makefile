@@ -80,6 +80,7 @@ fuzz: setup ## feed what reads strangers' bytes with made-up ones, each target f
 http-trials: build ## try the service over HTTP: its own document, load, slow and broken senders, restarts; takes an hour
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/schema.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/hostile.py $(CORPUS)
+	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/repeats.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/keys.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/rolling.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/hooks.py

@@ -281,7 +281,7 @@ impl Reader {
         Ok(Some(self.examine(&original, reading)?))
     }
 
-    /// What tells of each value of a photo that was read before, to fit the model of values to. None if it cannot be
+    /// What tells of each value of a photo that was read before, to fit the model of values to. Empty if it cannot be
     /// decoded.
     ///
     /// # Errors
@@ -597,12 +597,17 @@ fn runs_out(reading: &Reading) -> bool {
 
 /// Decides on evidence alone: integers and decimals, no clock, no I/O; the same evidence gives the same bytes.
 pub fn judge(policy: &Policy, evidence: &Evidence) -> Verdict {
-    judge_by(policy, RiskModel::in_force(), evidence, check(evidence))
+    judge_by(policy, (RiskModel::in_force(), Certificate::in_force()), evidence, check(evidence))
 }
 
-/// Likewise, by what checks found, and by this risk model and what it earned.
-pub fn judge_by(policy: &Policy, model: &RiskModel, evidence: &Evidence, findings: Vec<Vec<Finding>>) -> Verdict {
-    let risk = assess(model, evidence, &findings, limit_by(model, policy));
+/// Likewise, by what checks found, by this risk model and this certificate.
+pub fn judge_by(
+    policy: &Policy,
+    by: (&RiskModel, &Certificate),
+    evidence: &Evidence,
+    findings: Vec<Vec<Finding>>,
+) -> Verdict {
+    let risk = assess(by.0, evidence, &findings, limit_by(by, policy));
     crate::decision::decide(policy, evidence, findings, Some(risk))
 }
 
@@ -614,11 +619,11 @@ pub fn check(evidence: &Evidence) -> Vec<Vec<Finding>> {
 /// The largest probability of being wrong that a policy approves, in millionths; `None` if the certificate bears out
 /// none.
 pub fn limit_ppm(policy: &Policy) -> Option<u32> {
-    limit_by(RiskModel::in_force(), policy)
+    limit_by((RiskModel::in_force(), Certificate::in_force()), policy)
 }
 
-fn limit_by(model: &RiskModel, policy: &Policy) -> Option<u32> {
-    Certificate::of(model)?.step(model, policy.wrong_approvals_ppm()).map(|step| step.limit_ppm)
+fn limit_by((model, certificate): (&RiskModel, &Certificate), policy: &Policy) -> Option<u32> {
+    certificate.step(model, policy.wrong_approvals_ppm()).map(|step| step.limit_ppm)
 }
 
 /// How likely it is by this model that approving these documents is wrong. For several it is at most the sum.

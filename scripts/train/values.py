@@ -5,8 +5,8 @@ weights as Rust.
     python3 -m venv target/train && target/train/bin/pip install numpy==2.4.6
     target/train/bin/python scripts/train/values.py FILE.csv ... src/forensics/values/weights.rs
 
-A logistic model with a ridge, by Newton's method: how much a value's traits say that it was put in later. A value of
-which half or more was altered counts as altered, one of which a part was is left out. Where several values of one role
+A logistic model with a ridge, by Newton's method: how much a value's traits say that it was put in later. No weight of a
+trait is below zero: no value is safer for being odder. A value of which half or more was altered counts as altered, one of which a part was is left out. Where several values of one role
 were altered in a photo, each counts less. One photo in five is kept apart to see how the fit goes; the weights written
 are fitted to all.
 """
@@ -35,7 +35,7 @@ def load(paths):
 
 
 def fit(photo, y, x):
-    """Bias and weights; the ridge is on the mean loss, and spares the bias."""
+    """Bias and weights; the ridge is on the mean loss, and spares the bias. Weights of roles alone may be below zero."""
     share = np.ones(len(y))
     places = photo[y] * ROLES + x[y, -ROLES:].argmax(1)
     _, place, count = np.unique(places, return_inverse=True, return_counts=True)
@@ -44,15 +44,20 @@ def fit(photo, y, x):
     ridge = np.full(x.shape[1], 2 * RIDGE * share.sum())
     ridge[0] = 1e-9
     weights = np.zeros(x.shape[1])
-    for _ in range(60):
+    bounded = np.arange(x.shape[1])
+    bounded = (bounded > 0) & (bounded < x.shape[1] - ROLES)
+    for _ in range(200):
         odds = 1 / (1 + np.exp(-np.clip(x @ weights, -40, 40)))
         slope = x.T @ (share * (odds - y)) + ridge * weights
         curve = (x * (share * odds * (1 - odds))[:, None]).T @ x + np.diag(ridge)
-        step = np.linalg.solve(curve, slope)
-        weights -= step
-        if np.abs(step).max() < 1e-8:
-            break
-    return weights
+        # Those at zero that would fall below it stay.
+        free = np.flatnonzero(~(bounded & (weights <= 0) & (slope > 0)))
+        before = weights.copy()
+        weights[free] -= np.linalg.solve(curve[np.ix_(free, free)], slope[free])
+        weights[bounded] = weights[bounded].clip(0)
+        if np.abs(weights - before).max() < 1e-8:
+            return weights
+    raise SystemExit("the fit does not settle")
 
 
 def area_under_curve(scores, truth):
@@ -79,9 +84,9 @@ def main():
         out.write(
             "//! Weights of the logistic model of values, as `scripts/train/values.py` writes them.\n\n"
             "use super::FEATURES;\n\n"
-            "/// Log-odds of a value that is as its company.\n"
+            "/// The score of a value that is as its company, before its role, nat.\n"
             f"pub const BIAS: f64 = {weights[0]:.4f};\n"
-            "/// Log-odds for each unit of the features of a value, in their order.\n"
+            "/// Nat for each unit of the features of a value, in their order.\n"
             f"#[rustfmt::skip]\npub const WEIGHTS: [f64; FEATURES] = [\n{rows}];\n"
         )
 

@@ -185,6 +185,7 @@ pub(super) fn payment_split(case: &Case) -> Answer {
 }
 
 /// Amount without tax + tax = total (VAT invoices). Exact by law; `***` in the place of the tax means none is due.
+/// Invoices on rolls print neither.
 pub(super) fn tax_sum(case: &Case) -> Answer {
     if case.kind() != VatInvoice {
         return Answer::not_applicable();
@@ -193,7 +194,9 @@ pub(super) fn tax_sum(case: &Case) -> Answer {
     match (case.money(AmountWithoutTax), tax(case), case.money(Total)) {
         (Seen::Absent, None, _) if case.field(Tax).is_none() => Answer::not_applicable(),
         // Some print no tax where none is due.
-        (Seen::Read(net), None, Seen::Read(total)) if case.field(Tax).is_none() && net == total => {
+        (Seen::Read(net), None, Seen::Read(total))
+            if case.field(Tax).is_none() && net == total && !case.same_place(AmountWithoutTax, Total) =>
+        {
             Answer::not_applicable()
         }
         (Seen::Read(net), Some(tax), Seen::Read(total)) => {

@@ -67,18 +67,19 @@ pub struct EvalArgs {
     #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["fit_calibration", "fit_risk"])]
     certify: Option<PathBuf>,
     /// Instead of measuring, write into a folder what these photos teach the pixel model
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["fit_calibration", "fit_risk", "certify", "report"])]
+    #[arg(long, value_name = "DIR", group = "teach")]
+    #[arg(conflicts_with_all = ["fit_calibration", "fit_risk", "certify", "report"])]
     teach_pixels: Option<PathBuf>,
     /// Instead of measuring, write what these photos teach the model of values: a table, for `scripts/train/values.py`
-    #[arg(long, value_name = "FILE.csv", requires = "readings")]
-    #[arg(conflicts_with_all = ["fit_calibration", "fit_risk", "certify", "report", "teach_pixels"])]
+    #[arg(long, value_name = "FILE.csv", requires = "readings", group = "teach")]
+    #[arg(conflicts_with_all = ["fit_calibration", "fit_risk", "certify", "report", "teach_pixels", "look_again"])]
     teach_values: Option<PathBuf>,
     /// With --teach-pixels and --teach-values: leave out photos forged with these tools
-    #[arg(long, value_name = "TOOL", value_delimiter = ',')]
+    #[arg(long, value_name = "TOOL", value_delimiter = ',', requires = "teach")]
     without_tools: Vec<String>,
     /// Keep in this folder what was read, and read nothing again that lies there: for trying out what judges; empty it
     /// when anything has changed that reads or that confidences rest on (sums, words, codes); with another pixel model,
-    /// only the pixels are looked at anew
+    /// only the pixels are looked at anew (after new weights of values, by --look-again)
     #[arg(long, value_name = "DIR", conflicts_with_all = ["fit_calibration", "teach_pixels"])]
     readings: Option<PathBuf>,
     /// With --readings: look at the pixels of what lies there anew, for trying out what looks at them

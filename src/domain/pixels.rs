@@ -167,7 +167,7 @@ impl PixelEvidence {
 
 impl SignalName {
     /// The score from which a signal is an alarm, 1/1000 of its unit: what genuine pictures reach at most once in a hundred
-    /// or less, and those of [`Self::LearnedTrace`] twice. How each was found stands with the signal.
+    /// or less, and those of [`Self::LearnedTrace`] three times. How each was found stands with the signal.
     pub fn alarm(self) -> i32 {
         match self {
             Self::GlyphGrid => 2_500,

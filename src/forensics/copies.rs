@@ -248,8 +248,8 @@ pub(super) fn measure(lines: &[TextLine], nearest: &[Option<Likeness>]) -> Signa
 
 /// The upper median; 0 of nothing.
 pub(super) fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    let half = values.len() / 2;
+    if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(half, f64::total_cmp).1 }
 }
 
 #[cfg(test)]

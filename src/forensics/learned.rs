@@ -200,13 +200,14 @@ const LEAST_GLYPHS: usize = 20;
 /// So many of the oddest amounts are told by their mean: one alone is what sums are for, and who changes a row has to
 /// change the sums below it.
 const AMOUNTS: usize = 3;
-/// Added to a value's log-odds. So SHARE reach the alarm.
+/// Added to a value's score, so that the alarm of characters is that of values too: by a value, 3 of the 435 genuine
+/// specimens that the weights were fitted to reach it.
 const SHIFT: f64 = 1.4;
 /// Added to the page's own spread, nat: the odds of no page lie closer together.
 const LEAST_SPREAD: f64 = 0.5;
 
-/// The log-odds, by the model of values, that each value was put in later; of amounts, the mean of the oddest. And the
-/// characters that alarm alone, wherever they stand.
+/// How much tells, by the model of values, that each value was put in later; of amounts, the mean of the oddest. And the
+/// characters that alarm alone, wherever they stand; on a page without values that can be compared, all characters.
 ///
 /// A character's score is how far the pixel model's log-odds lie above the page's median, in units of the page's upper
 /// quartile above its median and [`LEAST_SPREAD`]. The odds themselves mean little on pictures unlike the lab's: every
@@ -222,13 +223,13 @@ pub(super) fn measure(
     if glyphs.len() < LEAST_GLYPHS {
         return Ok(Signal::not_applicable(NAME, "too_few_characters"));
     }
-    let mut told: Vec<(f64, &Value)> = values.iter().filter_map(|value| Some((value.log_odds()?, value))).collect();
+    let mut told: Vec<(f64, &Value)> = values.iter().filter_map(|value| Some((value.score()?, value))).collect();
     told.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let amounts: Vec<f64> = told.iter().filter(|(_, value)| value.is_money()).map(|(odds, _)| *odds).collect();
+    let amounts: Vec<f64> = told.iter().filter(|(_, value)| value.is_money()).map(|(score, _)| *score).collect();
     let together = amounts.iter().take(AMOUNTS).sum::<f64>() / amounts.len().clamp(1, AMOUNTS) as f64;
-    let score = |odds: f64, value: &Value| SHIFT + if value.is_money() { odds.min(together) } else { odds };
+    let score = |alone: f64, value: &Value| SHIFT + if value.is_money() { alone.min(together) } else { alone };
     let mut suspects: Vec<_> =
-        told.iter().map(|(odds, value)| value.suspect(super::milli(score(*odds, value)))).collect();
+        told.iter().map(|(alone, value)| value.suspect(super::milli(score(*alone, value)))).collect();
 
     let mut order: Vec<f64> = glyphs.iter().map(|(odds, _)| *odds).collect();
     order.sort_by(f64::total_cmp);
@@ -239,7 +240,7 @@ pub(super) fn measure(
         field: glyph.field,
         like: None,
     });
-    suspects.extend(alone.filter(|suspect| suspect.score >= NAME.alarm()));
+    suspects.extend(alone.filter(|suspect| told.is_empty() || suspect.score >= NAME.alarm()));
     Ok(super::strongest(NAME, suspects, glyphs.len()))
 }
 
@@ -265,6 +266,9 @@ pub(super) fn tell<'a>(
         let (across, down) = (w / CELL, h / CELL);
         if cells.len() != across * down {
             return Err(ModelFailed(format!("{} answers for {across} × {down} cells", cells.len())));
+        }
+        if cells.iter().any(|odds| !odds.is_finite()) {
+            return Err(ModelFailed("an answer that is no number".to_owned()));
         }
         let odds: Vec<_> = line.glyphs.iter().map(|glyph| mean_within(&cells, across, window, glyph)).collect();
         glyphs.extend(line.glyphs.iter().zip(&odds).filter_map(|(glyph, odds)| Some(((*odds)?, glyph))));
@@ -437,20 +441,22 @@ mod tests {
         let Told { values, glyphs } = tell(&scene, &windows, &mut |s, p| model(&mut asked, s, p)).unwrap();
         assert_eq!((values.len(), glyphs.len()), (6, 24));
         // Above the page's median by 6, a fifth less for as few as four characters.
-        let lift = |value: &Value| value.features[2 * 16];
-        assert_eq!(values.iter().map(lift).collect::<Vec<_>>(), [0.0, 4.8, 0.0, 0.0, 0.0, 0.0]);
+        let lift = |value: &Value| (value.features[2 * 16].exp_m1() * 10.0).round() as i32;
+        assert_eq!(values.iter().map(lift).collect::<Vec<_>>(), [0, 48, 0, 0, 0, 0]);
         asked = 0;
         let signal = measure(&scene, &windows, &mut |s, p| model(&mut asked, s, p)).unwrap();
         // Its four characters stand out alone as well; amounts are told by the three oddest together.
         assert_eq!((signal.tested, signal.suspects.len()), (24, 10));
         assert_eq!((signal.score, signal.suspects[3].score), (Some(12_000), 12_000));
         assert_eq!(signal.suspects[4].polygon, values[1].polygon);
-        let odds: Vec<f64> = values.iter().filter_map(Value::log_odds).collect();
+        let odds: Vec<f64> = values.iter().filter_map(Value::score).collect();
         assert!(odds[1] > odds[0] && signal.suspects[4].score < super::super::milli(SHIFT + odds[1]), "{odds:?}");
         let mut broken = |_: [usize; 4], _: Vec<f32>| Err(ModelFailed("no".to_owned()));
         assert!(measure(&scene, &windows, &mut broken).is_err());
         let mut short = |_: [usize; 4], _: Vec<f32>| Ok(vec![0.0]);
         assert!(measure(&scene, &windows, &mut short).is_err());
+        let mut nothing = |shape: [usize; 4], _: Vec<f32>| Ok(vec![f32::NAN; shape[2] / CELL * (shape[3] / CELL)]);
+        assert!(measure(&scene, &windows, &mut nothing).is_err());
         let few = measure(&scene, &windows[..1], &mut |s, p| model(&mut 0, s, p)).unwrap();
         assert_eq!((few.score, few.not_applicable.as_deref()), (None, Some("too_few_characters")));
     }

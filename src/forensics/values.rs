@@ -19,12 +19,14 @@ const TRAITS: usize = 16;
 /// `NaN` where it cannot be measured.
 type Traits = [f64; TRAITS];
 /// How many numbers tell of a value: see [`Value::features`].
-pub const FEATURES: usize = 2 * TRAITS + 3 + Role::ALL.len();
+pub const FEATURES: usize = 2 * TRAITS + 1 + Role::ALL.len();
 
 /// Differences below these mean nothing, in the order of [`traits`].
 const FLOORS: Traits = [4.0, 0.05, 2.0, 2.0, 0.1, 0.1, 1.0, 1.0, 0.05, 0.3, 0.3, 0.03, 0.1, 0.1, 0.05, 1.5];
 /// Deviations are cut here, scales.
 const MOST_DEVIATION: f64 = 8.0;
+/// So many values of a page are compared, those of the lines that decide first: specks without number must take no time.
+const MOST_VALUES: usize = 600;
 /// With fewer other values there is no telling what is usual.
 const LEAST_COMPANY: usize = 4;
 
@@ -86,8 +88,8 @@ pub struct Value {
     traits: Traits,
     odds: f64,
     /// What tells of it, against the others of its page: how far each trait lies above and below what is usual there, as
-    /// `ln(1 + scales)`; how far its log-odds lie above and below the page's median, and `ln(1 + above)`; which role it
-    /// has. Empty if it has none, or too little company.
+    /// `ln(1 + scales)`; how far its log-odds lie above the page's median, likewise; which role it has. Empty if it has
+    /// none, or too little company.
     pub features: Vec<f64>,
 }
 
@@ -102,8 +104,13 @@ pub(super) struct Seeing<'a> {
 }
 
 impl Value {
-    /// The values of a line.
+    /// The values of a line; none of a steep one.
     pub(super) fn of_line(seeing: &Seeing) -> Vec<Self> {
+        // On a photo that lies on its side characters stand on, not beside each other.
+        let [from, to, ..] = seeing.line.quad.0;
+        if (to[0] - from[0]).abs() < (to[1] - from[1]).abs() {
+            return Vec::new();
+        }
         let mut runs: Vec<Vec<Seen>> = Vec::new();
         for (glyph, odds) in seeing.line.glyphs.iter().zip(&seeing.odds) {
             let Some(traits) = traits(seeing.planes, &seeing.window, glyph) else { continue };
@@ -138,8 +145,8 @@ impl Value {
         }
     }
 
-    /// Log-odds that it was put in later, as among the specimens that the weights were fitted to; `None` without features.
-    pub(super) fn log_odds(&self) -> Option<f64> {
+    /// How much tells that it was put in later, nat; `None` without features.
+    pub(super) fn score(&self) -> Option<f64> {
         let sum = |features: &[f64]| features.iter().zip(WEIGHTS).map(|(f, w)| f * w).sum::<f64>();
         (!self.features.is_empty()).then(|| BIAS + sum(&self.features))
     }
@@ -160,11 +167,12 @@ fn stand_together(a: &Glyph, b: &Glyph) -> bool {
     let height = f64::from(a.height().max(b.height()));
     let gap = f64::from(b.left) - f64::from(a.right);
     let beside = f64::from(a.bottom.min(b.bottom)) - f64::from(a.top.max(b.top));
-    gap < 0.9 * height && b.left + 2 >= a.left && beside > 0.3 * f64::from(a.height().min(b.height()))
+    gap < 0.9 * height && beside > 0.3 * f64::from(a.height().min(b.height()))
 }
 
 /// Holds each value that has a role against the others of the page.
-pub(super) fn compare(values: &mut [Value]) {
+pub(super) fn compare(values: &mut Vec<Value>) {
+    values.truncate(MOST_VALUES);
     let usual = median(&mut values.iter().map(|v| v.odds).collect::<Vec<_>>());
     let features: Vec<_> = (0..values.len()).map(|i| features(values, i, usual)).collect();
     for (value, features) in values.iter_mut().zip(features) {
@@ -178,7 +186,7 @@ fn features(values: &[Value], i: usize, usual: f64) -> Option<Vec<f64>> {
     // Printed labels are set otherwise than what is filled in.
     let filled = |v: &Value| v.role.is_some() || v.digits || v.field.is_some_and(|f| f != FieldName::BillTitle);
     let alike = |v: &Value, [low, high]: [f64; 2]| {
-        filled(v) && v.digits == value.digits && (low..high).contains(&(v.height / value.height.max(1.0)))
+        v.digits == value.digits && (low..high).contains(&(v.height / value.height.max(1.0)))
     };
     let others = || values.iter().enumerate().filter(|(k, v)| *k != i && filled(v)).map(|(_, v)| v);
     let heights = if value.digits { [0.7, 1.4] } else { [0.6, 1.6] };
@@ -203,7 +211,7 @@ fn features(values: &[Value], i: usize, usual: f64) -> Option<Vec<f64>> {
     let lift = (value.odds - usual) * value.count as f64 / (value.count + 1) as f64;
     let mut features: Vec<f64> = deviations.iter().map(|d| d.max(0.0).ln_1p()).collect();
     features.extend(deviations.iter().map(|d| (-d).max(0.0).ln_1p()));
-    features.extend([lift.max(0.0), (-lift).max(0.0), lift.max(0.0).ln_1p()]);
+    features.push(lift.max(0.0).ln_1p());
     features.extend(Role::ALL.map(|r| f64::from(u8::from(r == role))));
     Some(features)
 }
@@ -385,8 +393,8 @@ mod tests {
         let odd = &values[2].features;
         // Lighter by 40 and bluer by 30, in floors of 4 and 2: cut at 8.
         assert_eq!((odd[0], odd[2]), (8.0_f64.ln_1p(), 8.0_f64.ln_1p()), "{odd:?}");
-        assert_eq!(odd[2 * TRAITS + 3..], [0.0, 0.0, 0.0, 0.0, 1.0]);
-        assert_eq!(values[2].log_odds().map(f64::is_finite), Some(true));
+        assert_eq!(odd[2 * TRAITS + 1..], [0.0, 0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(values[2].score().map(f64::is_finite), Some(true));
     }
 
     #[test]
@@ -400,9 +408,9 @@ mod tests {
         };
         let mut values = seen(&[(-100, 0); 5], field);
         compare(&mut values);
-        let role = |v: &Value| v.features.get(2 * TRAITS + 3..).and_then(|r| r.iter().position(|f| *f == 1.0));
+        let role = |v: &Value| v.features.get(2 * TRAITS + 1..).and_then(|r| r.iter().position(|f| *f == 1.0));
         assert_eq!(values.iter().map(role).collect::<Vec<_>>(), [Some(0), Some(1), Some(3), None, Some(4)]);
-        assert_eq!(values[3].log_odds(), None);
+        assert_eq!(values[3].score(), None);
         let mut few = seen(&[(-100, 0); 4], |_| None);
         compare(&mut few);
         assert!(few.iter().all(|v| v.features.is_empty()), "three others are no company");

@@ -62,10 +62,16 @@ impl RiskModel {
     /// # Errors
     /// If it is not TOML of that form, a feature is missing, a weight is negative, or the curve is empty or does not rise.
     pub fn parse(text: &str) -> Result<Self, RiskModelError> {
-        let file: File = toml::from_str(text).map_err(|e| RiskModelError(e.to_string()))?;
-        if let Some(missing) = Feature::ALL.iter().find(|f| !file.weights.contains_key(f)) {
-            return Err(RiskModelError(format!("{} has no weight", missing.as_str())));
+        let model = Self::parse_any(text)?;
+        match Feature::ALL.iter().find(|f| !model.weights.contains_key(f)) {
+            Some(missing) => Err(RiskModelError(format!("{} has no weight", missing.as_str()))),
+            None => Ok(model),
         }
+    }
+
+    /// Likewise, of one that was fitted before there were all features.
+    fn parse_any(text: &str) -> Result<Self, RiskModelError> {
+        let file: File = toml::from_str(text).map_err(|e| RiskModelError(e.to_string()))?;
         if file.weights.values().any(|w| *w < 0) {
             return Err(RiskModelError("a weight is negative".to_owned()));
         }
@@ -149,8 +155,8 @@ impl RiskModel {
     /// The one in force first; parsed once, since every decision asks for it.
     fn all() -> &'static [Self] {
         static ALL: LazyLock<Vec<RiskModel>> = LazyLock::new(|| {
-            let texts = std::iter::once(FITTED).chain(BEFORE);
-            texts.map(|text| RiskModel::parse(text).expect("embedded models are valid: a test parses them")).collect()
+            let models = std::iter::once(RiskModel::parse(FITTED)).chain(BEFORE.map(RiskModel::parse_any));
+            models.map(|model| model.expect("embedded models are valid: a test parses them")).collect()
         });
         &ALL
     }
@@ -263,6 +269,9 @@ mod tests {
             assert_eq!(Certificate::of(model).unwrap().model, model.hash.to_string());
         }
         assert_eq!(RiskModel::of(&ContentHash::of(b"another")), None);
+        // A feature that came later adds nothing.
+        let older = FITTED.lines().filter(|line| !line.starts_with("blur")).collect::<Vec<_>>().join("\n");
+        assert!(RiskModel::parse(&older).is_err() && RiskModel::parse_any(&older).is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Deciding again. From evidence the same verdict must come out, byte for byte; from photos the same reading.
 //!
-//! Each decision is judged by the policy it was made under, whose text is kept with it, and by the risk model of then,
-//! which the program keeps. From photos the same build on
+//! Each decision is judged by the policy it was made under, whose text is kept with it, and from evidence by the risk
+//! model of then, of those that the program keeps. From photos the same build on
 //! the same class of processor must come to the same bytes. Inference floats are not bit-equal across processors, so
 //! elsewhere a reading may differ within a tolerance: every value equal, every confidence within one hundredth, and the
 //! same decision. What was held and would now be approved is never within it. Every difference is told by its place in
@@ -13,7 +13,7 @@ pub mod variants;
 use super::{Records, ServiceError, off_thread, parse_record};
 use crate::decision::Policy;
 use crate::domain::{CheckId, ClaimId, Decision, Record, canonical_json};
-use crate::models::RiskModel;
+use crate::models::{Certificate, RiskModel};
 use crate::pipeline::{check, judge, judge_by};
 use crate::service::work::LoadReader;
 use crate::store::ClaimState;
@@ -225,9 +225,11 @@ fn judge_again(policy: Option<&Option<Arc<Policy>>>, record: &Record) -> (Option
             let is_known = |check| policy.names(check) || was.iter().any(|old| old.check == check);
             now.retain(|finding| !LATER.contains(&finding.check) || is_known(finding.check));
         }
-        // By the risk model of then, if it is kept.
+        // By the risk model of then and what it earned, if they are kept.
         let model = record.verdict.risk.as_ref().and_then(|risk| RiskModel::of(&risk.model));
-        judge_by(policy, model.unwrap_or(RiskModel::in_force()), &record.evidence, findings)
+        let then = model.and_then(|model| Some((model, Certificate::of(model)?)));
+        let now = || (RiskModel::in_force(), Certificate::in_force());
+        judge_by(policy, then.unwrap_or_else(now), &record.evidence, findings)
     }));
     let Ok(verdict) = judged else {
         return (None, vec!["judging panicked".to_owned()]);

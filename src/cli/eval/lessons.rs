@@ -1,4 +1,4 @@
-//! What labelled photos teach the pixel model, written for `scripts/train/pixels.py`.
+//! What labelled photos teach the pixel model and the model of values, written for `scripts/train/`.
 
 use super::Labelled;
 use crate::cli::kept::Kept;
