@@ -213,7 +213,7 @@ const LEAST_SPREAD: f64 = 0.5;
 /// quartile above its median and [`LEAST_SPREAD`]. The odds themselves mean little on pictures unlike the lab's: every
 /// character of a scanner's receipt may have odds of 8. What stands out on its page stands out there too. Of 291 public
 /// photos and scans of receipts and bills (160 SROIE, 60 WildReceipt, 16 softmatic, 40 VAT invoices, 15 bills and records)
-/// ten have a character or a value that reaches the alarm's 4.4.
+/// eleven have a character or a value that reaches the alarm's 4.4.
 pub(super) fn measure(
     scene: &Scene,
     windows: &[(&TextLine, Window)],
