@@ -192,7 +192,7 @@ pub(super) fn tax_sum(case: &Case) -> Answer {
     }
     let answer = |outcome| case.answer(outcome, &[AmountWithoutTax, Tax, Total]);
     match (case.money(AmountWithoutTax), tax(case), case.money(Total)) {
-        (Seen::Absent, None, _) if case.field(Tax).is_none() => Answer::not_applicable(),
+        (Seen::Absent, None, _) if case.field(Tax).is_none() && !names_tax(case) => Answer::not_applicable(),
         // Some print no tax where none is due.
         (Seen::Read(net), None, Seen::Read(total))
             if case.field(Tax).is_none() && net == total && !case.same_place(AmountWithoutTax, Total) =>
@@ -209,6 +209,12 @@ pub(super) fn tax_sum(case: &Case) -> Answer {
         }
         _ => answer(Inconclusive).why("part_missing"),
     }
+}
+
+/// Whether an invoice has a place for tax: then it was not read, or taken off the paper.
+fn names_tax(case: &Case) -> bool {
+    let named = |text: &str| ["税额", "税率"].iter().any(|word| text.replace(' ', "").contains(word));
+    case.reading.lines.iter().any(|line| named(&line.text))
 }
 
 /// The tax; 0 where the invoice prints asterisks or 免税.
@@ -575,6 +581,7 @@ mod tests {
             r.fields.get_mut(&Tax).unwrap().text = "***".into();
             r
         };
+        let labelled = with(invoice(), &[(Tax, None), (AmountWithoutTax, None)]).line("税 额");
         table(
             CheckId::TaxSum,
             &[
@@ -590,6 +597,7 @@ mod tests {
                 ("no tax where some is due", with(invoice(), &[(Tax, None)]), Inconclusive),
                 ("tax on nothing", with(invoice(), &[(AmountWithoutTax, None)]), Inconclusive),
                 ("absent", with(invoice(), &[(Tax, None), (AmountWithoutTax, None)]), NotApplicable),
+                ("painted out", labelled, Inconclusive),
                 ("bill", bill(), NotApplicable),
             ],
         );

@@ -117,7 +117,7 @@ impl Certificate {
 
     /// The text of the certificate that these specimens earn.
     pub fn earn(model: &RiskModel, date: &str, trials: &[Trial]) -> String {
-        let steps = steps(trials);
+        let steps = widened(model, steps(trials));
         let mut families: BTreeMap<&str, Vec<&Trial>> = BTreeMap::new();
         for trial in trials {
             if let Some(attack) = &trial.attack {
@@ -145,6 +145,18 @@ impl Certificate {
         }
         text
     }
+}
+
+/// Each limit as high as it may be without letting one more document through: up to the next probability that the model
+/// gives or a specimen had, but no higher than before anything was looked at. A claim of several documents is held
+/// against it with the sum of theirs.
+fn widened(model: &RiskModel, mut steps: Vec<Step>) -> Vec<Step> {
+    for n in 0..steps.len() {
+        let limit = steps[n].limit_ppm;
+        let next = steps.get(n + 1).map(|step| step.limit_ppm).into_iter().chain(model.above(limit)).min();
+        steps[n].limit_ppm = limit.max(next.map_or(limit, |next| next - 1).min(PREVALENCE_PPM));
+    }
+    steps
 }
 
 impl Trial {
@@ -298,11 +310,13 @@ mod tests {
         trials.extend((0..1_000).map(|i| trial(if i < 100 { 300 } else { 900_000 }, Some("retype_amount"))));
         let text = Certificate::earn(model, "2026-01-01", &trials);
         let certificate = Certificate::parse(&text).unwrap();
-        assert_eq!(certificate.steps.iter().map(|s| s.limit_ppm).collect::<Vec<_>>(), [100, 200, 300]);
+        // What lies between two probabilities is approved with the lower one.
+        let top = (model.above(300).unwrap() - 1).clamp(300, PREVALENCE_PPM);
+        assert_eq!(certificate.steps.iter().map(|s| s.limit_ppm).collect::<Vec<_>>(), [199, 299, top]);
         assert_eq!(certificate.families["retype_amount"], Family { n: 1_000, missed: vec![0, 0, 100] });
         let limit = |ppm| certificate.step(model, ppm).map(|s| s.limit_ppm);
         // One in ten missed at the last step: 1 % × 10 % is more than 1 in 1,000, if little more.
-        assert_eq!([limit(10), limit(1_700), limit(5_000)], [None, Some(200), Some(300)]);
+        assert_eq!([limit(10), limit(1_700), limit(5_000)], [None, Some(299), Some(top)]);
         let other = Certificate { model: "another".to_owned(), ..certificate };
         assert_eq!(other.step(model, 1_000_000), None);
     }

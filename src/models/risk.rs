@@ -82,6 +82,11 @@ impl RiskModel {
         Ok(Self { hash: ContentHash::of(text.as_bytes()), bias: file.bias, weights: file.weights, curve: file.curve })
     }
 
+    /// The next probability above this one that the model gives, millionths.
+    pub fn above(&self, ppm: u32) -> Option<u32> {
+        self.curve.iter().map(|(_, level)| *level).find(|level| *level > ppm)
+    }
+
     /// The score of a document, 1/1000 nat, and what each odd feature adds to it.
     pub fn score(&self, features: &Features) -> (i64, Vec<Contribution>) {
         let of = |(feature, value): (&Feature, &u32)| {
