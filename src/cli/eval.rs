@@ -18,7 +18,7 @@ use crate::models;
 use crate::pipeline::{self, ReaderConfig};
 use crate::service::evaluate::{CaseScore, Report, Truth, report, risk_samples, samples, score, trials};
 use crate::service::work::build;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use gallery::{Gallery, Miss};
 use jiff::Timestamp;
@@ -209,18 +209,26 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     })?;
     if let Some(path) = &args.fit_calibration {
         let samples = samples(&scores);
+        ensure!(!samples.is_empty(), "nothing to fit to: no value of these photos is labelled");
         std::fs::write(path, models::Calibration::fit(&samples)).with_context(|| path.display().to_string())?;
         told("fitted to", &many(samples.len(), "value", "values"), path);
         return Ok(ending(&scores));
     }
     if let Some(path) = &args.fit_risk {
         let samples = risk_samples(&scores);
+        let [right, wrong] = [false, true].map(|kind| samples.iter().any(|sample| sample.wrong == kind));
+        ensure!(
+            right && wrong,
+            "nothing to fit to: of the photos that all checks let through some must be right to approve, some wrong"
+        );
         std::fs::write(path, models::RiskModel::fit(&samples)).with_context(|| path.display().to_string())?;
         told("fitted to", &many(samples.len(), "photo", "photos"), path);
         return Ok(ending(&scores));
     }
     if let Some(path) = &args.certify {
         let trials = trials(&scores);
+        let [genuine, altered] = [false, true].map(|kind| trials.iter().any(|trial| trial.attack.is_some() == kind));
+        ensure!(genuine && altered, "nothing to certify: some photos must be labelled genuine, some altered");
         let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
         let text = models::Certificate::earn(models::RiskModel::in_force(), &date, &trials);
         std::fs::write(path, text).with_context(|| path.display().to_string())?;

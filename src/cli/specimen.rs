@@ -79,7 +79,7 @@ struct SetArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How many of each kind
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// Which kind of document, by name; without it every kind
     #[arg(long, value_name = "NAME", value_parser = kind)]
@@ -91,7 +91,7 @@ struct SetArgs {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=3))]
     severity: u8,
     /// Bend the sheet so far: how high its middle rises, as a share of its width; below 0 it sinks
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, value_parser = share)]
     curl: Option<f64>,
     /// Bend it as paper from a roll does, with the edges at the top and the bottom; else those at the sides
     #[arg(long, requires = "curl")]
@@ -206,6 +206,12 @@ fn sheets(set: &SetArgs) -> Vec<(PaintSpec, String)> {
         }
     }
     sheets
+}
+
+/// From -1 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|e| format!("{e}"))?;
+    if value.abs() <= 1.0 { Ok(value) } else { Err("it is not within -1 and 1".to_owned()) }
 }
 
 fn order(set: &SetArgs, sheet: PaintSpec, chain: Chain) -> Order {
