@@ -77,7 +77,7 @@ faults: build ## tamper with records, break and kill the service, cut the power,
 
 fuzz: setup ## feed what reads strangers' bytes with made-up ones, each target for MINUTES (10)
 	./scripts/fuzz.sh $(or $(MINUTES),10)
-http-trials: build ## try the service over HTTP: its own document, load, slow and broken senders, restarts; takes an hour
+http-trials: build ## try the service over HTTP: its own document, load, slow and broken senders, restarts; takes an hour and a quarter
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/schema.py
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/hostile.py $(CORPUS)
 	PYTHONDONTWRITEBYTECODE=1 python3 scripts/trials/repeats.py

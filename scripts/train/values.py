@@ -6,9 +6,9 @@ weights as Rust.
     target/train/bin/python scripts/train/values.py FILE.csv ... src/forensics/values/weights.rs
 
 A logistic model with a ridge, by Newton's method: how much a value's traits say that it was put in later. No weight of a
-trait is below zero: no value is safer for being odder. A value of which half or more was altered counts as altered, one of which a part was is left out. Where several values of one role
-were altered in a photo, each counts less. One photo in five is kept apart to see how the fit goes; the weights written
-are fitted to all.
+trait is below zero: no value is safer for being odder. A value of which half or more was altered counts as altered, one
+of which a part was is left out. Where several values of one role were altered in a photo, each counts less. One photo in
+five is kept apart to see how the fit goes; the weights written are fitted to all.
 """
 
 import argparse
@@ -44,8 +44,8 @@ def fit(photo, y, x):
     ridge = np.full(x.shape[1], 2 * RIDGE * share.sum())
     ridge[0] = 1e-9
     weights = np.zeros(x.shape[1])
-    bounded = np.arange(x.shape[1])
-    bounded = (bounded > 0) & (bounded < x.shape[1] - ROLES)
+    bounded = np.zeros(x.shape[1], bool)
+    bounded[1:-ROLES] = True
     for _ in range(200):
         odds = 1 / (1 + np.exp(-np.clip(x @ weights, -40, 40)))
         slope = x.T @ (share * (odds - y)) + ridge * weights

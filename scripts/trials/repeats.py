@@ -32,8 +32,9 @@ def painted(arguments, folder):
             (["--again"], arguments.again, arguments.seed),
             ([], arguments.count - arguments.again, arguments.seed + arguments.again),
         ):
-            subprocess.run([*command, *more, "--kind", kind, "--count", str(count), "--seed", str(seed)],
-                           check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+            if count > 0:
+                subprocess.run([*command, *more, "--kind", kind, "--count", str(count), "--seed", str(seed)],
+                               check=True, stdout=subprocess.DEVNULL)  # fmt: skip
     first, again = [], []
     for truth in sorted(pathlib.Path(folder).glob("*.truth.json")):
         name = truth.name.removesuffix(".truth.json")
