@@ -122,13 +122,13 @@ fn look<T>(original: &Original, print: &Print, with: impl FnOnce(&Sight) -> T) -
 
 /// The oddest characters as a signal tells them.
 fn told(name: SignalName, scores: &[(f64, &Glyph, Option<&Glyph>)]) -> Signal {
-    let suspect = |(score, glyph, like): &(f64, &Glyph, Option<&Glyph>)| Suspect {
-        polygon: glyph.quad(),
-        score: milli(*score),
-        field: glyph.field,
-        like: like.map(Glyph::quad),
-    };
-    strongest(name, scores.iter().map(suspect).collect(), scores.len())
+    let suspects = scores.iter().map(|(score, glyph, like)| suspect(*score, glyph, *like)).collect();
+    strongest(name, suspects, scores.len())
+}
+
+/// A character as a place that was looked at, and the one that it is like.
+fn suspect(score: f64, glyph: &Glyph, like: Option<&Glyph>) -> Suspect {
+    Suspect { polygon: glyph.quad(), score: milli(score), field: glyph.field, like: like.map(Glyph::quad) }
 }
 
 /// Thousandths of a signal's unit.

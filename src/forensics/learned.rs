@@ -10,7 +10,7 @@ use super::glyphs::{Glyph, TextLine};
 use super::grid::Grid;
 use super::jpeg::{Plane, Stored};
 use super::values::{Seeing, Value};
-use crate::domain::pixels::{Signal, SignalName, Suspect};
+use crate::domain::pixels::{Signal, SignalName};
 use image::RgbImage;
 
 const NAME: SignalName = SignalName::LearnedTrace;
@@ -234,12 +234,8 @@ pub(super) fn measure(
     let mut order: Vec<f64> = glyphs.iter().map(|(odds, _)| *odds).collect();
     order.sort_by(f64::total_cmp);
     let (usual, upper) = (order[order.len() / 2], order[order.len() * 3 / 4]);
-    let alone = glyphs.iter().map(|(odds, glyph)| Suspect {
-        polygon: glyph.quad(),
-        score: super::milli((odds - usual) / (upper - usual + LEAST_SPREAD)),
-        field: glyph.field,
-        like: None,
-    });
+    let alone =
+        glyphs.iter().map(|(odds, glyph)| super::suspect((odds - usual) / (upper - usual + LEAST_SPREAD), glyph, None));
     suspects.extend(alone.filter(|suspect| told.is_empty() || suspect.score >= NAME.alarm()));
     Ok(super::strongest(NAME, suspects, glyphs.len()))
 }
@@ -316,7 +312,7 @@ impl Lesson {
 }
 
 /// Pixels so much darker than what is around are print, grey levels.
-const INK: i8 = -28;
+pub(super) const INK: i8 = -28;
 
 /// What windows of a photo teach: print inside the altered boxes, `[left, top, right, bottom]`, is altered.
 pub fn lessons(original: &Original, windows: &[Window], altered: &[[f64; 4]]) -> Vec<Lesson> {

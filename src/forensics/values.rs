@@ -224,7 +224,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 /// Pixels around a character's box that are looked at.
 const AROUND: u32 = 3;
 /// A pixel of plane 0 this low is ink.
-const INK: f64 = -28.0;
+const INK: f64 = super::learned::INK as f64;
 /// Fewer pixels than these tell nothing: of ink, and of paper.
 const LEAST_INK: usize = 6;
 const LEAST_PAPER: usize = 6;
