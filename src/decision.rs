@@ -213,7 +213,9 @@ impl Rules<'_> {
         for finding in self.findings {
             let hard = self.policy.must_not_fail().contains(&finding.check);
             let open = self.policy.must_be_clear().contains(&finding.check);
+            let needed = self.policy.must_apply().contains(&finding.check);
             match finding.outcome {
+                Outcome::NotApplicable if needed => reasons.block(self.of_finding(Code::CheckUnclear, finding)),
                 Outcome::Fail if hard => {
                     for code in reasons::codes_of_failure(finding) {
                         reasons.block(self.of_finding(code, finding));
@@ -230,7 +232,7 @@ impl Rules<'_> {
             }
         }
         let relied_on = self.policy.must_not_fail().iter().chain(self.policy.must_be_clear());
-        let mut relied_on = relied_on.filter(|check| self.reading.is_asked(**check));
+        let mut relied_on = relied_on.chain(self.policy.must_apply()).filter(|check| self.reading.is_asked(**check));
         if relied_on.any(|check| !self.findings.iter().any(|finding| finding.check == *check)) {
             reasons.block(self.draft(Code::ProcessingFailed));
         }
@@ -429,6 +431,7 @@ mod tests {
     use crate::checks;
     use crate::domain::FieldName::*;
     use crate::domain::issuer::{IssuerFact, IssuerOutcome, PaperAnswer};
+    use crate::domain::pixels::{Signal, SignalName};
     use crate::domain::risk::{Contribution, DocumentRisk, Feature};
     use crate::domain::support::{bill, claim, evidence, inpatient, invoice, issuer_fact, reading, receipt, repeat};
     use crate::domain::{Bp, Claim, ContentHash, Message, PrintMatch, RepeatKind, RetakeAdvice, canonical_json};
@@ -501,6 +504,18 @@ mod tests {
         let reason = &decided(risk(1_250, Some(100))).reasons[0];
         assert!(reason.message.en.contains("1.250 ‰, above the limit of 0.100 ‰"), "{}", reason.message.en);
         assert!(reason.message.en.contains("characters differ from their line"), "{}", reason.message.en);
+    }
+
+    #[test]
+    fn what_the_pixels_could_not_be_asked_is_review() {
+        for name in [SignalName::OddInLine, SignalName::Recapture, SignalName::LearnedTrace] {
+            let mut paper = bill();
+            let signals = &mut paper.pixels.as_mut().unwrap().signals;
+            signals.iter_mut().filter(|s| s.name == name).for_each(|s| *s = Signal::not_applicable(name, "too_large"));
+            assert_eq!(blocking(&judge(&evidence(vec![paper]))), ["check_unclear"], "{name:?}");
+        }
+        let unseen = Reading { pixels: None, ..bill() };
+        assert_eq!(blocking(&judge(&evidence(vec![unseen]))), ["check_unclear"; 3]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod learned;
 mod metadata;
 mod odd;
 mod recapture;
+mod stance;
 mod values;
 
 use crate::domain::pixels::{History, PixelEvidence, Signal, SignalName, Suspect};
@@ -22,7 +23,8 @@ use double_jpeg::Earlier;
 use grid::Grid;
 use image::{GrayImage, RgbImage};
 use jpeg::Stored;
-use learned::Scene;
+use learned::{Scene, Small};
+use stance::{Placed, Stance};
 
 pub use glyphs::{Glyph, TextLine};
 pub use learned::{CELL, Lesson, Model, ModelFailed, PLANES, STEP, Window, lessons};
@@ -59,21 +61,29 @@ const SUSPECTS: usize = 12;
 /// If the model could not be run.
 pub fn examine(original: &Original, print: &Print, model: &mut Model) -> Result<PixelEvidence, ModelFailed> {
     look(original, print, |sight| {
-        let Sight { luma, lines, stored, windows, grid, earlier, scene } = sight;
-        let (jpeg, plane) = (stored.jpeg(), stored.plane());
+        let Sight { image, luma, lines, stored, history, windows, grid, earlier, scene, .. } = sight;
+        let plane = stored.plane();
         let nearest = copies::nearest(luma, lines);
-        let signals = vec![
+        let mut learned = match sight.leaves_out {
+            true => Signal::not_applicable(SignalName::LearnedTrace, "too_large"),
+            false => learned::measure(scene, windows, model)?,
+        };
+        learned.suspects.iter_mut().for_each(|suspect| suspect.polygon = sight.enlarged(&suspect.polygon));
+        let mut signals = vec![
             grid::measure(grid, plane, lines),
             double_jpeg::measure(earlier, plane, lines),
             copies::measure(lines, &nearest),
-            odd::measure(original.image, luma, lines, &nearest),
-            recapture::measure(original, luma),
-            learned::measure(scene, windows, model)?,
+            odd::measure(image, luma, lines, &nearest),
+            recapture::measure(original.from_pdf, image, luma, lines),
+            learned,
         ];
+        for suspect in signals.iter_mut().flat_map(|signal| &mut signal.suspects) {
+            suspect.polygon = sight.stance.back(&suspect.polygon);
+            suspect.like = suspect.like.map(|like| sight.stance.back(&like));
+        }
         // Where the traces are too few to speak of single characters, they are too few to tell the quality as well.
         let earlier_quality = earlier.as_ref().ok().and_then(|e| e.quality).filter(|_| signals[1].score.is_some());
-        let history = History { earlier_quality, ..history::of(original, jpeg, plane) };
-        Ok(PixelEvidence { history, signals })
+        Ok(PixelEvidence { history: History { earlier_quality, ..History::clone(history) }, signals })
     })
 }
 
@@ -82,41 +92,78 @@ pub fn examine(original: &Original, print: &Print, model: &mut Model) -> Result<
 /// # Errors
 /// If the model could not be run.
 pub fn values(original: &Original, print: &Print, model: &mut Model) -> Result<Vec<Value>, ModelFailed> {
-    look(original, print, |sight| learned::tell(&sight.scene, sight.windows, model).map(|told| told.values))
+    look(original, print, |sight| {
+        let mut values = learned::tell(&sight.scene, sight.windows, model)?.values;
+        values.iter_mut().for_each(|value| value.polygon = sight.stance.back(&sight.enlarged(&value.polygon)));
+        Ok(values)
+    })
 }
 
-/// A photo, taken apart for the signals.
+/// A photo, set upright and taken apart for the signals.
 struct Sight<'a> {
+    stance: Stance,
+    image: &'a RgbImage,
     luma: &'a GrayImage,
     lines: &'a [TextLine],
     stored: &'a Stored,
-    /// What the model looks at.
+    history: &'a History,
+    /// What the model looks at: the photo, or a smaller one.
+    scene: Scene<'a>,
     windows: &'a [(&'a TextLine, Window)],
+    /// Whether the model does not look at a line that decides.
+    leaves_out: bool,
+    small: Option<&'a Small>,
     grid: &'a Result<Grid, &'static str>,
     earlier: &'a Result<Earlier, &'static str>,
-    scene: Scene<'a>,
+}
+
+impl Sight<'_> {
+    /// Where a place that the model looked at stands in the upright photo.
+    fn enlarged(&self, quad: &Quad<Upload>) -> Quad<Upload> {
+        self.small.map_or(*quad, |small| small.enlarged(quad))
+    }
 }
 
 fn look<T>(original: &Original, print: &Print, with: impl FnOnce(&Sight) -> T) -> T {
-    let luma = glyphs::luma(original.image);
-    let lines = glyphs::lines(&luma, print);
-    let stored = Stored::of(original);
+    let mut stored = Stored::of(original);
+    let history = history::of(original, stored.jpeg(), stored.plane());
+    let stance = Stance::of(print.lines, original.image.dimensions());
+    let image = &*stance.turned(original.image);
+    let placed = Placed::of(print, |quad| stance.place(quad));
+    stored.turn(stance.quarters());
+
+    let luma = glyphs::luma(image);
+    let lines = glyphs::lines(&luma, &placed.print());
     let (jpeg, plane) = (stored.jpeg(), stored.plane());
-    let windows = learned::windows(&lines, original.image.dimensions());
+    let small = Small::of(image, &placed.print(), &lines);
+    let (seen, size) = match &small {
+        Some(small) => (&small.lines, small.image.dimensions()),
+        None => (&lines, image.dimensions()),
+    };
+    let windows = learned::windows(seen, size);
     let mut boxes = Grid::boxes(plane, &lines);
-    boxes.extend(windows.iter().map(|(_, window)| window.stored(plane)));
+    if small.is_none() {
+        boxes.extend(windows.iter().map(|(_, window)| window.stored(plane)));
+    }
     let grid = Grid::of(original, jpeg, plane, &boxes);
     let earlier = Earlier::of(original, jpeg);
-    let scene =
-        Scene { image: original.image, stored: &stored, earlier: earlier.as_ref().ok(), grid: grid.as_ref().ok() };
+    let scene = match &small {
+        Some(small) => small.scene(),
+        None => Scene { image, stored: &stored, earlier: earlier.as_ref().ok(), grid: grid.as_ref().ok() },
+    };
     with(&Sight {
+        stance,
+        image,
         luma: &luma,
         lines: &lines,
         stored: &stored,
+        history: &history,
+        scene,
         windows: &windows,
+        leaves_out: learned::leaves_out(seen, &windows),
+        small: small.as_ref(),
         grid: &grid,
         earlier: &earlier,
-        scene,
     })
 }
 
@@ -141,4 +188,75 @@ fn strongest(name: SignalName, mut suspects: Vec<Suspect>, tested: usize) -> Sig
     suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.score));
     suspects.truncate(SUSPECTS);
     Signal { name, not_applicable: None, score: suspects.first().map(|s| s.score), tested: tested as u32, suspects }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{Rgb, imageops};
+
+    /// Six rows of three amounts, drawn as blocks of noise; the third row's are darker.
+    fn page() -> (RgbImage, Vec<Quad<Upload>>) {
+        let (left, top) = (|i: u32| 40 + i / 4 * 90 + i % 4 * 16, |row: u32| 60 + row * 60);
+        let mut seed = 1_u32;
+        let mut image = RgbImage::from_fn(400, 480, |_, _| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Rgb([215 + (seed >> 28) as u8; 3])
+        });
+        for (row, i) in (0..6).flat_map(|row| (0..12).map(move |i| (row, i))) {
+            for (x, y) in (0..10).flat_map(|x| (0..18).map(move |y| (x, y))) {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let ink = if row == 2 { 20 } else { 70 } + (seed >> 28) as u8;
+                image.put_pixel(left(i) + x, top(row) + y, Rgb([ink; 3]));
+            }
+        }
+        let line = |row: u32| Quad::rect(36.0, f64::from(top(row)) - 4.0, 300.0, f64::from(top(row)) + 22.0);
+        (image, (0..6).map(line).collect())
+    }
+
+    fn seen(image: &RgbImage, lines: &[Quad<Upload>]) -> PixelEvidence {
+        let texts = vec!["12.00 34.00 56.00"; lines.len()];
+        let print = Print { lines, texts: &texts, fields: &[(FieldName::Total, lines[2])] };
+        // What is dark was put in later.
+        let mut model = |shape: [usize; 4], planes: Vec<f32>| {
+            let (across, down) = (shape[3] / CELL, shape[2] / CELL);
+            let darkness = |i: usize| -planes[(i / across * CELL + 2) * shape[3] + i % across * CELL + 2] / 20.0;
+            Ok((0..across * down).map(darkness).collect())
+        };
+        examine(&Original { bytes: &[], from_pdf: false, image }, &print, &mut model).unwrap()
+    }
+
+    #[test]
+    fn a_photo_on_its_side_or_upside_down_tells_the_same_of_the_same_places() {
+        let (mut image, mut lines) = page();
+        let mut want = seen(&image, &lines).signals;
+        for name in [SignalName::OddInLine, SignalName::LearnedTrace] {
+            assert!(want.iter().any(|signal| signal.name == name && signal.suspects.len() > 3), "{name:?}");
+        }
+        for _ in 0..3 {
+            let height = f64::from(image.height());
+            let quarter = |quad: &mut Quad<Upload>| *quad = Quad::from_px(quad.to_px().map(|[x, y]| [height - y, x]));
+            lines.iter_mut().for_each(quarter);
+            for suspect in want.iter_mut().flat_map(|signal| &mut signal.suspects) {
+                quarter(&mut suspect.polygon);
+                suspect.like.iter_mut().for_each(quarter);
+            }
+            image = imageops::rotate90(&image);
+            assert_eq!(seen(&image, &lines).signals, want);
+        }
+    }
+
+    #[test]
+    fn an_enlarged_photo_is_seen_by_the_model_as_it_was() {
+        let (image, lines) = page();
+        let three = |quad: &Quad<Upload>| Quad::from_px(quad.to_px().map(|corner| corner.map(|v| v * 3.0)));
+        let large = imageops::resize(&image, 1200, 1440, imageops::FilterType::Triangle);
+        let name = SignalName::LearnedTrace;
+        let [was, now] = [seen(&image, &lines), seen(&large, &lines.iter().map(three).collect::<Vec<_>>())]
+            .map(|evidence| evidence.signal(name).unwrap().clone());
+        assert_eq!((was.tested, now.tested), (72, 72));
+        let [was, now] = [was.suspects, now.suspects].map(|suspects| suspects[0].polygon.bounds());
+        let off = (was.1 * 3.0 - now.1).abs().max((was.3 * 3.0 - now.3).abs());
+        assert!(off < 9.0, "{was:?} {now:?}");
+    }
 }

@@ -33,6 +33,7 @@ pub struct Policy {
     min_required_confidence: Bp,
     must_not_fail: Vec<CheckId>,
     must_be_clear: Vec<CheckId>,
+    must_apply: Vec<CheckId>,
     quality: QualityRules,
     kinds: BTreeMap<DocumentKind, KindRules>,
     claims: BTreeMap<String, ClaimRules>,
@@ -101,6 +102,7 @@ impl Policy {
         let min_required_confidence = top.share("min_required_confidence");
         let must_not_fail = top.checks("must_not_fail");
         let must_be_clear = top.checks("must_be_clear");
+        let must_apply = top.must_apply();
         let mut quality = top.section("quality");
         let quality_rules = QualityRules {
             min_sharpness: quality.share("min_sharpness"),
@@ -130,6 +132,7 @@ impl Policy {
             min_required_confidence,
             must_not_fail,
             must_be_clear,
+            must_apply,
             quality: quality_rules,
             kinds,
             claims,
@@ -191,6 +194,11 @@ impl Policy {
         &self.must_be_clear
     }
 
+    /// Checks that block when they do not apply.
+    pub fn must_apply(&self) -> &[CheckId] {
+        &self.must_apply
+    }
+
     /// What photos must be like.
     pub fn quality(&self) -> &QualityRules {
         &self.quality
@@ -199,7 +207,8 @@ impl Policy {
     /// Whether it says anything of a check. One that it does not name decides nothing.
     pub fn names(&self, check: CheckId) -> bool {
         let of_kinds = self.kinds.values().flat_map(|rules| &rules.must_pass);
-        self.must_not_fail.iter().chain(&self.must_be_clear).chain(of_kinds).any(|named| *named == check)
+        let of_all = self.must_not_fail.iter().chain(&self.must_be_clear).chain(&self.must_apply);
+        of_all.chain(of_kinds).any(|named| *named == check)
     }
 
     /// The rules of a kind; `None` for unknown documents.
@@ -326,6 +335,11 @@ impl Section<'_> {
                 true
             }
         }
+    }
+
+    /// May be missing: in policies from before it there was no such rule.
+    fn must_apply(&mut self) -> Vec<CheckId> {
+        if self.table.contains_key("must_apply") { self.checks("must_apply") } else { Vec::new() }
     }
 
     fn money(&mut self, key: &str) -> Fen {
@@ -486,7 +500,13 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_from_before_there_were_registries_is_still_valid() {
+    fn policies_from_before_a_rule_are_still_valid() {
+        let old: String =
+            DEFAULT.lines().filter(|line| !line.starts_with("must_apply")).flat_map(|l| [l, "\n"]).collect();
+        assert!(old != DEFAULT && Policy::parse(&old).unwrap().must_apply().is_empty());
+        assert_eq!(Policy::parse(DEFAULT).unwrap().must_apply().len(), 3);
+        let unknown = DEFAULT.replace("must_apply = [", "must_apply = [\"crystal_ball\", ");
+        assert_eq!(Policy::parse(&unknown).unwrap_err().0.len(), 1);
         let old = DEFAULT.replace("issuer_registry = \"optional\"", "");
         assert!(old != DEFAULT && !Policy::parse(&old).unwrap().needs_known_issuer());
         assert!(Policy::parse(&DEFAULT.replace("\"optional\"", "\"required\"")).unwrap().needs_known_issuer());

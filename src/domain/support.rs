@@ -1,6 +1,7 @@
 //! Small evidence for tests: made-up papers that add up, and ways to spoil them.
 
 use super::evidence::ReadLine;
+use super::pixels::{History, PixelEvidence, Signal, SignalName, Stratum};
 use super::*;
 use FieldName::*;
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ pub(crate) fn reading(kind: DocumentKind, fields: &[(FieldName, &str)]) -> Readi
     let mut reading = Reading::unreadable("photo.jpg", ContentHash::of(kind.as_str().as_bytes()), String::new());
     reading.unreadable = None;
     reading.seals = Some(Vec::new());
+    reading.pixels = Some(looked_at());
     reading.size = [1500, 1000];
     reading.page_size = [1500, 1000];
     reading.quality = Quality {
@@ -23,6 +25,17 @@ pub(crate) fn reading(kind: DocumentKind, fields: &[(FieldName, &str)]) -> Readi
     reading.kind = kind;
     reading.kind_confidence = Bp(9_900);
     fields.iter().fold(reading, |r, (name, value)| r.set(*name, value)).line("a line")
+}
+
+/// A camera's JPEG saved once, of which no signal makes anything.
+fn looked_at() -> PixelEvidence {
+    let history =
+        History { stratum: Stratum::Camera, quality: None, earlier_quality: None, notes: vec![], device: None };
+    let signal = |name| match name {
+        SignalName::GlyphGrid | SignalName::DoubleJpeg => Signal::not_applicable(name, "no_earlier_save"),
+        _ => Signal { name, not_applicable: None, score: Some(0), tested: 40, suspects: vec![] },
+    };
+    PixelEvidence { history, signals: SignalName::ALL.map(signal).into() }
 }
 
 impl Reading {

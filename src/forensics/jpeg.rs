@@ -16,7 +16,7 @@ pub(super) struct Plane {
     pub(super) height: usize,
     /// Row by row, 0..=255.
     pub(super) luma: Vec<f32>,
-    /// EXIF orientation that made the photo upright from this plane, 1..=8.
+    /// What makes the photo upright from this plane, as EXIF's orientation says it, 1..=8.
     orientation: u8,
 }
 
@@ -114,6 +114,23 @@ impl Stored {
         match self {
             Self::Jpeg(jpeg) => &jpeg.plane,
             Self::Other(plane) => plane,
+        }
+    }
+
+    /// For a photo that was turned clockwise by so many quarters after it had been made upright.
+    pub(super) fn turn(&mut self, quarters: u8) {
+        let (Self::Jpeg(Jpeg { plane, .. }) | Self::Other(plane)) = self;
+        for _ in 0..quarters {
+            plane.orientation = match plane.orientation {
+                6 => 3,
+                3 => 8,
+                8 => 1,
+                2 => 7,
+                7 => 4,
+                4 => 5,
+                5 => 2,
+                _ => 6,
+            };
         }
     }
 }

@@ -6,15 +6,19 @@
 //! lightness, and, being what is left, changes from place to place. A phone's screenshot has a phone's shape and bars of
 //! one colour that no lens makes.
 
-use super::Original;
 use super::copies::median;
+use super::glyphs::TextLine;
 use crate::domain::pixels::{Signal, SignalName};
 use image::{GrayImage, RgbImage};
 
 /// Side of a piece of the page, pixels.
 const TILE: usize = 128;
+/// From one to the next, pixels. Pieces between lines are found so, and those chosen overlap by no more than this.
+const STRIDE: usize = 32;
 /// The most blank pieces are looked at, at most so many.
 const TILES: usize = 16;
+/// Sums of a piece's differences below this are of no photo of paper, grey levels: a margin of one colour, or overexposed.
+const FLAT: u32 = 800;
 /// With fewer pieces there is no telling.
 const LEAST_TILES: usize = 4;
 /// Peaks below this frequency are print and shadow, cycles per tile.
@@ -29,12 +33,12 @@ const FRINGE_LIMIT: f64 = 10.0;
 const BARS_LIMIT: f64 = 0.03;
 
 /// The largest of what the ways of telling find, each over its own limit.
-pub(super) fn measure(original: &Original, luma: &GrayImage) -> Signal {
-    let Some(blank) = blank(luma) else {
+pub(super) fn measure(from_pdf: bool, image: &RgbImage, luma: &GrayImage, lines: &[TextLine]) -> Signal {
+    let Some(blank) = blank(luma, printed(lines, luma)) else {
         return Signal::not_applicable(SignalName::Recapture, "too_small");
     };
-    let bars = if original.from_pdf { 0.0 } else { bars(original.image) };
-    let found = [peak(luma, &blank) / PEAK_LIMIT, fringes(original.image, &blank) / FRINGE_LIMIT, bars / BARS_LIMIT];
+    let bars = if from_pdf { 0.0 } else { bars(image) };
+    let found = [peak(luma, &blank) / PEAK_LIMIT, fringes(image, &blank) / FRINGE_LIMIT, bars / BARS_LIMIT];
     Signal {
         name: SignalName::Recapture,
         not_applicable: None,
@@ -79,14 +83,24 @@ const PHONES: [(f64, f64); 9] = [
     (1179.0, 2556.0),
 ];
 
-/// The smoothest pieces of the page's lighter half, which is paper: the index of each one's first pixel.
-fn blank(luma: &GrayImage) -> Option<Vec<usize>> {
+/// The least upright box around all print, `[left, top, right, bottom]`, pixels. What lies outside it may have been put
+/// around the picture.
+fn printed(lines: &[TextLine], luma: &GrayImage) -> [usize; 4] {
+    let mut boxes = lines.iter().map(|line| line.quad);
+    let Some(first) = boxes.next() else { return [0; 4] };
+    let (left, top, right, bottom) = boxes.fold(first, |all, quad| all.union(&quad)).bounds();
+    let within = |v: f64, most: u32| v.clamp(0.0, most.into()) as usize;
+    [within(left, luma.width()), within(top, luma.height()), within(right, luma.width()), within(bottom, luma.height())]
+}
+
+/// The smoothest pieces of the lighter half of a part of the page, which is paper: the index of each one's first pixel.
+/// Those that are flatter than a photo of paper come last.
+fn blank(luma: &GrayImage, [left, top, right, bottom]: [usize; 4]) -> Option<Vec<usize>> {
     let (width, pixels) = (luma.width() as usize, luma.as_raw());
-    let (across, down) = (width / TILE, luma.height() as usize / TILE);
     let mut tiles: Vec<(u32, u32, usize)> = Vec::new();
-    for row in 0..down {
-        for column in 0..across {
-            let start = row * TILE * width + column * TILE;
+    for y in (top..(bottom + 1).saturating_sub(TILE)).step_by(STRIDE) {
+        for x in (left..(right + 1).saturating_sub(TILE)).step_by(STRIDE) {
+            let start = y * width + x;
             let (mut sum, mut rough) = (0_u32, 0_u32);
             for y in (0..TILE - 2).step_by(2) {
                 let here = &pixels[start + y * width..][..TILE];
@@ -99,15 +113,27 @@ fn blank(luma: &GrayImage) -> Option<Vec<usize>> {
             tiles.push((sum, rough, start));
         }
     }
-    if tiles.len() < LEAST_TILES {
+    if tiles.is_empty() {
         return None;
     }
     let half = tiles.len() / 2;
     tiles.select_nth_unstable_by_key(half, |t| t.0);
-    let mut light = tiles.split_off(half.min(tiles.len() - LEAST_TILES));
-    light.sort_by_key(|t| t.1);
-    light.truncate(TILES);
-    Some(light.into_iter().map(|(_, _, start)| start).collect())
+    let (dark, light) = tiles.split_at_mut(half);
+    let mut blank: Vec<usize> = Vec::new();
+    // Of a small page the darker ones make up the number.
+    for (tiles, most) in [(light, TILES), (dark, LEAST_TILES)] {
+        tiles.sort_by_key(|t| (t.1 < FLAT, t.1));
+        for (_, _, start) in tiles {
+            let apart = |other: &usize| {
+                let (dx, dy) = ((*start % width).abs_diff(other % width), (*start / width).abs_diff(other / width));
+                dx.max(dy) >= TILE - STRIDE
+            };
+            if blank.len() < most && blank.iter().all(apart) {
+                blank.push(*start);
+            }
+        }
+    }
+    (blank.len() >= LEAST_TILES).then_some(blank)
 }
 
 /// The highest peak of the blank pieces' mean spectrum, decibels.
@@ -257,10 +283,20 @@ mod tests {
         (turns * std::f32::consts::TAU).sin()
     }
 
+    /// A line at the top and one at the bottom.
+    fn print(image: &RgbImage) -> [TextLine; 2] {
+        let (w, h) = (f64::from(image.width()), f64::from(image.height()));
+        let line = |top: f64| {
+            let quad = crate::domain::Quad::rect(0.0, top, w, top + 20.0);
+            TextLine { quad, height: 20.0, threshold: 100, glyphs: vec![] }
+        };
+        [line(0.0), line(h - 20.0)]
+    }
+
     /// The peaks in lightness and in colour.
     fn peaks(image: &RgbImage) -> [f64; 2] {
         let luma = super::super::glyphs::luma(image);
-        let blank = blank(&luma).unwrap();
+        let blank = blank(&luma, printed(&print(image), &luma)).unwrap();
         [peak(&luma, &blank), fringes(image, &blank)]
     }
 
@@ -270,7 +306,7 @@ mod tests {
         assert!(plain[0] < 0.5 * PEAK_LIMIT && plain[1] < 0.8 * FRINGE_LIMIT, "{plain:?}");
         let [light, colour] = peaks(&paper(|x, y| [6.0 * sine(0.43 * x + 0.03 * y); 3]));
         assert!(light > PEAK_LIMIT && colour < 0.8 * FRINGE_LIMIT, "{light} {colour}");
-        assert!(blank(&GrayImage::new(200, 200)).is_none());
+        assert!(blank(&GrayImage::new(200, 200), [0, 0, 200, 200]).is_none());
     }
 
     #[test]
@@ -279,8 +315,7 @@ mod tests {
         let stripes = paper(|x, _| [0.0, 1.0, 2.0].map(|c| 3.0 * sine(x * (0.35 - 0.0001 * x) - c / 3.0)));
         let [light, colour] = peaks(&stripes);
         assert!(light < PEAK_LIMIT && colour > FRINGE_LIMIT, "{light} {colour}");
-        let original = Original { bytes: &[], from_pdf: false, image: &stripes };
-        let signal = measure(&original, &super::super::glyphs::luma(&stripes));
+        let signal = measure(false, &stripes, &super::super::glyphs::luma(&stripes), &print(&stripes));
         assert_eq!(
             (signal.score, signal.alarms()),
             (Some((colour * 1000.0 / FRINGE_LIMIT).round() as i32), Some(true))

@@ -106,7 +106,7 @@ pub(super) struct Seeing<'a> {
 impl Value {
     /// The values of a line; none of a steep one.
     pub(super) fn of_line(seeing: &Seeing) -> Vec<Self> {
-        // On a photo that lies on its side characters stand on, not beside each other.
+        // In a line that runs downwards characters stand on, not beside each other.
         let [from, to, ..] = seeing.line.quad.0;
         if (to[0] - from[0]).abs() < (to[1] - from[1]).abs() {
             return Vec::new();
