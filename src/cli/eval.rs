@@ -150,12 +150,25 @@ impl fmt::Display for Run {
     }
 }
 
+/// Whether a file can be written; none is left behind for it.
+fn writable(path: &Path) -> std::io::Result<()> {
+    let is_new = !path.exists();
+    File::options().create(true).append(true).open(path)?;
+    if is_new { std::fs::remove_file(path) } else { Ok(()) }
+}
+
 /// Runs the command.
 pub fn run(args: &EvalArgs) -> Result<Ending> {
     if !args.dir.is_dir() {
         return Err(usage(format!("{} is not a folder", args.dir.display())));
     }
     let labelled = collect(&args.dir)?;
+    let used = |tool: &String| {
+        labelled.iter().any(|l| l.truth.as_ref().is_some_and(|truth| truth.tool.as_ref() == Some(tool)))
+    };
+    if let Some(tool) = args.without_tools.iter().find(|tool| !used(tool)) {
+        return Err(usage(format!("--without-tools {tool}: no photo of this folder was forged with it")));
+    }
     if let Some(folder) = &args.teach_pixels {
         let count = lessons::write(folder, &labelled, &args.without_tools)?;
         complain(&format!("{} written to {}", many(count, "lesson", "lessons"), folder.display()));
@@ -171,12 +184,12 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     }
     let policy = args.decision.policy()?;
     // Hours of work are not to end in a folder that does not exist.
-    for path in [&args.report, &args.fit_calibration, &args.fit_risk, &args.certify].into_iter().flatten() {
-        File::options()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(|e| usage(format!("{} cannot be written: {e}", path.display())))?;
+    let outputs = || [&args.report, &args.fit_calibration, &args.fit_risk, &args.certify].into_iter().flatten();
+    for (i, path) in outputs().enumerate() {
+        if outputs().skip(i + 1).any(|other| other == path) {
+            return Err(usage(format!("{} is named for two things", path.display())));
+        }
+        writable(path).map_err(|e| usage(format!("{} cannot be written: {e}", path.display())))?;
     }
     if let Some(folder) = &args.readings {
         std::fs::create_dir_all(folder).map_err(|e| usage(format!("{} cannot be made: {e}", folder.display())))?;
@@ -216,13 +229,14 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
     }
     if let Some(path) = &args.fit_risk {
         let samples = risk_samples(&scores);
-        let [right, wrong] = [false, true].map(|kind| samples.iter().any(|sample| sample.wrong == kind));
+        let open = || samples.iter().filter(|sample| !sample.contradicts);
+        let [right, wrong] = [false, true].map(|kind| open().any(|sample| sample.wrong == kind));
         ensure!(
             right && wrong,
             "nothing to fit to: of the photos that all checks let through some must be right to approve, some wrong"
         );
         std::fs::write(path, models::RiskModel::fit(&samples)).with_context(|| path.display().to_string())?;
-        told("fitted to", &many(samples.len(), "photo", "photos"), path);
+        told("fitted to", &many(open().count(), "photo", "photos"), path);
         return Ok(ending(&scores));
     }
     if let Some(path) = &args.certify {

@@ -70,6 +70,10 @@ impl Window {
         Some(Self { left, top, width, height })
     }
 
+    fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
     /// Where its pixels lie in the stored plane: `[left, top, right, bottom]`.
     pub(super) fn stored(&self, plane: &Plane) -> [usize; 4] {
         plane.stored([self.left, self.top, self.left + self.width, self.top + self.height].map(|v| v as usize))
@@ -179,8 +183,8 @@ impl Sums {
 const MOST_PIXELS: u64 = 800_000;
 /// Lines taller than this are not looked at: the model has seen none, pixels.
 const TALLEST_LINE: f64 = 72.0;
-/// A page whose lines are taller than this in the median is looked at smaller: 4 in 100 painted specimens are, pixels.
-const TALL_PAGE: f64 = 48.0;
+/// A page whose lines are taller than this in the median, and too large for [`MOST_PIXELS`], is looked at smaller, pixels.
+const TALL_PAGE: f64 = 40.0;
 /// So tall are its lines then, which is what the model has seen most of, pixels.
 const USUAL_LINE: f64 = 30.0;
 /// Not even for the sake of the tallest line are others made smaller than this, pixels.
@@ -204,7 +208,9 @@ impl Small {
         }
         let usual = median(&mut heights);
         let tallest = lines.iter().filter(|line| decides(line)).map(|line| line.height).fold(0.0, f64::max);
-        let of_page = if usual > TALL_PAGE { USUAL_LINE / usual } else { 1.0 };
+        let boxes = wanted(lines, image.dimensions()).map(|(_, window)| window.pixels());
+        let is_tall = usual > TALLEST_LINE || (usual > TALL_PAGE && boxes.sum::<u64>() > MOST_PIXELS);
+        let of_page = if is_tall { USUAL_LINE / usual } else { 1.0 };
         // The boxes of lines are rounded.
         let of_line = (TALLEST_LINE - 1.0) / tallest.max(TALLEST_LINE);
         let scale = if tallest > TALLEST_LINE { of_page.min(of_line.max(LEAST_LINE / usual)) } else { of_page };
@@ -248,20 +254,21 @@ fn decides(line: &TextLine) -> bool {
 /// The lines that are looked at, with their windows: those with digits or fields.
 pub(super) fn windows(lines: &[TextLine], size: (u32, u32)) -> Vec<(&TextLine, Window)> {
     let names = |line: &TextLine| line.glyphs.iter().any(|g| g.field.is_some() || g.amount);
-    let mut wanted: Vec<_> = lines
-        .iter()
-        .filter(|line| line.height <= TALLEST_LINE && is_wanted(line))
-        .filter_map(|line| Some((line, Window::around(line.quad.bounds(), size)?)))
-        .collect();
+    let mut wanted: Vec<_> = wanted(lines, size).collect();
     wanted.sort_by_key(|(line, _)| !names(line));
     let mut left = MOST_PIXELS;
     wanted.retain(|(_, window)| {
-        let pixels = u64::from(window.width) * u64::from(window.height);
+        let pixels = window.pixels();
         let fits = pixels <= left;
         left = left.saturating_sub(if fits { pixels } else { 0 });
         fits
     });
     wanted
+}
+
+fn wanted(lines: &[TextLine], size: (u32, u32)) -> impl Iterator<Item = (&TextLine, Window)> {
+    let small = lines.iter().filter(|line| line.height <= TALLEST_LINE && is_wanted(line));
+    small.filter_map(move |line| Some((line, Window::around(line.quad.bounds(), size)?)))
 }
 
 /// Whether a line that decides is not among those looked at.

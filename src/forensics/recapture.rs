@@ -13,8 +13,10 @@ use image::{GrayImage, RgbImage};
 
 /// Side of a piece of the page, pixels.
 const TILE: usize = 128;
-/// From one to the next, pixels. Pieces between lines are found so, and those chosen overlap by no more than this.
-const STRIDE: usize = 32;
+/// From one to the next, pixels.
+const STRIDE: usize = 64;
+/// Those chosen lie at least so far apart, pixels.
+const APART: usize = 96;
 /// The most blank pieces are looked at, at most so many.
 const TILES: usize = 16;
 /// Sums of a piece's differences below this are of no photo of paper, grey levels: a margin of one colour, or overexposed.
@@ -83,14 +85,15 @@ const PHONES: [(f64, f64); 9] = [
     (1179.0, 2556.0),
 ];
 
-/// The least upright box around all print, `[left, top, right, bottom]`, pixels. What lies outside it may have been put
-/// around the picture.
+/// The least upright box around all print and a piece's side more, `[left, top, right, bottom]`, pixels. What lies outside
+/// it may have been put around the picture.
 fn printed(lines: &[TextLine], luma: &GrayImage) -> [usize; 4] {
     let mut boxes = lines.iter().map(|line| line.quad);
     let Some(first) = boxes.next() else { return [0; 4] };
     let (left, top, right, bottom) = boxes.fold(first, |all, quad| all.union(&quad)).bounds();
     let within = |v: f64, most: u32| v.clamp(0.0, most.into()) as usize;
-    [within(left, luma.width()), within(top, luma.height()), within(right, luma.width()), within(bottom, luma.height())]
+    let (side, (width, height)) = (TILE as f64, luma.dimensions());
+    [within(left - side, width), within(top - side, height), within(right + side, width), within(bottom + side, height)]
 }
 
 /// The smoothest pieces of the lighter half of a part of the page, which is paper: the index of each one's first pixel.
@@ -126,7 +129,7 @@ fn blank(luma: &GrayImage, [left, top, right, bottom]: [usize; 4]) -> Option<Vec
         for (_, _, start) in tiles {
             let apart = |other: &usize| {
                 let (dx, dy) = ((*start % width).abs_diff(other % width), (*start / width).abs_diff(other / width));
-                dx.max(dy) >= TILE - STRIDE
+                dx.max(dy) >= APART
             };
             if blank.len() < most && blank.iter().all(apart) {
                 blank.push(*start);

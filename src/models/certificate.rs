@@ -14,7 +14,10 @@ use std::sync::LazyLock;
 /// The certificate in force.
 const EARNED: &str = include_str!("../../models/certificate.toml");
 /// Those in force before it, each earned by another risk model.
-const BEFORE: [&str; 1] = [include_str!("../../models/before/certificate-4a53295f.toml")];
+const BEFORE: [&str; 2] = [
+    include_str!("../../models/before/certificate-51c7d8ec.toml"),
+    include_str!("../../models/before/certificate-4a53295f.toml"),
+];
 
 /// A validated certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +120,10 @@ impl Certificate {
 
     /// The text of the certificate that these specimens earn.
     pub fn earn(model: &RiskModel, date: &str, trials: &[Trial]) -> String {
-        let steps = widened(model, steps(trials));
+        let mut steps = steps(trials);
+        // What is likelier wrong than a paper that nobody has looked at is not let through, whatever it would earn.
+        steps.retain(|step| step.limit_ppm <= PREVALENCE_PPM);
+        let steps = widened(model, steps);
         let mut families: BTreeMap<&str, Vec<&Trial>> = BTreeMap::new();
         for trial in trials {
             if let Some(attack) = &trial.attack {
@@ -308,6 +314,8 @@ mod tests {
         };
         let mut trials: Vec<Trial> = (0..4_000).map(|i| trial(100 + i % 3 * 100, None)).collect();
         trials.extend((0..1_000).map(|i| trial(if i < 100 { 300 } else { 900_000 }, Some("retype_amount"))));
+        // Likelier wrong than any paper before it is looked at.
+        trials.push(trial(PREVALENCE_PPM + 1, None));
         let text = Certificate::earn(model, "2026-01-01", &trials);
         let certificate = Certificate::parse(&text).unwrap();
         // What lies between two probabilities is approved with the lower one.

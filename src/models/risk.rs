@@ -18,7 +18,8 @@ use std::sync::LazyLock;
 /// The model in force.
 const FITTED: &str = include_str!("../../models/risk.toml");
 /// Those in force before it: what was decided by one of them is judged again by it.
-const BEFORE: [&str; 1] = [include_str!("../../models/before/risk-4a53295f.toml")];
+const BEFORE: [&str; 2] =
+    [include_str!("../../models/before/risk-51c7d8ec.toml"), include_str!("../../models/before/risk-4a53295f.toml")];
 
 /// Share of altered papers among those submitted, in millionths, that probabilities are stated for: 1 in 100, an
 /// assumption that stands beside every bound.
@@ -46,6 +47,9 @@ pub struct RiskSample {
     pub features: Features,
     /// Whether approving it would be wrong: it is altered, or a value that decides is misread.
     pub wrong: bool,
+    /// Whether it contradicts itself. Such documents get no further, and the model is not told of contradictions: they
+    /// count only towards how many of the wrong ones get as far as to it.
+    pub contradicts: bool,
 }
 
 #[derive(Deserialize)]
@@ -109,9 +113,12 @@ impl RiskModel {
     /// Logistic regression with weights held at or above 0, by projected gradient steps on every second document; a small
     /// penalty on the weights keeps a feature that parts the two kinds outright from growing without end. The curve is
     /// fitted to the others by isotonic regression (pool adjacent violators), which tells the probability without trusting the
-    /// form of the score. Documents are weighted so that the wrong ones make up the prevalence.
+    /// form of the score. Documents are weighted so that the wrong ones make up the prevalence among all that come in, of
+    /// which those that contradict themselves are left out then.
     pub fn fit(samples: &[RiskSample]) -> String {
-        let (first, second): (Vec<_>, Vec<_>) = samples.iter().enumerate().partition(|(i, _)| i % 2 == 0);
+        let each = balance(samples.iter().map(|sample| sample.wrong));
+        let samples: Vec<&RiskSample> = samples.iter().filter(|sample| !sample.contradicts).collect();
+        let (first, second): (Vec<_>, Vec<_>) = samples.iter().copied().enumerate().partition(|(i, _)| i % 2 == 0);
         let first: Vec<&RiskSample> = first.into_iter().map(|(_, s)| s).collect();
         let second: Vec<&RiskSample> = second.into_iter().map(|(_, s)| s).collect();
         let (bias, weights) = regress(&first);
@@ -126,14 +133,14 @@ impl RiskModel {
         let wrong = samples.iter().filter(|s| s.wrong).count();
         let mut text = format!(
             "# From what is odd about a document to the probability that approving it is wrong. Fitted, not written: see README.md.\n\
-             # {} documents, {wrong} of them wrong to approve; probabilities are for 1 in {} wrong.\n\n\
+             # {} documents, {wrong} of them wrong to approve; probabilities are for 1 in {} wrong of all that come in.\n\n\
              # Log-odds in 1/1000 nat.\nbias = {}\n\n\
              # Each [score, probability in millionths]; rises.\ncurve = [",
             samples.len(),
             1_000_000 / PREVALENCE_PPM,
             model.bias
         );
-        for (score, ppm) in isotonic(&scored) {
+        for (score, ppm) in isotonic(&scored, each) {
             // Writing to a string cannot fail.
             let _ = write!(text, "[{score}, {ppm}], ");
         }
@@ -167,10 +174,14 @@ impl RiskModel {
     }
 }
 
-/// What a wrong document and a right one count for, so that together they stand in the ratio of the prevalence.
-fn balance(right: usize, wrong: usize) -> [f64; 2] {
+/// What a right document and a wrong one count for, so that together they stand in the ratio of the prevalence.
+fn balance(wrong: impl Iterator<Item = bool>) -> [f64; 2] {
+    let counts = wrong.fold([0_usize; 2], |mut counts, wrong| {
+        counts[usize::from(wrong)] += 1;
+        counts
+    });
     let prevalence = f64::from(PREVALENCE_PPM) / 1e6;
-    [(1.0 - prevalence) / right.max(1) as f64, prevalence / wrong.max(1) as f64]
+    [(1.0 - prevalence) / counts[0].max(1) as f64, prevalence / counts[1].max(1) as f64]
 }
 
 /// Penalty on the square of each weight, for one document.
@@ -209,10 +220,9 @@ fn regress(samples: &[&RiskSample]) -> (f64, Vec<f64>) {
 }
 
 /// Rising steps through labelled scores: each the largest score of a block and the block's share of wrong ones, in
-/// millionths. A block's share counts one more wrong document than were seen, so that none promises 0.
-fn isotonic(scored: &[(i64, bool)]) -> Vec<(i64, u32)> {
-    let wrong = scored.iter().filter(|(_, w)| *w).count();
-    let [right_counts, wrong_counts] = balance(scored.len() - wrong, wrong);
+/// millionths, where a right one and a wrong one count for so much. A block's share counts one more wrong document than
+/// were seen, so that none promises 0.
+fn isotonic(scored: &[(i64, bool)], [right_counts, wrong_counts]: [f64; 2]) -> Vec<(i64, u32)> {
     // Highest score, weight of the right, weight of the wrong.
     let mut blocks: Vec<(i64, f64, f64)> = Vec::new();
     let share = |b: &(i64, f64, f64)| b.2 / (b.1 + b.2);
@@ -242,7 +252,7 @@ mod tests {
     use super::*;
 
     fn sample(feature: Feature, value: u32, wrong: bool) -> RiskSample {
-        RiskSample { features: Features(BTreeMap::from([(feature, value)])), wrong }
+        RiskSample { features: Features(BTreeMap::from([(feature, value)])), wrong, contradicts: false }
     }
 
     #[test]
@@ -264,6 +274,15 @@ mod tests {
         assert!(of(Feature::CopiedGlyphs, 210) < 1_000, "{text}");
         assert_eq!(model.weights[&Feature::Blur], 0);
         assert!(of(Feature::CopiedGlyphs, 1_100) >= of(Feature::CopiedGlyphs, 800));
+        // Where most of the wrong ones give themselves away, one that got through is less likely wrong.
+        let mixed = |i: u32| sample(Feature::OddInLine, 500, i.is_multiple_of(2));
+        let odd = (0..100).map(|_| sample(Feature::OddInLine, 1_400, true));
+        let mut samples: Vec<_> = (0..200).map(mixed).chain(odd).collect();
+        let plain = |samples: &[RiskSample]| RiskModel::parse(&RiskModel::fit(samples)).unwrap().curve[0].1;
+        let before = plain(&samples);
+        samples.extend((0..400).map(|_| RiskSample { contradicts: true, ..sample(Feature::Blur, 1, true) }));
+        let after = plain(&samples);
+        assert!((2.8..3.2).contains(&(f64::from(before) / f64::from(after))), "{before} {after}");
     }
 
     #[test]
@@ -293,7 +312,7 @@ mod tests {
     #[test]
     fn steps_rise_and_promise_nothing_for_certain() {
         let scored: Vec<(i64, bool)> = (0..100).map(|i| (i, i >= 90 || i == 30)).collect();
-        let steps = isotonic(&scored);
+        let steps = isotonic(&scored, balance(scored.iter().map(|(_, wrong)| *wrong)));
         assert!(steps.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1), "{steps:?}");
         assert!(steps[0].1 > 0);
         assert_eq!(steps.last().unwrap().1, 1_000_000);

@@ -891,15 +891,17 @@ fn calibration(scores: &[&FieldScore]) -> Calibration {
     }
 }
 
-/// Labelled documents to fit the risk model to: those that do not contradict themselves, since the model is not told of
-/// contradictions, and they never get as far.
+/// Labelled documents to fit the risk model to.
 pub fn risk_samples(cases: &[CaseScore]) -> Vec<RiskSample> {
-    let open = cases.iter().filter(|case| !authenticity::contradicts_itself(case));
-    open.filter_map(|case| {
+    let sample = |case: &CaseScore| {
         let wrong = !case.genuine? || case.misread;
-        Some(RiskSample { features: case.features.clone()?, wrong })
-    })
-    .collect()
+        Some(RiskSample {
+            features: case.features.clone()?,
+            wrong,
+            contradicts: authenticity::contradicts_itself(case),
+        })
+    };
+    cases.iter().filter_map(sample).collect()
 }
 
 /// Labelled cases to earn a certificate on.
