@@ -120,6 +120,13 @@ pub fn run(args: &PolicyArgs) -> Result<Ending> {
             match Policy::parse(&text) {
                 Ok(policy) => {
                     writeln!(out, "{} is valid\nsha256 {}", file.display(), policy.hash)?;
+                    let limit = policy.wrong_approvals_ppm();
+                    if Certificate::in_force().step(RiskModel::in_force(), limit).is_none() {
+                        complain(&format!(
+                            "warning: by it nobody is approved: no bound that was earned keeps to \
+                             wrong_approvals_ppm = {limit} (`claimlens policy show` prints what was earned)"
+                        ));
+                    }
                     Ok(Ending::Done)
                 }
                 Err(faults) => {

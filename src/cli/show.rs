@@ -109,6 +109,9 @@ const MOST_PLACES: usize = 4;
 /// From so many fields not found on, they are told in one line; the JSON has each.
 const FOLDED: usize = 3;
 
+/// So many of the things that count most towards the risk are told; the JSON has all.
+const MOST_COUNTS: usize = 3;
+
 /// One result as text, with an empty line after it; if `brief`, without what was read and checked.
 pub fn render(result: &Value, lang: Lang, paint: Paint, brief: bool) -> String {
     let mut out = String::new();
@@ -136,6 +139,9 @@ pub fn render(result: &Value, lang: Lang, paint: Paint, brief: bool) -> String {
     for document in documents.iter().filter(|_| !brief) {
         render_document(&mut out, document, lang, paint);
     }
+    if let Some(risk) = risk(&result["risk"]).filter(|_| !brief) {
+        line(&mut out, &paint.dim(&format!("  {risk}")));
+    }
     if let Some(total) = result["timing_ms"]["total"].as_f64() {
         line(&mut out, &paint.dim(&format!("  {:.2} s", total / 1000.0)));
     }
@@ -162,6 +168,19 @@ fn folded(reasons: &[Value]) -> Vec<Value> {
         }
     }
     out
+}
+
+/// How likely approving is to be wrong, how likely it may be, and what counts most towards it.
+fn risk(risk: &Value) -> Option<String> {
+    let share = |value: &Value| value.as_f64().map(|share| format!("{:.2} %", share * 100.0));
+    let probability = share(&risk["probability_wrong_approval"])?;
+    let limit = share(&risk["limit"]).map_or_else(|| "nothing may be approved".to_owned(), |l| format!("limit {l}"));
+    let counts = list(&risk["contributions"]).iter().filter_map(Value::as_object).flatten();
+    let mut counts: Vec<(&String, f64)> = counts.filter_map(|(name, nat)| Some((name, nat.as_f64()?))).collect();
+    counts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let most: Vec<String> = counts.iter().take(MOST_COUNTS).map(|(name, nat)| format!("{name} {nat:+.1}")).collect();
+    let by = if most.is_empty() { String::new() } else { format!(": {}", most.join(", ")) };
+    Some(format!("risk of a wrong approval {probability} ({limit}){by}"))
 }
 
 fn render_document(out: &mut String, document: &Value, lang: Lang, paint: Paint) {
@@ -280,6 +299,8 @@ mod tests {
                             "tax": { "value": null, "confidence": 0.1, "text": "?.?" } },
                 "items": [{ "name": "Tea", "amount": "8.90" }],
                 "findings": [{ "check": "total_in_words", "outcome": "fail", "detail": { "words": "9.90" } }] }],
+            "risk": { "probability_wrong_approval": 0.25, "limit": 0.01,
+                "contributions": [{ "blur": 0.04, "recapture": 6.16 }, { "unsure": 0.35, "odd_in_line": 1.2 }] },
             "timing_ms": { "total": 930.0 },
         })
     }
@@ -296,6 +317,7 @@ mod tests {
             "not understood: \"?.?\"",
             "8.90  Tea",
             "check total_in_words: fail  words 9.90",
+            "risk of a wrong approval 25.00 % (limit 1.00 %): recapture +6.2, odd_in_line +1.2, unsure +0.3",
             "0.93 s",
         ] {
             assert!(shown.contains(part), "no {part:?} in\n{shown}");

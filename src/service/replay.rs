@@ -12,6 +12,7 @@ pub mod variants;
 
 use super::{Records, ServiceError, off_thread, parse_record};
 use crate::decision::Policy;
+use crate::domain::record::RECORD_SCHEMA;
 use crate::domain::{CheckId, ClaimId, Decision, Record, canonical_json};
 use crate::models::{Certificate, RiskModel};
 use crate::pipeline::{check, judge, judge_by};
@@ -216,8 +217,19 @@ pub fn replay_records(records: &[(String, Vec<u8>)], policy: impl Fn(&str) -> Op
 const LATER: [CheckId; 1] = [CheckId::OwnShare];
 
 fn judge_again(policy: Option<&Option<Arc<Policy>>>, record: &Record) -> (Option<Decision>, Vec<String>) {
+    if record.schema != RECORD_SCHEMA {
+        return (None, vec![format!("its shape, {}, is unknown to this program", record.schema)]);
+    }
     let Some(Some(policy)) = policy else {
         return (None, vec!["the policy it was decided by is missing, altered or no longer valid".to_owned()]);
+    };
+    // By the risk model of then and what it earned.
+    let model = match &record.verdict.risk {
+        Some(risk) => RiskModel::of(&risk.model),
+        None => Some(RiskModel::in_force()),
+    };
+    let Some(by) = model.and_then(|model| Some((model, Certificate::of(model)?))) else {
+        return (None, vec!["the risk model it was decided by is not kept".to_owned()]);
     };
     let judged = catch_unwind(AssertUnwindSafe(|| {
         let mut findings = check(&record.evidence);
@@ -225,11 +237,7 @@ fn judge_again(policy: Option<&Option<Arc<Policy>>>, record: &Record) -> (Option
             let is_known = |check| policy.names(check) || was.iter().any(|old| old.check == check);
             now.retain(|finding| !LATER.contains(&finding.check) || is_known(finding.check));
         }
-        // By the risk model of then and what it earned, if they are kept.
-        let model = record.verdict.risk.as_ref().and_then(|risk| RiskModel::of(&risk.model));
-        let then = model.and_then(|model| Some((model, Certificate::of(model)?)));
-        let now = || (RiskModel::in_force(), Certificate::in_force());
-        judge_by(policy, then.unwrap_or_else(now), &record.evidence, findings)
+        judge_by(policy, by, &record.evidence, findings)
     }));
     let Ok(verdict) = judged else {
         return (None, vec!["judging panicked".to_owned()]);
@@ -303,6 +311,7 @@ fn short(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ContentHash;
     use serde_json::json;
 
     #[test]
@@ -314,5 +323,28 @@ mod tests {
             ["r.v: nothing → true", "r.w: 1 elements, now 2", "r.x[1].y: \"a\" → \"b\"", "r.z: 1 → nothing"]
         );
         assert!(differences("r", &a, &a).is_empty());
+    }
+
+    #[test]
+    fn a_record_that_this_program_cannot_judge_by_what_it_names_is_not_judged() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden");
+        let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let record = files.find(|path| path.extension().is_some_and(|e| e == "json")).unwrap();
+        let record: Record = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+        let told = |spoil: fn(&mut Record)| {
+            let mut record = record.clone();
+            spoil(&mut record);
+            let policy = |_: &str| Some(Arc::new(Policy::default()));
+            let report = replay_records(&[("r".to_owned(), record.canonical())], policy);
+            report.differing.into_iter().map(|d| (d.now, d.differences.join("; "))).next()
+        };
+        assert_eq!(
+            told(|record| record.schema = 2),
+            Some((None, "its shape, 2, is unknown to this program".to_owned()))
+        );
+        let unknown = |record: &mut Record| record.verdict.risk.as_mut().unwrap().model = ContentHash([7; 32]);
+        let (now, why) = told(unknown).unwrap();
+        assert_eq!((now, why.as_str()), (None, "the risk model it was decided by is not kept"));
+        assert_eq!(told(|_| ()), None);
     }
 }
