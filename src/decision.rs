@@ -213,7 +213,7 @@ impl Rules<'_> {
         for finding in self.findings {
             let hard = self.policy.must_not_fail().contains(&finding.check);
             let open = self.policy.must_be_clear().contains(&finding.check);
-            let needed = self.policy.must_apply().contains(&finding.check);
+            let needed = self.reading.unreadable.is_none() && self.policy.must_apply().contains(&finding.check);
             match finding.outcome {
                 Outcome::NotApplicable if needed => reasons.block(self.of_finding(Code::CheckUnclear, finding)),
                 Outcome::Fail if hard => {

@@ -160,7 +160,7 @@ fn look<T>(original: &Original, print: &Print, with: impl FnOnce(&Sight) -> T) -
         history: &history,
         scene,
         windows: &windows,
-        leaves_out: learned::leaves_out(seen, &windows),
+        leaves_out: learned::leaves_out(&lines, &windows, |quad| small.as_ref().map_or(*quad, |s| s.enlarged(quad))),
         small: small.as_ref(),
         grid: &grid,
         earlier: &earlier,

@@ -18,6 +18,7 @@ use crate::models;
 use crate::pipeline::{self, ReaderConfig};
 use crate::service::evaluate::{CaseScore, Report, Truth, report, risk_samples, samples, score, trials};
 use crate::service::work::build;
+use crate::specimen::Tool;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use gallery::{Gallery, Miss};
@@ -152,7 +153,7 @@ impl fmt::Display for Run {
 
 /// Whether a file can be written; none is left behind for it.
 fn writable(path: &Path) -> std::io::Result<()> {
-    let is_new = !path.exists();
+    let is_new = path.symlink_metadata().is_err();
     File::options().create(true).append(true).open(path)?;
     if is_new { std::fs::remove_file(path) } else { Ok(()) }
 }
@@ -163,11 +164,10 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
         return Err(usage(format!("{} is not a folder", args.dir.display())));
     }
     let labelled = collect(&args.dir)?;
-    let used = |tool: &String| {
-        labelled.iter().any(|l| l.truth.as_ref().is_some_and(|truth| truth.tool.as_ref() == Some(tool)))
-    };
-    if let Some(tool) = args.without_tools.iter().find(|tool| !used(tool)) {
-        return Err(usage(format!("--without-tools {tool}: no photo of this folder was forged with it")));
+    let named = |tool: &String| Tool::ALL.iter().any(|known| known.as_str() == tool);
+    if let Some(tool) = args.without_tools.iter().find(|tool| !named(tool)) {
+        let known = Tool::ALL.map(Tool::as_str).join(", ");
+        return Err(usage(format!("--without-tools {tool}: there is no such tool; there are {known}")));
     }
     if let Some(folder) = &args.teach_pixels {
         let count = lessons::write(folder, &labelled, &args.without_tools)?;
@@ -233,7 +233,7 @@ pub fn run(args: &EvalArgs) -> Result<Ending> {
         let [right, wrong] = [false, true].map(|kind| open().any(|sample| sample.wrong == kind));
         ensure!(
             right && wrong,
-            "nothing to fit to: of the photos that all checks let through some must be right to approve, some wrong"
+            "nothing to fit to: of the photos that do not contradict themselves some must be right to approve, some wrong"
         );
         std::fs::write(path, models::RiskModel::fit(&samples)).with_context(|| path.display().to_string())?;
         told("fitted to", &many(open().count(), "photo", "photos"), path);

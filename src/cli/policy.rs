@@ -120,6 +120,13 @@ pub fn run(args: &PolicyArgs) -> Result<Ending> {
             match Policy::parse(&text) {
                 Ok(policy) => {
                     writeln!(out, "{} is valid\nsha256 {}", file.display(), policy.hash)?;
+                    let rules = Policy::default();
+                    for check in rules.must_apply().iter().filter(|check| !policy.must_apply().contains(check)) {
+                        complain(&format!(
+                            "warning: must_apply lacks {}; the bound on wrong approvals was earned with it",
+                            check.as_str()
+                        ));
+                    }
                     let limit = policy.wrong_approvals_ppm();
                     if Certificate::in_force().step(RiskModel::in_force(), limit).is_none() {
                         complain(&format!(

@@ -249,7 +249,9 @@ fn not_applicable(why: &str) -> Message {
             "页面由程序绘制，相同字符本就一致",
         ),
         "too_small" => ("the characters are too small", "字符太小"),
-        "too_large" => ("some characters that decide are too large beside the others", "部分关键字符相对其他字符过大"),
+        "too_large" => {
+            ("characters that decide are too large or too many to look at", "关键字符过大或过多，无法逐一检查")
+        }
         _ => ("the picture does not allow it", "图片不满足条件"),
     };
     Message { en: format!("Not applicable here: {en}."), zh: format!("不适用：{zh}。") }

@@ -271,9 +271,21 @@ fn wanted(lines: &[TextLine], size: (u32, u32)) -> impl Iterator<Item = (&TextLi
     small.filter_map(move |line| Some((line, Window::around(line.quad.bounds(), size)?)))
 }
 
-/// Whether a line that decides is not among those looked at.
-pub(super) fn leaves_out(lines: &[TextLine], windows: &[(&TextLine, Window)]) -> bool {
-    let seen = |line: &TextLine| windows.iter().any(|(looked_at, _)| std::ptr::eq(*looked_at, line));
+/// Whether a line that decides is not among those looked at; `enlarged` tells where a place looked at stands among the
+/// lines, which may be of a larger picture.
+pub(super) fn leaves_out(
+    lines: &[TextLine],
+    windows: &[(&TextLine, Window)],
+    enlarged: impl Fn(&Quad<Upload>) -> Quad<Upload>,
+) -> bool {
+    let seen = |line: &TextLine| {
+        let (left, top, right, bottom) = line.quad.bounds();
+        windows.iter().any(|(looked_at, _)| {
+            let (l, t, r, b) = enlarged(&looked_at.quad).bounds();
+            let (x, y) = ((l + r) / 2.0, (t + b) / 2.0);
+            decides(looked_at) && (left..=right).contains(&x) && (top..=bottom).contains(&y)
+        })
+    };
     lines.iter().any(|line| decides(line) && !seen(line))
 }
 

@@ -153,14 +153,18 @@ impl Certificate {
     }
 }
 
+/// Most that the probabilities of a claim's documents may sum up to, millionths: two ordinary papers have as much. What
+/// several documents of a claim come to was not measured.
+const MOST_PPM: u32 = PREVALENCE_PPM / 2;
+
 /// Each limit as high as it may be without letting one more document through: up to the next probability that the model
-/// gives or a specimen had, but no higher than before anything was looked at. A claim of several documents is held
-/// against it with the sum of theirs.
+/// gives or a specimen had, but no higher than [`MOST_PPM`]. A claim of several documents is held against it with the sum
+/// of theirs.
 fn widened(model: &RiskModel, mut steps: Vec<Step>) -> Vec<Step> {
     for n in 0..steps.len() {
         let limit = steps[n].limit_ppm;
         let next = steps.get(n + 1).map(|step| step.limit_ppm).into_iter().chain(model.above(limit)).min();
-        steps[n].limit_ppm = limit.max(next.map_or(limit, |next| next - 1).min(PREVALENCE_PPM));
+        steps[n].limit_ppm = limit.max(next.map_or(limit, |next| next - 1).min(MOST_PPM));
     }
     steps
 }
@@ -319,12 +323,13 @@ mod tests {
         let text = Certificate::earn(model, "2026-01-01", &trials);
         let certificate = Certificate::parse(&text).unwrap();
         // What lies between two probabilities is approved with the lower one.
-        let top = (model.above(300).unwrap() - 1).clamp(300, PREVALENCE_PPM);
-        assert_eq!(certificate.steps.iter().map(|s| s.limit_ppm).collect::<Vec<_>>(), [199, 299, top]);
+        let below = |ppm, next: u32| (model.above(ppm).unwrap() - 1).min(next - 1);
+        let [first, second, top] = [below(100, 200), below(200, 300), below(300, MOST_PPM)];
+        assert_eq!(certificate.steps.iter().map(|s| s.limit_ppm).collect::<Vec<_>>(), [first, second, top]);
         assert_eq!(certificate.families["retype_amount"], Family { n: 1_000, missed: vec![0, 0, 100] });
         let limit = |ppm| certificate.step(model, ppm).map(|s| s.limit_ppm);
         // One in ten missed at the last step: 1 % × 10 % is more than 1 in 1,000, if little more.
-        assert_eq!([limit(10), limit(1_700), limit(5_000)], [None, Some(299), Some(top)]);
+        assert_eq!([limit(10), limit(1_700), limit(5_000)], [None, Some(second), Some(top)]);
         let other = Certificate { model: "another".to_owned(), ..certificate };
         assert_eq!(other.step(model, 1_000_000), None);
     }

@@ -48,7 +48,7 @@ pub struct RiskSample {
     /// Whether approving it would be wrong: it is altered, or a value that decides is misread.
     pub wrong: bool,
     /// Whether it contradicts itself. Such documents get no further, and the model is not told of contradictions: they
-    /// count only towards how many of the wrong ones get as far as to it.
+    /// count only towards how many get as far as to it.
     pub contradicts: bool,
 }
 

@@ -216,20 +216,26 @@ pub fn replay_records(records: &[(String, Vec<u8>)], policy: impl Fn(&str) -> Op
 /// Checks that came when there were records already: they say nothing of a decision that was made without them.
 const LATER: [CheckId; 1] = [CheckId::OwnShare];
 
-fn judge_again(policy: Option<&Option<Arc<Policy>>>, record: &Record) -> (Option<Decision>, Vec<String>) {
+/// The risk model of then and what it earned.
+fn models_of(record: &Record) -> Result<(&'static RiskModel, &'static Certificate), String> {
     if record.schema != RECORD_SCHEMA {
-        return (None, vec![format!("its shape, {}, is unknown to this program", record.schema)]);
+        return Err(format!("its shape, {}, is unknown to this program", record.schema));
     }
-    let Some(Some(policy)) = policy else {
-        return (None, vec!["the policy it was decided by is missing, altered or no longer valid".to_owned()]);
-    };
-    // By the risk model of then and what it earned.
     let model = match &record.verdict.risk {
         Some(risk) => RiskModel::of(&risk.model),
         None => Some(RiskModel::in_force()),
     };
-    let Some(by) = model.and_then(|model| Some((model, Certificate::of(model)?))) else {
-        return (None, vec!["the risk model it was decided by is not kept".to_owned()]);
+    let models = model.and_then(|model| Some((model, Certificate::of(model)?)));
+    models.ok_or_else(|| "the risk model it was decided by is not kept".to_owned())
+}
+
+fn judge_again(policy: Option<&Option<Arc<Policy>>>, record: &Record) -> (Option<Decision>, Vec<String>) {
+    let Some(Some(policy)) = policy else {
+        return (None, vec!["the policy it was decided by is missing, altered or no longer valid".to_owned()]);
+    };
+    let by = match models_of(record) {
+        Ok(by) => by,
+        Err(why) => return (None, vec![why]),
     };
     let judged = catch_unwind(AssertUnwindSafe(|| {
         let mut findings = check(&record.evidence);

@@ -120,6 +120,9 @@ pub enum Tool {
 }
 
 impl Tool {
+    /// All, as they are listed.
+    pub const ALL: [Tool; 6] = [Self::Typed, Self::Brushed, Self::Cloned, Self::Pasted, Self::Painted, Self::Inpainted];
+
     /// The stable name, written to the truth.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
 //! Photos read again, and what was decided of them decided again.
 
-use super::{DIFFERENCES_TOLD, differences, to_value};
+use super::{DIFFERENCES_TOLD, differences, models_of, to_value};
 use crate::decision::Policy;
 use crate::domain::{Bp, Decision, Evidence, Reading, Record, canonical_json};
-use crate::pipeline::judge;
+use crate::pipeline::{check, judge_by};
 use crate::service::work::{ReadPhotos, build, cpu_class};
 use crate::store::{Blobs, PhotoRow};
 use std::collections::BTreeSet;
@@ -107,7 +107,12 @@ fn compare(record: &Record, readings: Vec<Reading>, policy: &Policy, is_same_mak
         }
     }
     let evidence = Evidence { readings, ..record.evidence.clone() };
-    let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| judge(policy, &evidence))) else {
+    let by = match models_of(record) {
+        Ok(by) => by,
+        Err(why) => return Reread { fields, ..Reread::failed(why) },
+    };
+    let judged = catch_unwind(AssertUnwindSafe(|| judge_by(policy, by, &evidence, check(&evidence))));
+    let Ok(verdict) = judged else {
         return Reread { fields, ..Reread::failed("judging panicked".to_owned()) };
     };
     if canonical_json(&verdict) != canonical_json(&record.verdict) {
@@ -166,7 +171,7 @@ mod tests {
         reading.fields.values_mut().for_each(|field| field.confidence = Bp(9_950));
         let facts = stateless_facts("2024-06-01T02:00:00Z".parse().unwrap());
         let evidence = Evidence { claim: None, readings: vec![reading], facts };
-        let verdict = judge(policy, &evidence);
+        let verdict = crate::pipeline::judge(policy, &evidence);
         let versions = Versions {
             build: build(),
             models: BTreeMap::new(),
