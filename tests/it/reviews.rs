@@ -5,6 +5,7 @@
 use crate::support::{Answer, Part, TestServer, canned, form, photo, printed};
 use claimlens::domain::document::{DocumentKind, FieldName, Item};
 use claimlens::domain::evidence::ReadLine;
+use claimlens::domain::pixels::{History, PixelEvidence, Signal, SignalName, Stratum};
 use claimlens::domain::{Bp, Quad};
 use claimlens::pipeline::{ReadError, ReadOutcome};
 use claimlens::service::{Noted, Place, ReadPhotos, Records, ReplayFrom, ReplayOf, ServiceConfig};
@@ -17,6 +18,14 @@ use std::time::Duration;
 /// Reads a photo whose name begins with `good` as a sound receipt of today, from a shop of its own; everything else as
 /// a paper that a person has to look at.
 struct Receipts(Box<dyn ReadPhotos>);
+
+/// What signals say of a picture of which none makes anything.
+fn looked_at() -> PixelEvidence {
+    let history =
+        History { stratum: Stratum::Camera, quality: None, earlier_quality: None, notes: vec![], device: None };
+    let signal = |name| Signal { name, not_applicable: None, score: Some(0), tested: 40, suspects: vec![] };
+    PixelEvidence { history, signals: SignalName::ALL.map(signal).into() }
+}
 
 impl ReadPhotos for Receipts {
     fn read(&self, source: &str, bytes: &[u8], pdf_page: Option<u32>) -> Result<ReadOutcome, ReadError> {
@@ -52,6 +61,7 @@ impl ReadPhotos for Receipts {
         reading.page_size = [1500, 1000];
         reading.kind_confidence = Bp::ONE;
         reading.seals = Some(Vec::new());
+        reading.pixels = Some(looked_at());
         reading.quality.sharpness = Some(Bp::ONE);
         reading.quality.text_height = Some(24 * 16);
         reading.quality.coverage = Bp(8_000);
